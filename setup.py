@@ -1,0 +1,48 @@
+"""Builds the compiled core; everything else about the package is in pyproject.toml."""
+
+import os
+import sys
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+KERNELS = Path("cython_ext/kernels")
+sources = ["cython_ext/_core.pyx", *sorted(str(path) for path in KERNELS.glob("*.c"))]
+# `depends` puts these files into the sdist and rebuilds the extension when one of them changes.
+depends = ["cython_ext/_core.pyx", *sorted(str(path) for path in [*KERNELS.glob("*.h"), *Path("cython_ext").glob("*.pxd")])]
+
+if sys.platform == "win32":
+    compile_args = ["/std:c11", "/O2"]
+    link_args = []
+else:
+    compile_args = ["-std=c11", "-O3", "-g0", "-fvisibility=hidden"]
+    link_args = []
+    # FASTFRAME_SANITIZE=1 builds for the address and undefined-behaviour sanitizers (see CONTRIBUTING.md).
+    if os.environ.get("FASTFRAME_SANITIZE") == "1":
+        sanitizers = "-fsanitize=address,undefined"
+        compile_args += ["-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", sanitizers]
+        link_args += [sanitizers]
+
+core = Extension(
+    "fastframe._core",
+    sources=sources,
+    depends=depends,
+    include_dirs=[str(KERNELS)],
+    extra_compile_args=compile_args,
+    extra_link_args=link_args,
+)
+
+setup(
+    ext_modules=cythonize(
+        [core],
+        build_dir="build/cython",
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "embedsignature": True,
+        },
+    )
+)

@@ -1,0 +1,19 @@
+"""Rectangles and sizes in pixels; the origin is the upper left corner."""
+
+from typing import NamedTuple
+
+
+class Size(NamedTuple):
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+
+class Rect(NamedTuple):
+    """A rectangle in pixels: columns `x` up to `x + width`, rows `y` up to `y + height`, ends excluded."""
+
+    x: int
+    y: int
+    width: int
+    height: int

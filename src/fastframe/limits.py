@@ -1,0 +1,43 @@
+"""What one side is willing to hold in memory for the other."""
+
+from dataclasses import dataclass, fields
+
+from fastframe.errors import LocalProtocolError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that are checked before anything is allocated.
+
+    A decoder refuses packets beyond its limits with `RemoteProtocolError`; an encoder refuses frames beyond the
+    limits in its configuration with `LocalProtocolError`.
+
+    Parameters
+    ----------
+    max_width, max_height
+        Largest side of a frame in pixels, at most 65535 (the wire format holds 16 bits).
+    max_pixels
+        Largest area of a frame. The default admits 7680 x 4320 (8K), whose framebuffer takes 127 MiB.
+    max_packet_bytes
+        Longest packet. A worst-case keyframe (noise) is a little longer than 3 bytes a pixel.
+    max_window_log
+        Base-2 logarithm of the largest zstd window a decoder allocates for each plane; 10 to 27.
+    """
+
+    max_width: int = 16384
+    max_height: int = 16384
+    max_pixels: int = 7680 * 4320
+    max_packet_bytes: int = 128 * 2**20
+    max_window_log: int = 23
+
+    def __post_init__(self) -> None:
+        upper = {"max_width": 65535, "max_height": 65535, "max_pixels": 65535**2, "max_packet_bytes": 2**31 - 1, "max_window_log": 27}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            lowest = 10 if field.name == "max_window_log" else 1
+            if not isinstance(value, int) or not lowest <= value <= upper[field.name]:
+                raise LocalProtocolError(
+                    f"{field.name} must be an integer from {lowest} to {upper[field.name]}, not {value!r}",
+                    expected=(lowest, upper[field.name]),
+                    actual=value,
+                )
