@@ -64,7 +64,7 @@ $(BIN)/python:
 	$(PYTHON) -c 'import os, sysconfig as s; os.stat(s.get_path("include") + "/Python.h")' 2>/dev/null \
 		|| missing="$$missing python3-dev"; \
 	command -v "$${CC:-gcc}" >/dev/null || missing="$$missing gcc"; \
-	if [ -n "$$missing" ]; then echo "fastframe needs to be built; first run: apt-get install$$missing"; exit 1; fi
+	if [ -n "$$missing" ]; then echo "fastframe needs to be built; first run: apt-get install$$missing" >&2; exit 1; fi
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed-%: $(BUILD_INPUTS) | $(BIN)/python
