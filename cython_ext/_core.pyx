@@ -1,0 +1,257 @@
+"""Frames into planes and planes into frames: validates buffers, releases the GIL, and calls C once a frame.
+
+The classes own all memory that the C kernels work on. They are not thread-safe and trust their callers in
+fastframe.codec: rules of the packet format and of the public API are checked there.
+"""
+
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from cpython.buffer cimport PyBUF_READ
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from kernels cimport *
+
+import numpy as np
+
+ff_isa_init()
+
+TILE_SIZE = FF_TILE
+PLANES = ("operations", "boxes", "colours", "indices", "residuals", "xor")
+MODES = ("unchanged", "solid", "palette", "photo", "xor")
+assert len(PLANES) == FF_PLANES and len(MODES) == FF_MODES
+
+cdef dict FAULTS = {
+    FF_FAULT_PLANE_SHORT: "ends inside an operation",
+    FF_FAULT_PLANE_LONG: "holds more than its operations use",
+    FF_FAULT_OPERATION: "holds an unknown operation",
+    FF_FAULT_TILE: "names a tile twice",
+    FF_FAULT_BOX: "holds a box that leaves its tile",
+}
+
+
+def isa():
+    """The name of the instruction set that the kernels use."""
+    return ff_kernels.name.decode()
+
+
+def available_isas():
+    """The names of the instruction sets that this processor runs, slowest first."""
+    cdef const ff_kernel_table *tables[8]
+    cdef size_t count = ff_isa_list(tables, 8)
+    return tuple(tables[i].name.decode() for i in range(count))
+
+
+def force_isa(str name):
+    """Makes all later calls use one instruction set; for tests and benchmarks, with no other thread at work."""
+    if ff_isa_force(name.encode()) != 0:
+        raise ValueError(f"no kernels for {name!r} on this processor, only for {', '.join(available_isas())}")
+
+
+def plane_capacities(uint32_t width, uint32_t height):
+    """The most bytes that each plane of one packet can hold for a frame of that size."""
+    cdef ff_geometry geometry = ff_make_geometry(width, height)
+    return tuple(ff_plane_capacity(&geometry, plane) for plane in range(FF_PLANES))
+
+
+cdef void *allocate(size_t count, size_t size) except NULL:
+    cdef void *memory = calloc(count, size)
+    if memory == NULL:
+        raise MemoryError(f"no memory for {count * size} bytes")
+    return memory
+
+
+cdef uint32_t *make_hash_keys(uint32_t width) except NULL:
+    cdef size_t count = width + (width & 1)
+    cdef uint32_t *keys = <uint32_t *> allocate(count, sizeof(uint32_t))
+    ff_hash_keys(keys, count)
+    return keys
+
+
+
+
+cdef class FrameEncoder:
+    """The encoder's side of one frame size: the reference, the colour table and the planes being written."""
+
+    cdef ff_frame_encoder *encoder
+    cdef uint32_t *hash_keys
+    cdef uint8_t *candidates
+    cdef uint32_t next_tile
+    cdef readonly uint32_t width, height
+    cdef readonly size_t tiles
+
+    def __cinit__(self, uint32_t width, uint32_t height):
+        self.width, self.height = width, height
+        self.encoder = <ff_frame_encoder *> allocate(1, sizeof(ff_frame_encoder))
+        self.encoder.geometry = ff_make_geometry(width, height)
+        self.tiles = <size_t> self.encoder.geometry.columns * self.encoder.geometry.rows
+        self.encoder.reference = <uint32_t *> allocate(<size_t> width * height, sizeof(uint32_t))
+        self.encoder.dirty = <uint8_t *> allocate(self.tiles, 1)
+        self.encoder.modes = <uint8_t *> allocate(self.tiles, 1)
+        self.candidates = <uint8_t *> allocate(self.tiles, 1)
+        for plane in range(FF_PLANES):
+            self.encoder.planes[plane] = <uint8_t *> allocate(ff_plane_capacity(&self.encoder.geometry, plane), 1)
+        self.hash_keys = make_hash_keys(width)
+        ff_encoder_reset(self.encoder)
+
+    def __dealloc__(self):
+        if self.encoder != NULL:
+            for plane in range(FF_PLANES):
+                free(self.encoder.planes[plane])
+            free(self.encoder.modes)
+            free(self.encoder.dirty)
+            free(self.encoder.reference)
+            free(self.encoder)
+        free(self.candidates)
+        free(self.hash_keys)
+
+    def reset(self):
+        """Forgets the epoch: the reference is black, the colour table empty."""
+        self.next_tile = 0
+        with nogil:
+            ff_encoder_reset(self.encoder)
+
+    cdef int mark(self, size_t x, size_t y, size_t width, size_t height) except -1:
+        """Makes the tiles that a rectangle touches candidates."""
+        cdef size_t row, left = x // FF_TILE, right = (x + width - 1) // FF_TILE
+        if width == 0 or height == 0 or x + width > self.width or y + height > self.height:
+            raise ValueError("a rectangle leaves the frame")
+        for row in range(y // FF_TILE, (y + height - 1) // FF_TILE + 1):
+            memset(self.candidates + row * self.encoder.geometry.columns + left, 1, right - left + 1)
+        return 0
+
+    def begin(self, const uint8_t[:, :, :] frame, damage):
+        """Begins a packet: finds the tiles that differ from the reference.
+
+        `damage`: None, or a list of (x, y, width, height) inside the frame; tiles that a byte budget left over are looked at in any
+        case. Returns the number of tiles to code.
+        """
+        cdef const uint8_t *candidates = NULL
+        cdef size_t dirty, tile
+        if damage is not None:
+            candidates = self.candidates
+            for tile in range(self.tiles):
+                self.candidates[tile] = self.encoder.dirty[tile]
+            for x, y, width, height in damage:
+                self.mark(x, y, width, height)
+        with nogil:
+            dirty = ff_begin_packet(self.encoder, &frame[0, 0, 0], frame.strides[0], candidates)
+        return dirty
+
+    def encode(self, const uint8_t[:, :, :] frame, uint64_t bit_budget):
+        """Codes dirty tiles into the planes until the estimate reaches `bit_budget`; goes on where the last call ended.
+
+        Returns (tiles still dirty, estimated bits).
+        """
+        cdef size_t left
+        cdef uint64_t estimate = 0
+        with nogil:
+            left = ff_encode_tiles(self.encoder, &frame[0, 0, 0], frame.strides[0], self.next_tile, bit_budget,
+                                   &self.next_tile, &estimate)
+        return left, estimate
+
+    def plane(self, int plane):
+        """What the last `encode` wrote to a plane: a view that is valid until the next call of a method."""
+        return PyMemoryView_FromMemory(<char *> self.encoder.planes[plane], self.encoder.sizes[plane], PyBUF_READ)
+
+    def plane_size(self, int plane):
+        """Bytes that the last `encode` wrote to a plane."""
+        return self.encoder.sizes[plane]
+
+    def modes(self):
+        """The mode of each tile in the packet being written: one byte a tile, an index into MODES."""
+        return self.encoder.modes[:self.tiles]
+
+    def hash(self):
+        """The hash of the reference."""
+        cdef uint64_t value
+        with nogil:
+            value = ff_hash_frame(self.encoder.reference, self.width, self.height, self.hash_keys)
+        return value
+
+
+cdef class FrameDecoder:
+    """The decoder's side of one frame size: the colour table. The framebuffer belongs to the caller."""
+
+    cdef ff_frame_decoder *decoder
+    cdef uint32_t *hash_keys
+    cdef readonly uint32_t width, height
+    cdef readonly size_t tiles
+
+    def __cinit__(self, uint32_t width, uint32_t height):
+        self.width, self.height = width, height
+        self.decoder = <ff_frame_decoder *> allocate(1, sizeof(ff_frame_decoder))
+        self.decoder.geometry = ff_make_geometry(width, height)
+        self.tiles = <size_t> self.decoder.geometry.columns * self.decoder.geometry.rows
+        self.decoder.modes = <uint8_t *> allocate(self.tiles, 1)
+        self.decoder.raw_bytes = <uint32_t *> allocate(self.tiles * FF_PLANES, sizeof(uint32_t))
+        self.decoder.dirty = <ff_box *> allocate(self.tiles, sizeof(ff_box))
+        self.hash_keys = make_hash_keys(width)
+        ff_decoder_reset(self.decoder)
+
+    def __dealloc__(self):
+        if self.decoder != NULL:
+            free(self.decoder.modes)
+            free(self.decoder.raw_bytes)
+            free(self.decoder.dirty)
+            free(self.decoder)
+        free(self.hash_keys)
+
+    cdef int view(self, list planes, ff_plane_view *views) except -1:
+        cdef const uint8_t[::1] data
+        if len(planes) != FF_PLANES:
+            raise ValueError(f"{FF_PLANES} planes are needed, not {len(planes)}")
+        for plane in range(FF_PLANES):
+            views[plane].data = NULL
+            views[plane].size = len(planes[plane])
+            if views[plane].size > 0:
+                data = planes[plane]
+                views[plane].data = &data[0]
+        return 0
+
+    def check(self, list planes):
+        """Checks the planes of a packet (bytes-like objects, which the caller keeps alive), and changes nothing.
+
+        Returns None, or what is wrong and the name of the plane in which it was found.
+        """
+        cdef ff_plane_view views[FF_PLANES]
+        cdef int plane = 0
+        cdef ff_fault fault
+        self.view(planes, views)
+        with nogil:
+            fault = ff_check_planes(self.decoder, views, &plane)
+        return None if fault == FF_OK else (FAULTS[fault], PLANES[plane])
+
+    def apply(self, list planes, uint8_t[:, :, ::1] framebuffer):
+        """Draws planes that `check` found good; returns the list of changed rectangles as tuples."""
+        cdef ff_plane_view views[FF_PLANES]
+        cdef ff_box *box
+        if framebuffer.shape[0] != self.height or framebuffer.shape[1] != self.width or framebuffer.shape[2] != 4:
+            raise ValueError("the framebuffer has another size")
+        self.view(planes, views)
+        with nogil:
+            ff_apply_planes(self.decoder, views, <uint32_t *> &framebuffer[0, 0, 0])
+        dirty = []
+        for i in range(self.decoder.dirty_count):
+            box = &self.decoder.dirty[i]
+            dirty.append((box.x, box.y, box.width, box.height))
+        return dirty
+
+    def modes(self):
+        """The mode of each tile in the last packet: one byte a tile, an index into MODES."""
+        return self.decoder.modes[:self.tiles]
+
+    def raw_bytes(self):
+        """How many bytes of each plane the last packet spent on each tile: uint32 (rows, columns, planes), a copy."""
+        shape = (self.decoder.geometry.rows, self.decoder.geometry.columns, FF_PLANES)
+        cdef uint32_t[:, :, ::1] view = <uint32_t[:shape[0], :shape[1], :shape[2]]> self.decoder.raw_bytes
+        return np.array(view)
+
+    def hash(self, const uint8_t[:, :, ::1] framebuffer):
+        """The hash of a framebuffer of this size."""
+        cdef uint64_t value
+        if framebuffer.shape[0] != self.height or framebuffer.shape[1] != self.width or framebuffer.shape[2] != 4:
+            raise ValueError("the framebuffer has another size")
+        with nogil:
+            value = ff_hash_frame(<const uint32_t *> &framebuffer[0, 0, 0], self.width, self.height, self.hash_keys)
+        return value

@@ -1,0 +1,92 @@
+# The C declarations that both extension modules use. (Cython silently ignores a .pxd named like its .pyx here.)
+from libc.stdint cimport int16_t, uint8_t, uint32_t, uint64_t
+
+
+cdef extern from "tile.h" nogil:
+    enum:
+        FF_TILE
+        FF_TILE_PIXELS
+    ctypedef struct ff_box:
+        uint32_t x, y, width, height
+    ctypedef struct ff_geometry:
+        uint32_t width, height, columns, rows
+    ff_geometry ff_make_geometry(uint32_t width, uint32_t height)
+    void ff_load_tile(const uint8_t *frame, Py_ssize_t stride, ff_box area, uint32_t *tile)
+
+
+cdef extern from "isa.h" nogil:
+    ctypedef struct ff_kernel_table:
+        const char *name
+        size_t (*diff_tiles)(const uint8_t *, Py_ssize_t, const uint32_t *, const ff_geometry *, const uint8_t *,
+                             uint8_t *)
+        uint32_t (*diff_box)(const uint32_t *, const uint32_t *, size_t, ff_box, ff_box *)
+        uint64_t (*hash_row)(const uint32_t *, const uint32_t *, size_t)
+        void (*expand_palette)(const uint8_t *, const uint32_t *, ff_box, uint32_t *, size_t)
+        uint32_t (*predict)(const uint32_t *, ff_box, uint8_t *)
+        void (*unpredict)(const uint8_t *, ff_box, uint32_t *, size_t)
+        void (*xor_box)(const uint32_t *, const uint32_t *, size_t, ff_box, uint8_t *)
+        void (*unxor_box)(const uint8_t *, ff_box, uint32_t *, size_t)
+    const ff_kernel_table *ff_kernels
+    void ff_isa_init()
+    size_t ff_isa_list(const ff_kernel_table **tables, size_t capacity)
+    int ff_isa_force(const char *name)
+
+
+cdef extern from "hash.h" nogil:
+    void ff_hash_keys(uint32_t *keys, size_t count)
+    uint64_t ff_hash_frame(const uint32_t *frame, uint32_t width, uint32_t height, const uint32_t *keys)
+
+
+cdef extern from "palette.h" nogil:
+    enum:
+        FF_TABLE_SLOTS
+        FF_PALETTE_MAX
+    ctypedef struct ff_palette:
+        uint32_t count, transitions
+        uint32_t *colours
+        uint8_t *indices
+    int ff_collect_palette(ff_palette *palette, const uint32_t *tile, ff_box box)
+
+
+cdef extern from "planes.h" nogil:
+    enum:
+        FF_PLANES
+        FF_MODES
+
+
+cdef extern from "frame_encode.h" nogil:
+    ctypedef struct ff_frame_encoder:
+        ff_geometry geometry
+        uint32_t *reference
+        uint8_t *dirty
+        uint8_t *modes
+        uint8_t **planes
+        size_t *sizes
+    size_t ff_plane_capacity(const ff_geometry *geometry, int plane)
+    void ff_encoder_reset(ff_frame_encoder *encoder)
+    size_t ff_begin_packet(ff_frame_encoder *encoder, const uint8_t *frame, Py_ssize_t stride,
+                           const uint8_t *candidates)
+    size_t ff_encode_tiles(ff_frame_encoder *encoder, const uint8_t *frame, Py_ssize_t stride, uint32_t start,
+                           uint64_t bit_budget, uint32_t *next, uint64_t *estimate)
+
+
+cdef extern from "frame_decode.h" nogil:
+    ctypedef struct ff_plane_view:
+        const uint8_t *data
+        size_t size
+    ctypedef struct ff_frame_decoder:
+        ff_geometry geometry
+        uint8_t *modes
+        uint32_t *raw_bytes
+        ff_box *dirty
+        uint32_t dirty_count
+    ctypedef enum ff_fault:
+        FF_OK
+        FF_FAULT_PLANE_SHORT
+        FF_FAULT_PLANE_LONG
+        FF_FAULT_OPERATION
+        FF_FAULT_TILE
+        FF_FAULT_BOX
+    void ff_decoder_reset(ff_frame_decoder *decoder)
+    ff_fault ff_check_planes(const ff_frame_decoder *decoder, const ff_plane_view *planes, int *plane)
+    void ff_apply_planes(ff_frame_decoder *decoder, const ff_plane_view *planes, uint32_t *framebuffer)

@@ -1,0 +1,28 @@
+/* Finding what changed: which tiles of a frame differ from the reference, and the box inside a tile that differs. */
+#ifndef FF_DIFF_H
+#define FF_DIFF_H
+
+#include "isa.h"
+
+/* diff_tiles: sets dirty[t] to 1 for every tile t that differs from the reference in B, G or R, to 0 for the others, and
+ * returns how many differ. `frame`: geometry->height rows, `stride` bytes apart (may be negative), any alignment.
+ * `reference`: width pixels a row, no gaps. `candidates`: one byte a tile, only tiles with a non-zero one are compared;
+ * NULL compares all. `dirty`: columns * rows bytes.
+ *
+ * Walks whole rows of the frame and compares the 256 bytes of each tile in turn: walking tile by tile costs 2.3 times as
+ * much (page and prefetch misses). A tile already known to differ is not looked at again. */
+size_t ff_diff_tiles_scalar(const uint8_t *frame, ptrdiff_t stride, const uint32_t *reference,
+                            const ff_geometry *geometry, const uint8_t *candidates, uint8_t *dirty);
+
+/* diff_box: compares a loaded tile (FF_TILE pixels a row, X = 255) with `reference`, which points at the tile's first
+ * pixel in a frame of `pitch` pixels a row. Stores the smallest box, relative to the tile, that holds every difference,
+ * and returns the number of pixels that differ; 0 leaves `box` alone. */
+uint32_t ff_diff_box_scalar(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box area, ff_box *box);
+
+#ifdef FF_HAVE_AVX2
+size_t ff_diff_tiles_avx2(const uint8_t *frame, ptrdiff_t stride, const uint32_t *reference,
+                          const ff_geometry *geometry, const uint8_t *candidates, uint8_t *dirty);
+uint32_t ff_diff_box_avx2(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box area, ff_box *box);
+#endif
+
+#endif

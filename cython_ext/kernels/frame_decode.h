@@ -1,0 +1,43 @@
+/* Planes back into pixels: the whole of the decoder but zstd and the packet around it.
+ *
+ * A packet is read twice: ff_check_planes proves that every operation stays inside its tile and every plane is used up
+ * exactly, and changes nothing; ff_apply_planes then cannot fail. So a bad packet never leaves half a picture. */
+#ifndef FF_FRAME_DECODE_H
+#define FF_FRAME_DECODE_H
+
+#include "palette.h"
+#include "planes.h"
+
+typedef struct ff_plane_view {
+    const uint8_t *data;
+    size_t size;
+} ff_plane_view;
+
+typedef struct ff_frame_decoder {
+    ff_geometry geometry;
+    uint32_t colours[FF_TABLE_SLOTS];  /* the colour table; X = 255 */
+    uint8_t *modes;                    /* a byte a tile: enum ff_mode of the last packet */
+    uint32_t *raw_bytes;               /* FF_PLANES counts a tile: bytes of each plane it took in the last packet */
+    ff_box *dirty;                     /* capacity: one a tile */
+    uint32_t dirty_count;              /* rectangles of the last packet, in frame pixels */
+} ff_frame_decoder;
+
+typedef enum ff_fault {
+    FF_OK,
+    FF_FAULT_PLANE_SHORT,     /* a plane ended inside an operation */
+    FF_FAULT_PLANE_LONG,      /* a plane holds more than the operations use */
+    FF_FAULT_OPERATION,       /* unknown mode or reserved bit */
+    FF_FAULT_TILE,            /* a tile is named twice */
+    FF_FAULT_BOX,             /* a box leaves its tile */
+} ff_fault;
+
+/* Forgets the epoch: the colour table is all black. */
+void ff_decoder_reset(ff_frame_decoder *decoder);
+
+/* Checks FF_PLANES planes; on a fault stores the number of the plane in which it was found. */
+ff_fault ff_check_planes(const ff_frame_decoder *decoder, const ff_plane_view *planes, int *plane);
+
+/* Draws planes that were checked into `framebuffer` (width * height pixels) and fills modes, raw_bytes and dirty. */
+void ff_apply_planes(ff_frame_decoder *decoder, const ff_plane_view *planes, uint32_t *framebuffer);
+
+#endif

@@ -1,0 +1,23 @@
+/* A hash of the whole framebuffer, by which a decoder learns that it holds what the encoder holds.
+ *
+ * It guards against faults (a bug, a bad memory module), not against an attacker: the transport does that. Rows go
+ * through NH, the almost-universal hash of UMAC (Black, Halevi, Krawczyk, Krovetz, Rogaway, CRYPTO '99): sums of
+ * products of neighbouring pixels, each with a key added, which vector units compute at the speed of memory. */
+#ifndef FF_HASH_H
+#define FF_HASH_H
+
+#include "isa.h"
+
+/* Fills keys[0 .. count): the fixed keys that SPEC.md defines. `count` is the width rounded up to an even number. */
+void ff_hash_keys(uint32_t *keys, size_t count);
+
+/* hash_row: NH of one row of `width` pixels with `width` rounded up to even keys; an odd row ends in a pixel 0. */
+uint64_t ff_hash_row_scalar(const uint32_t *row, const uint32_t *keys, size_t width);
+#ifdef FF_HAVE_AVX2
+uint64_t ff_hash_row_avx2(const uint32_t *row, const uint32_t *keys, size_t width);
+#endif
+
+/* The hash of a framebuffer without gaps between rows. */
+uint64_t ff_hash_frame(const uint32_t *frame, uint32_t width, uint32_t height, const uint32_t *keys);
+
+#endif

@@ -1,0 +1,52 @@
+/* Which instruction set the kernels use: a table of functions, filled once at import with the best that the processor
+ * runs, and switched by tests to compare every variant with the scalar truth.
+ *
+ * Only kernels that a benchmark showed to gain have a second variant; all others are called directly. Variants are
+ * compiled with per-function target attributes, so that the library runs on every processor of its architecture. */
+#ifndef FF_ISA_H
+#define FF_ISA_H
+
+#include "tile.h"
+
+#if defined(__GNUC__) && defined(__x86_64__)
+#define FF_HAVE_AVX2 1
+#define FF_AVX2 __attribute__((target("avx2")))
+#endif
+
+#if defined(__GNUC__)
+#define FF_INLINE static inline __attribute__((always_inline))
+#elif defined(_MSC_VER)
+#define FF_INLINE static __forceinline
+#else
+#define FF_INLINE static inline
+#endif
+
+/* The contract of each function stands in the header of its family. */
+typedef struct ff_kernel_table {
+    const char *name;
+    size_t (*diff_tiles)(const uint8_t *frame, ptrdiff_t stride, const uint32_t *reference,
+                         const ff_geometry *geometry, const uint8_t *candidates, uint8_t *dirty);
+    uint32_t (*diff_box)(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box area, ff_box *box);
+    uint64_t (*hash_row)(const uint32_t *row, const uint32_t *keys, size_t width);
+    void (*expand_palette)(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target,
+                           size_t pitch);
+    uint32_t (*predict)(const uint32_t *tile, ff_box box, uint8_t *residuals);
+    void (*unpredict)(const uint8_t *residuals, ff_box box, uint32_t *target, size_t pitch);
+    void (*xor_box)(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box box, uint8_t *planes);
+    void (*unxor_box)(const uint8_t *planes, ff_box box, uint32_t *target, size_t pitch);
+} ff_kernel_table;
+
+/* The active table; never NULL once ff_isa_init() has run. */
+extern const ff_kernel_table *ff_kernels;
+
+/* Selects the best variant that this processor runs. */
+void ff_isa_init(void);
+
+/* All variants this processor runs, slowest first; returns their number, at most `capacity` of them stored. */
+size_t ff_isa_list(const ff_kernel_table **tables, size_t capacity);
+
+/* Makes the variant of that name the active one; returns 0, or -1 when there is none here. For tests and benchmarks: not to
+ * be called while another thread encodes or decodes. */
+int ff_isa_force(const char *name);
+
+#endif

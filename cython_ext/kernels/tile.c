@@ -1,0 +1,39 @@
+#include "tile.h"
+
+#include <string.h>
+
+ff_geometry ff_make_geometry(uint32_t width, uint32_t height) {
+    ff_geometry geometry = {width, height, (width + FF_TILE - 1) / FF_TILE, (height + FF_TILE - 1) / FF_TILE};
+    return geometry;
+}
+
+ff_box ff_tile_area(const ff_geometry *geometry, uint32_t tile) {
+    ff_box area;
+    area.x = tile % geometry->columns * FF_TILE;
+    area.y = tile / geometry->columns * FF_TILE;
+    area.width = geometry->width - area.x < FF_TILE ? geometry->width - area.x : FF_TILE;
+    area.height = geometry->height - area.y < FF_TILE ? geometry->height - area.y : FF_TILE;
+    return area;
+}
+
+void ff_load_tile(const uint8_t *frame, ptrdiff_t stride, ff_box area, uint32_t *tile) {
+    const uint8_t *row = frame + (ptrdiff_t)area.y * stride + (size_t)area.x * 4;
+    for (uint32_t y = 0; y < area.height; y++, row += stride, tile += FF_TILE) {
+        /* memcpy first: rows of a frame from outside need not be aligned to 4 bytes. */
+        memcpy(tile, row, (size_t)area.width * 4);
+        for (uint32_t x = 0; x < area.width; x++)
+            tile[x] |= FF_OPAQUE;
+    }
+}
+
+void ff_store_box(const uint32_t *tile, ff_box box, uint32_t *target, size_t pitch) {
+    tile += box.y * FF_TILE + box.x;
+    for (uint32_t y = 0; y < box.height; y++, tile += FF_TILE, target += pitch)
+        memcpy(target, tile, (size_t)box.width * 4);
+}
+
+void ff_fill_box(uint32_t *target, size_t pitch, ff_box box, uint32_t pixel) {
+    for (uint32_t y = 0; y < box.height; y++, target += pitch)
+        for (uint32_t x = 0; x < box.width; x++)
+            target[x] = pixel;
+}

@@ -1,0 +1,47 @@
+/* The units every kernel shares: pixels, tiles and boxes.
+ *
+ * A pixel is a uint32_t whose bytes in memory are B, G, R, X. Inside the codec X is always 255; frames that come from
+ * outside may hold anything there, and it is ignored. A frame is cut into tiles of 64 x 64 pixels in raster order;
+ * tiles at the right and lower edge are smaller. 64 pixels make 256 bytes a row, four cache lines.
+ */
+#ifndef FF_TILE_H
+#define FF_TILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FF_TILE 64u
+#define FF_TILE_PIXELS (FF_TILE * FF_TILE)
+
+/* The colour channels of a pixel and its X byte, as a mask over the uint32_t; big-endian machines are not supported
+ * (setup.py refuses them). */
+#define FF_RGB_MASK 0x00FFFFFFu
+#define FF_OPAQUE 0xFF000000u
+
+/* A rectangle in pixels, relative to a tile or to a frame, never empty. */
+typedef struct ff_box {
+    uint32_t x, y, width, height;
+} ff_box;
+
+typedef struct ff_geometry {
+    uint32_t width, height;  /* frame, pixels */
+    uint32_t columns, rows;  /* tiles */
+} ff_geometry;
+
+ff_geometry ff_make_geometry(uint32_t width, uint32_t height);
+
+/* The part of the frame that tile number `tile` covers; `tile` < columns * rows. */
+ff_box ff_tile_area(const ff_geometry *geometry, uint32_t tile);
+
+/* Copies `area` of a frame with any row stride (bytes, may be negative) to a tile buffer of FF_TILE pixels a row and
+ * sets X to 255. */
+void ff_load_tile(const uint8_t *frame, ptrdiff_t stride, ff_box area, uint32_t *tile);
+
+/* Copies `box` (relative to the tile) of a tile buffer to `target`, which points at the box's first pixel in a frame
+ * with `pitch` pixels a row. */
+void ff_store_box(const uint32_t *tile, ff_box box, uint32_t *target, size_t pitch);
+
+/* Fills a box of a frame with one pixel value. */
+void ff_fill_box(uint32_t *target, size_t pitch, ff_box box, uint32_t pixel);
+
+#endif

@@ -1,0 +1,259 @@
+"""Packets to frames.
+
+A packet is checked in order of cost, and nothing that can be seen changes until it is known to be good: length, CRC and
+header, then the chain (epoch, sequence number), then the sizes of the planes, then each plane through zstd, then every
+operation. Only then is it drawn. After any fault the decoder is dead until the next keyframe: zstd's streams and the colour
+table cannot go on from a gap, and a wrong pixel is worse than an old one.
+"""
+
+import threading
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
+
+from fastframe._core import PLANES, TILE_SIZE, FrameDecoder
+from fastframe.codec.packet import MAX_U32, Header, parse_header, parse_planes
+from fastframe.codec.planes import PlaneDecompressor
+from fastframe.codec.stats import FrameStats, PlaneSizes, TileMap, frame_stats
+from fastframe.errors import LocalProtocolError, RemoteProtocolError
+from fastframe.geometry import Rect
+from fastframe.limits import Limits
+
+Framebuffer = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameUpdate:
+    """What one packet did to the frame.
+
+    Attributes
+    ----------
+    epoch, sequence
+        The packet's place in the stream.
+    keyframe
+        Whether the packet began an epoch; the frame may have another size now, and every pixel may have changed.
+    dirty
+        Rectangles in pixels that hold every change. They do not overlap. A keyframe has one, the whole frame.
+    complete
+        Whether the frame now equals the encoder's; false while a byte budget holds tiles back.
+    """
+
+    epoch: int
+    sequence: int
+    keyframe: bool
+    dirty: tuple[Rect, ...]
+    complete: bool = True
+
+
+class _Epoch:
+    """Everything that a keyframe begins anew."""
+
+    def __init__(self, header: Header) -> None:
+        self.number = header.epoch
+        self.next_sequence = 0
+        self.width, self.height = header.width, header.height
+        self.core = FrameDecoder(header.width, header.height)
+        self.streams: dict[int, PlaneDecompressor] = {}
+        self.frame = np.zeros((header.height, header.width, 4), np.uint8)
+        self.frame[..., 3] = 255
+
+
+class Decoder:
+    """Decodes the packets of one encoder into a framebuffer.
+
+    Not for use by two threads at once: the second call raises `LocalProtocolError`. The GIL is released while planes are
+    decompressed, checked and drawn.
+
+    Parameters
+    ----------
+    limits
+        Bounds that packets are held to before memory is allocated; `Limits()` if omitted.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = Limits() if limits is None else limits
+        if not isinstance(self._limits, Limits):
+            raise LocalProtocolError(f"limits must be a Limits object, not {limits!r}", actual=limits)
+        self._lock = threading.Lock()
+        # None: no keyframe yet, or dead until the next one.
+        self._epoch: _Epoch | None = None
+        self._last_epoch_number: int | None = None
+        self._frame: Framebuffer | None = None
+        self._last: tuple[int, FrameDecoder, PlaneSizes, dict[str, float]] | None = None
+
+    @property
+    def frame(self) -> Framebuffer:
+        """The last good frame: a read-only view (H, W, 4), uint8, BGRX with X = 255.
+
+        It shows every packet that was decoded, without a copy, so it changes with the next `decode`; after a keyframe or
+        a packet with a hash it is another buffer, so fetch it again after each `decode`, and copy what has to stay.
+
+        Raises
+        ------
+        LocalProtocolError
+            Before the first keyframe.
+        """
+        if self._frame is None:
+            raise LocalProtocolError("there is no frame yet: no keyframe has been decoded")
+        view = self._frame.view()
+        view.flags.writeable = False
+        return view
+
+    @property
+    def stats(self) -> FrameStats | None:
+        """Figures of the last good packet; `None` before the first. Stages: parsing, decompression, drawing."""
+        if self._last is None:
+            return None
+        packet_bytes, core, sizes, seconds = self._last
+        return frame_stats(packet_bytes, core.modes(), sizes, seconds)
+
+    def tile_map(self) -> TileMap:
+        """Mode and cost of each tile in the last good packet.
+
+        Raises
+        ------
+        LocalProtocolError
+            Before the first keyframe.
+        """
+        if self._last is None:
+            raise LocalProtocolError("there is no tile map yet: no keyframe has been decoded")
+        _, core, sizes, _ = self._last
+        raw = core.raw_bytes()
+        cost = np.zeros(raw.shape[:2], np.float32)
+        for number, (raw_size, size) in sizes.items():
+            cost += raw[..., number] * np.float32(size / raw_size)
+        modes = np.frombuffer(core.modes(), np.uint8).reshape(cost.shape)
+        return TileMap(TILE_SIZE, modes, cost)
+
+    def decode(self, packet: bytes | bytearray | memoryview) -> FrameUpdate:
+        """Decodes one packet.
+
+        Parameters
+        ----------
+        packet
+            Bytes-like object; read only during the call.
+
+        Raises
+        ------
+        RemoteProtocolError
+            The packet is damaged, hostile, out of order or beyond the limits. `frame` keeps the last good frame, and
+            every further packet is refused until a keyframe of a later epoch comes.
+        LocalProtocolError
+            The argument is no bytes-like object, or another thread is decoding.
+        """
+        try:
+            data = memoryview(packet).cast("B")
+        except TypeError as error:
+            raise LocalProtocolError(f"a packet must be a contiguous bytes-like object: {error}") from error
+        if not self._lock.acquire(blocking=False):
+            raise LocalProtocolError("the decoder is in use by another thread")
+        try:
+            return self._decode(data)
+        except RemoteProtocolError:
+            self._epoch = None
+            raise
+        finally:
+            self._lock.release()
+
+    def _decode(self, data: memoryview) -> FrameUpdate:
+        started = perf_counter()
+        header, cursor, mask = parse_header(data, self._limits)
+        if header.keyframe:
+            self._check_keyframe(header)
+            planes = parse_planes(cursor, mask, header.width, header.height)
+            epoch = _Epoch(header)
+        else:
+            epoch = self._continued_epoch(header)
+            planes = parse_planes(cursor, mask, epoch.width, epoch.height)
+        parsed = perf_counter()
+
+        raw = [
+            self._stream(epoch, number).decompress(planes[number].data, planes[number].raw_size)
+            if number in planes
+            else b""
+            for number in range(len(PLANES))
+        ]
+        decompressed = perf_counter()
+
+        fault = epoch.core.check(raw)
+        if fault is not None:
+            raise RemoteProtocolError(f"plane {fault[1]!r} {fault[0]}")
+        frame = epoch.frame
+        if header.frame_hash is not None and not header.keyframe:
+            # Only the result tells whether it is right, so the good frame stays as it is. (A keyframe's is new anyway.)
+            frame = frame.copy()
+        dirty = epoch.core.apply(raw, frame)
+        if header.frame_hash is not None:
+            actual = epoch.core.hash(frame)
+            if actual != header.frame_hash:
+                raise RemoteProtocolError(
+                    f"the frame differs from the encoder's: its hash is {actual:016x}, not {header.frame_hash:016x}",
+                    expected=header.frame_hash,
+                    actual=actual,
+                )
+
+        epoch.frame = self._frame = frame
+        epoch.next_sequence = header.sequence + 1
+        self._epoch, self._last_epoch_number = epoch, header.epoch
+        sizes = {number: (plane.raw_size, len(plane.data)) for number, plane in planes.items()}
+        seconds = {
+            "parsing": parsed - started,
+            "decompression": decompressed - parsed,
+            "drawing": perf_counter() - decompressed,
+        }
+        self._last = len(data), epoch.core, sizes, seconds
+        if header.keyframe:
+            rectangles: tuple[Rect, ...] = (Rect(0, 0, epoch.width, epoch.height),)
+        else:
+            rectangles = tuple(map(Rect._make, dirty))
+        return FrameUpdate(header.epoch, header.sequence, header.keyframe, rectangles, not header.partial)
+
+    def _check_keyframe(self, header: Header) -> None:
+        """Refuses a keyframe that was replayed or whose frame is beyond the limits."""
+        last = self._last_epoch_number
+        # Serial number arithmetic (RFC 1982): epochs may wrap around.
+        if last is not None and not 0 < (header.epoch - last) & MAX_U32 < 2**31:
+            raise RemoteProtocolError(
+                f"keyframe of epoch {header.epoch} after epoch {last}: replayed or out of order",
+                expected=(last + 1) & MAX_U32,
+                actual=header.epoch,
+            )
+        if header.sequence != 0:
+            raise RemoteProtocolError(
+                f"keyframe with sequence number {header.sequence}, it must be 0", expected=0, actual=header.sequence
+            )
+        width, height, limits = header.width, header.height, self._limits
+        if width == 0 or height == 0:
+            raise RemoteProtocolError(f"keyframe without pixels: {width} x {height}", actual=(width, height))
+        if width > limits.max_width or height > limits.max_height or width * height > limits.max_pixels:
+            raise RemoteProtocolError(
+                f"keyframe of {width} x {height} pixels, the limit is {limits.max_width} x {limits.max_height} "
+                f"and {limits.max_pixels} in all",
+                actual=(width, height),
+                limit=(limits.max_width, limits.max_height, limits.max_pixels),
+            )
+
+    def _continued_epoch(self, header: Header) -> _Epoch:
+        """The epoch that a packet continues; refuses packets that do not come next."""
+        epoch = self._epoch
+        if epoch is None:
+            raise RemoteProtocolError(
+                f"packet {header.sequence} of epoch {header.epoch} while waiting for a keyframe",
+                actual=(header.epoch, header.sequence),
+            )
+        if (header.epoch, header.sequence) != (epoch.number, epoch.next_sequence):
+            raise RemoteProtocolError(
+                f"packet {header.sequence} of epoch {header.epoch} instead of packet {epoch.next_sequence} "
+                f"of epoch {epoch.number}: lost, replayed or out of order",
+                expected=(epoch.number, epoch.next_sequence),
+                actual=(header.epoch, header.sequence),
+            )
+        return epoch
+
+    def _stream(self, epoch: _Epoch, number: int) -> PlaneDecompressor:
+        stream = epoch.streams.get(number)
+        if stream is None:
+            stream = epoch.streams[number] = PlaneDecompressor(number, self._limits.max_window_log)
+        return stream

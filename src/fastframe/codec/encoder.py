@@ -1,0 +1,307 @@
+"""Frames to packets.
+
+A frame passes three stages: the compiled core finds the changed tiles and writes them as planes, each plane goes through
+its own zstd stream, and the packet is put together around them. The core updates the reference (what the decoder shows
+after this packet) as it codes each tile, so a failure after that point cannot be undone; the encoder then begins a new
+epoch with the next frame, and the decoder never sees the difference.
+"""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from operator import index
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastframe._core import PLANES, FrameEncoder
+from fastframe.codec.packet import HEADER_ROOM, MAX_U32, CompressedPlane, Header, pack
+from fastframe.codec.planes import EFFORTS, PlaneCompressor
+from fastframe.codec.stats import FrameStats, PlaneSizes, frame_stats
+from fastframe.errors import LocalProtocolError
+from fastframe.limits import Limits
+
+# A hash of the whole framebuffer costs about as much as comparing a frame, so it goes out with every keyframe and then
+# with every 64th packet that changes something: 1 to 2 % of the time, and a fault shows within seconds.
+PACKETS_PER_HASH = 64
+
+UNBOUNDED = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderConfig:
+    """Settings of an encoder.
+
+    Parameters
+    ----------
+    effort
+        "fast" (local networks: least time), "balanced", or "tight" (slow uplinks: least bytes).
+    limits
+        What the peer is willing to hold; frames beyond it are refused.
+    first_epoch
+        Number of the first epoch, 0 to 2**32 - 1. A decoder accepts keyframes of later epochs only, so an encoder that
+        continues for the decoder of an earlier one starts above its last epoch.
+    """
+
+    effort: str = "balanced"
+    limits: Limits = field(default_factory=Limits)
+    first_epoch: int = 1
+
+    def __post_init__(self) -> None:
+        if self.effort not in EFFORTS:
+            raise LocalProtocolError(
+                f"effort must be one of {', '.join(EFFORTS)}, not {self.effort!r}",
+                expected=tuple(EFFORTS),
+                actual=self.effort,
+            )
+        if not isinstance(self.limits, Limits):
+            raise LocalProtocolError(f"limits must be a Limits object, not {self.limits!r}", actual=self.limits)
+        if not isinstance(self.first_epoch, int) or not 0 <= self.first_epoch <= MAX_U32:
+            raise LocalProtocolError(
+                f"first_epoch must be an integer from 0 to {MAX_U32}, not {self.first_epoch!r}",
+                expected=(0, MAX_U32),
+                actual=self.first_epoch,
+            )
+
+
+def _checked_frame(frame: Any, limits: Limits) -> npt.NDArray[np.uint8]:
+    """The frame as an array that views the caller's memory, once dtype, shape, strides and size are right."""
+    try:
+        array = np.asarray(frame)
+    except Exception as error:
+        raise LocalProtocolError(f"a frame must be a buffer (H, W, 4) of uint8: {error}") from error
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 4:
+        raise LocalProtocolError(
+            f"a frame must be (H, W, 4) of uint8, not {array.shape} of {array.dtype}",
+            expected="(H, W, 4) uint8",
+            actual=f"{array.shape} {array.dtype}",
+        )
+    height, width = array.shape[:2]
+    if width == 0 or height == 0:
+        raise LocalProtocolError(f"a frame must have pixels, not {width} x {height}", actual=(width, height))
+    if width > limits.max_width or height > limits.max_height or width * height > limits.max_pixels:
+        raise LocalProtocolError(
+            f"frame of {width} x {height} pixels, the limit is {limits.max_width} x {limits.max_height} "
+            f"and {limits.max_pixels} in all",
+            actual=(width, height),
+            limit=(limits.max_width, limits.max_height, limits.max_pixels),
+        )
+    if array.strides[1:] != (4, 1):
+        raise LocalProtocolError(
+            f"pixels of a row must follow each other: strides (any, 4, 1), not {array.strides}",
+            expected=(None, 4, 1),
+            actual=array.strides,
+        )
+    return array
+
+
+def _clipped_damage(damage: Iterable[Any], width: int, height: int) -> list[tuple[int, int, int, int]]:
+    """The rectangles cut to the frame, those outside it dropped."""
+    clipped = []
+    try:
+        rectangles = [tuple(map(index, rectangle)) for rectangle in damage]
+    except TypeError as error:
+        raise LocalProtocolError(f"damage must be rectangles (x, y, width, height) of integers: {error}") from error
+    for rectangle in rectangles:
+        if len(rectangle) != 4 or rectangle[2] < 0 or rectangle[3] < 0:
+            raise LocalProtocolError(
+                f"damage must be rectangles (x, y, width, height), not {rectangle}", actual=rectangle
+            )
+        left, top = max(rectangle[0], 0), max(rectangle[1], 0)
+        right = min(rectangle[0] + rectangle[2], width)
+        bottom = min(rectangle[1] + rectangle[3], height)
+        if left < right and top < bottom:
+            clipped.append((left, top, right - left, bottom - top))
+    return clipped
+
+
+class Encoder:
+    """Encodes the frames of one display, losslessly, each as what changed since the last one.
+
+    Not for use by two threads at once: the second call raises `LocalProtocolError`. The GIL is released while pixels
+    are compared, coded and compressed.
+
+    Parameters
+    ----------
+    config
+        Settings; `EncoderConfig()` if omitted.
+    """
+
+    def __init__(self, config: EncoderConfig | None = None) -> None:
+        self._config = EncoderConfig() if config is None else config
+        if not isinstance(self._config, EncoderConfig):
+            raise LocalProtocolError(f"config must be an EncoderConfig, not {config!r}", actual=config)
+        self._lock = threading.Lock()
+        self._core: FrameEncoder | None = None
+        self._compressors: dict[int, PlaneCompressor] = {}
+        self._next_epoch = self._config.first_epoch
+        self._epoch = 0
+        self._sequence = 0
+        self._left_over = 0
+        self._packets_since_hash = 0
+        # Compressed bits for each bit that the core's estimate says; only byte budgets use it.
+        self._estimate_factor = 1.0
+        self._last: tuple[int, bytes, PlaneSizes, dict[str, float]] | None = None
+
+    @property
+    def stats(self) -> FrameStats | None:
+        """Figures of the last frame; `None` before the first. Stages: analysis, compression, packet."""
+        return None if self._last is None else frame_stats(*self._last)
+
+    def encode(
+        self,
+        frame: Any,
+        *,
+        damage: Iterable[tuple[int, int, int, int]] | None = None,
+        keyframe: bool = False,
+        budget: int | None = None,
+    ) -> bytes:
+        """Encodes one frame.
+
+        Parameters
+        ----------
+        frame
+            Buffer of shape (H, W, 4), uint8, BGRX; rows may be any number of bytes apart, the pixels of a row must
+            follow each other. X is ignored. The buffer is only read, and only during the call. If it is written to
+            meanwhile, the decoder shows a mixture of both contents, and the next call finds the rest.
+        damage
+            Rectangles (x, y, width, height) in pixels that together hold every change since the last call, clipped to
+            the frame. An empty iterable: nothing has changed. `None`: not known, look everywhere. Change outside of the
+            damage is not seen until a later call covers it. A keyframe ignores the damage.
+        keyframe
+            Begin a new epoch, so that a decoder can start here. The first frame and a frame of another size do
+            so by themselves.
+        budget
+            Bytes that the packet should not exceed by much. What does not fit stays for the next calls, in turn, so that no
+            region starves; `FrameUpdate.complete` is false meanwhile. At least one tile goes out each time.
+
+        Returns
+        -------
+        bytes
+            One packet. All packets must reach the decoder in order; a frame without change gives one of about ten bytes.
+
+        Raises
+        ------
+        LocalProtocolError
+            For a wrong argument; the encoder is as it was before.
+        """
+        if not self._lock.acquire(blocking=False):
+            raise LocalProtocolError("the encoder is in use by another thread")
+        try:
+            array = _checked_frame(frame, self._config.limits)
+            height, width = array.shape[:2]
+            rectangles = None if damage is None else _clipped_damage(damage, width, height)
+            if budget is not None and (not isinstance(budget, int) or budget < 1):
+                raise LocalProtocolError(f"budget must be a positive number of bytes, not {budget!r}", actual=budget)
+            return self._encode(array, rectangles, keyframe, budget)
+        finally:
+            self._lock.release()
+
+    def _encode(
+        self,
+        frame: npt.NDArray[np.uint8],
+        damage: list[tuple[int, int, int, int]] | None,
+        keyframe: bool,
+        budget: int | None,
+    ) -> bytes:
+        started = perf_counter()
+        height, width = frame.shape[:2]
+        core = self._core
+        if (
+            keyframe
+            or core is None
+            or (core.width, core.height) != (width, height)
+            or self._sequence == MAX_U32
+        ):
+            core = self._begin_epoch(width, height)
+            keyframe, damage = True, None
+        # Until the packet is finished this epoch counts as lost.
+        self._core = None
+
+        planes: dict[int, CompressedPlane] = {}
+        compressing = 0.0
+        if damage is None or damage or self._left_over:
+            self._left_over = core.begin(frame, damage)
+            if self._left_over:
+                planes, compressing = self._encode_tiles(core, frame, budget)
+        analysed = perf_counter()
+
+        self._sequence = 0 if keyframe else self._sequence + 1
+        frame_hash = None
+        self._packets_since_hash += bool(planes)
+        if keyframe or self._packets_since_hash == PACKETS_PER_HASH:
+            frame_hash = core.hash()
+            self._packets_since_hash = 0
+        header = Header(
+            epoch=self._epoch,
+            sequence=self._sequence,
+            keyframe=keyframe,
+            partial=self._left_over > 0,
+            width=width,
+            height=height,
+            frame_hash=frame_hash,
+        )
+        packet = pack(header, planes)
+        self._core = core
+        sizes = {number: (plane.raw_size, len(plane.data)) for number, plane in planes.items()}
+        seconds = {
+            "analysis": analysed - started - compressing,
+            "compression": compressing,
+            "packet": perf_counter() - analysed,
+        }
+        self._last = len(packet), core.modes() if planes else bytes(core.tiles), sizes, seconds
+        return packet
+
+    def _begin_epoch(self, width: int, height: int) -> FrameEncoder:
+        core = self._core
+        if core is None or (core.width, core.height) != (width, height):
+            core = FrameEncoder(width, height)
+        else:
+            core.reset()
+        self._compressors = {}
+        self._epoch = self._next_epoch
+        self._next_epoch = (self._epoch + 1) & MAX_U32
+        self._left_over = 0
+        return core
+
+    def _encode_tiles(
+        self, core: FrameEncoder, frame: npt.NDArray[np.uint8], budget: int | None
+    ) -> tuple[dict[int, CompressedPlane], float]:
+        """Codes dirty tiles up to the budget. Returns the compressed planes and the seconds that zstd took."""
+        parts: dict[int, list[bytes]] = {number: [] for number in range(len(PLANES))}
+        raw_sizes = dict.fromkeys(parts, 0)
+        written = HEADER_ROOM
+        seconds = 0.0
+        while True:
+            bits = UNBOUNDED
+            if budget is not None:
+                # Half of what is left each time: an estimate that is off by two still keeps to the budget.
+                bits = max(1, int((budget - written) * 8 * 0.5 / self._estimate_factor))
+            self._left_over, estimate = core.encode(frame, bits)
+            started = perf_counter()
+            chunk = 0
+            for number, part in parts.items():
+                if size := core.plane_size(number):
+                    part.append(self._compressor(number).compress(core.plane(number)))
+                    raw_sizes[number] += size
+                    chunk += len(part[-1])
+            seconds += perf_counter() - started
+            written += chunk
+            if estimate:
+                self._estimate_factor += 0.25 * (min(8.0, max(1 / 64, chunk * 8 / estimate)) - self._estimate_factor)
+            if self._left_over == 0 or budget is None or (budget - written) * 8 < budget:
+                break
+        planes = {
+            number: CompressedPlane(raw_sizes[number], b"".join(part)) for number, part in parts.items() if part
+        }
+        return planes, seconds
+
+    def _compressor(self, number: int) -> PlaneCompressor:
+        compressor = self._compressors.get(number)
+        if compressor is None:
+            compression = EFFORTS[self._config.effort]
+            compressor = PlaneCompressor(number, compression, self._config.limits.max_window_log)
+            self._compressors[number] = compressor
+        return compressor

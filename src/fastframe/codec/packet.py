@@ -1,0 +1,213 @@
+"""The byte layout of packets: the only module that knows it. SPEC.md, "Packet", is its normative text.
+
+A packet is a few header fields, the compressed planes and a CRC-32 over all of it. Numbers that are usually small are
+written as unsigned LEB128 ("varint"), all others little-endian.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+from fastframe._core import PLANES, plane_capacities
+from fastframe.errors import RemoteProtocolError
+from fastframe.limits import Limits
+
+# First byte: 0xF in the high four bits, the version in the low four.
+MARK = 0xF0
+VERSION = 0
+MAX_U32 = 2**32 - 1
+
+FLAG_KEYFRAME = 0x01
+FLAG_HASH = 0x02
+FLAG_PARTIAL = 0x04
+# Bits 3 to 5 are unused (a decoder ignores them), bits 6 and 7 reserved (a decoder refuses them).
+RESERVED_FLAGS = 0xC0
+
+CRC_BYTES = 4
+HASH_BYTES = 8
+SMALLEST_PACKET = 3 + 2 + CRC_BYTES
+# More than any header: mark, flags, planes, two varints, geometry, hash, two varints a plane, CRC.
+HEADER_ROOM = 3 + 2 * 5 + 4 + HASH_BYTES + len(PLANES) * 2 * 5 + CRC_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Everything of a packet but its planes.
+
+    `width` and `height` are pixels and 0 in a packet that is no keyframe; `frame_hash` is `None` where the packet has none.
+    """
+
+    epoch: int
+    sequence: int
+    keyframe: bool = False
+    partial: bool = False
+    width: int = 0
+    height: int = 0
+    frame_hash: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompressedPlane:
+    """A plane as it stands in a packet: compressed bytes, and the exact size they decompress to."""
+
+    raw_size: int
+    data: bytes | memoryview
+
+
+def put_varint(out: bytearray, value: int) -> None:
+    """Appends a number from 0 to 2**32 - 1 in unsigned LEB128."""
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+
+
+def pack(header: Header, planes: dict[int, CompressedPlane]) -> bytes:
+    """Assembles a packet. `planes` maps plane numbers, in ascending order, to planes that are not empty."""
+    flags = (
+        FLAG_KEYFRAME * header.keyframe
+        | FLAG_HASH * (header.frame_hash is not None)
+        | FLAG_PARTIAL * header.partial
+    )
+    out = bytearray((MARK | VERSION, flags, sum(1 << number for number in planes)))
+    put_varint(out, header.epoch)
+    put_varint(out, header.sequence)
+    if header.keyframe:
+        out += header.width.to_bytes(2, "little") + header.height.to_bytes(2, "little")
+    if header.frame_hash is not None:
+        out += header.frame_hash.to_bytes(HASH_BYTES, "little")
+    for plane in planes.values():
+        put_varint(out, plane.raw_size)
+        put_varint(out, len(plane.data))
+    for plane in planes.values():
+        out += plane.data
+    out += zlib.crc32(out).to_bytes(CRC_BYTES, "little")
+    return bytes(out)
+
+
+class _Cursor:
+    """Reads fields off the front of a packet; running out of bytes is the peer's fault."""
+
+    def __init__(self, data: memoryview) -> None:
+        self.data = data
+        self.offset = 0
+
+    def take(self, size: int, what: str) -> memoryview:
+        end = self.offset + size
+        if end > len(self.data):
+            raise RemoteProtocolError(
+                f"packet ends inside {what}: {size} bytes needed, {len(self.data) - self.offset} left",
+                expected=size,
+                actual=len(self.data) - self.offset,
+            )
+        part = self.data[self.offset : end]
+        self.offset = end
+        return part
+
+    def number(self, size: int, what: str) -> int:
+        return int.from_bytes(self.take(size, what), "little")
+
+    def varint(self, what: str) -> int:
+        value = 0
+        for shift in range(0, 35, 7):
+            byte = self.take(1, what)[0]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                if value > MAX_U32:
+                    break
+                return value
+        raise RemoteProtocolError(f"{what} does not fit into 32 bits", limit=MAX_U32)
+
+
+def _checked_body(data: memoryview, limits: Limits) -> memoryview:
+    """A packet without its CRC, once length, mark and CRC are right."""
+    if len(data) > limits.max_packet_bytes:
+        raise RemoteProtocolError(
+            f"packet of {len(data)} bytes, the limit is {limits.max_packet_bytes}",
+            actual=len(data),
+            limit=limits.max_packet_bytes,
+        )
+    if len(data) < SMALLEST_PACKET:
+        raise RemoteProtocolError(
+            f"packet of {len(data)} bytes, the smallest has {SMALLEST_PACKET}",
+            expected=SMALLEST_PACKET,
+            actual=len(data),
+        )
+    if data[0] & 0xF0 != MARK:
+        raise RemoteProtocolError(
+            f"no fastframe packet: first byte is 0x{data[0]:02x}", expected=MARK, actual=data[0]
+        )
+    if data[0] & 0x0F != VERSION:
+        raise RemoteProtocolError(
+            f"packet of format version {data[0] & 0x0F}, this decoder reads version {VERSION}",
+            expected=VERSION,
+            actual=data[0] & 0x0F,
+        )
+    body = data[:-CRC_BYTES]
+    declared, computed = int.from_bytes(data[-CRC_BYTES:], "little"), zlib.crc32(body)
+    if declared != computed:
+        raise RemoteProtocolError(
+            f"packet is damaged: CRC is 0x{computed:08x}, the packet says 0x{declared:08x}",
+            expected=declared,
+            actual=computed,
+        )
+    return body
+
+
+def parse_header(data: memoryview, limits: Limits) -> tuple[Header, "_Cursor", int]:
+    """Checks a packet as a whole and reads its header.
+
+    Returns the header, a cursor that stands at the plane sizes, and the plane mask; `parse_planes` reads on.
+    """
+    cursor = _Cursor(_checked_body(data, limits))
+    cursor.take(1, "the mark")
+    flags = cursor.number(1, "the flags")
+    mask = cursor.number(1, "the plane mask")
+    if flags & RESERVED_FLAGS:
+        raise RemoteProtocolError(f"reserved flags 0x{flags & RESERVED_FLAGS:02x} are set", actual=flags)
+    if mask >> len(PLANES):
+        raise RemoteProtocolError(f"unknown planes in mask 0x{mask:02x}", actual=mask)
+    epoch = cursor.varint("the epoch")
+    sequence = cursor.varint("the sequence number")
+    width = height = 0
+    if flags & FLAG_KEYFRAME:
+        width = cursor.number(2, "the width")
+        height = cursor.number(2, "the height")
+    frame_hash = cursor.number(HASH_BYTES, "the frame hash") if flags & FLAG_HASH else None
+    header = Header(
+        epoch=epoch,
+        sequence=sequence,
+        keyframe=bool(flags & FLAG_KEYFRAME),
+        partial=bool(flags & FLAG_PARTIAL),
+        width=width,
+        height=height,
+        frame_hash=frame_hash,
+    )
+    return header, cursor, mask
+
+
+def parse_planes(cursor: _Cursor, mask: int, width: int, height: int) -> dict[int, CompressedPlane]:
+    """The compressed planes of a packet for a frame of that size, their sizes checked; they view the packet's bytes."""
+    capacities = plane_capacities(width, height)
+    sizes: dict[int, tuple[int, int]] = {}
+    for number, name in enumerate(PLANES):
+        if not mask >> number & 1:
+            continue
+        raw_size = cursor.varint(f"the size of plane {name!r}")
+        if not 0 < raw_size <= capacities[number]:
+            raise RemoteProtocolError(
+                f"plane {name!r} declares {raw_size} bytes; a {width} x {height} frame has 1 to {capacities[number]}",
+                actual=raw_size,
+                limit=capacities[number],
+            )
+        sizes[number] = raw_size, cursor.varint(f"the compressed size of plane {name!r}")
+    planes = {
+        number: CompressedPlane(raw_size, cursor.take(size, f"plane {PLANES[number]!r}"))
+        for number, (raw_size, size) in sizes.items()
+    }
+    if cursor.offset != len(cursor.data):
+        raise RemoteProtocolError(
+            f"{len(cursor.data) - cursor.offset} bytes follow the last plane",
+            expected=cursor.offset,
+            actual=len(cursor.data),
+        )
+    return planes
