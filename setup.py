@@ -8,9 +8,12 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 KERNELS = Path("cython_ext/kernels")
-sources = ["cython_ext/_core.pyx", *sorted(str(path) for path in KERNELS.glob("*.c"))]
-# `depends` puts these files into the sdist and rebuilds the extension when one of them changes.
-depends = ["cython_ext/_core.pyx", *sorted(str(path) for path in [*KERNELS.glob("*.h"), *Path("cython_ext").glob("*.pxd")])]
+sources = sorted(str(path) for path in KERNELS.glob("*.c"))
+# `depends` puts these files into the sdist and rebuilds the extensions when one of them changes.
+depends = sorted(str(path) for path in [*KERNELS.glob("*.h"), *Path("cython_ext").glob("*.p*")])
+
+if sys.byteorder != "little":
+    sys.exit("fastframe supports little-endian machines only: pixels are read as 32-bit words")
 
 if sys.platform == "win32":
     compile_args = ["/std:c11", "/O2"]
@@ -24,18 +27,22 @@ else:
         compile_args += ["-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", sanitizers]
         link_args += [sanitizers]
 
-core = Extension(
-    "fastframe._core",
-    sources=sources,
-    depends=depends,
-    include_dirs=[str(KERNELS)],
-    extra_compile_args=compile_args,
-    extra_link_args=link_args,
-)
+
+def extension(name: str) -> Extension:
+    """The core, or the hooks by which tests and benchmarks call its kernels one by one: the same C files."""
+    return Extension(
+        f"fastframe.{name}",
+        sources=[f"cython_ext/{name}.pyx", *sources],
+        depends=depends,
+        include_dirs=[str(KERNELS)],
+        extra_compile_args=compile_args,
+        extra_link_args=link_args,
+    )
+
 
 setup(
     ext_modules=cythonize(
-        [core],
+        [extension("_core"), extension("_kernels")],
         build_dir="build/cython",
         compiler_directives={
             "language_level": 3,

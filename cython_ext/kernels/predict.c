@@ -60,7 +60,8 @@ FF_INLINE uint32_t estimate_bits(uint64_t magnitudes, uint32_t count) {
 }
 
 FF_INLINE uint32_t predict(const uint32_t *tile, ff_box box, uint8_t *residuals) {
-    uint8_t green[FF_TILE_PIXELS], blue[FF_TILE_PIXELS], red[FF_TILE_PIXELS];
+    uint8_t channels[3 * FF_TILE_PIXELS];
+    uint8_t *green = channels, *blue = green + FF_TILE_PIXELS, *red = blue + FF_TILE_PIXELS;
     const uint32_t count = box.width * box.height;
     uint32_t magnitudes = 0;
     split_channels(tile, box, green, blue, red);

@@ -1,0 +1,156 @@
+"""The C kernels one by one, for tests and benchmarks; the library itself does not import this module.
+
+It is built from the same C files as fastframe._core and has its own active instruction set. Pixels are uint32 arrays
+(rows, columns), tiles (64, 64); boxes are tuples (x, y, width, height).
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from kernels cimport *
+
+import numpy as np
+
+ff_isa_init()
+
+PALETTE_MAX = FF_PALETTE_MAX
+
+
+def isa():
+    """The name of the instruction set that the kernels use."""
+    return ff_kernels.name.decode()
+
+
+def available_isas():
+    """The names of the instruction sets that this processor runs, slowest first."""
+    cdef const ff_kernel_table *tables[8]
+    cdef size_t count = ff_isa_list(tables, 8)
+    return tuple(tables[i].name.decode() for i in range(count))
+
+
+def force_isa(str name):
+    """Makes all later calls use one instruction set."""
+    if ff_isa_force(name.encode()) != 0:
+        raise ValueError(f"no kernels for {name!r} on this processor, only for {', '.join(available_isas())}")
+
+
+cdef ff_box make_box(tuple box) except *:
+    cdef ff_box result
+    result.x, result.y, result.width, result.height = box
+    if not (0 < result.width <= FF_TILE - result.x and 0 < result.height <= FF_TILE - result.y):
+        raise ValueError(f"{box} is no box of a tile")
+    return result
+
+
+cdef int check_tile(const uint32_t[:, ::1] tile) except -1:
+    if tile.shape[0] != FF_TILE or tile.shape[1] != FF_TILE:
+        raise ValueError("a tile has 64 x 64 pixels")
+    return 0
+
+
+def diff_tiles(const uint8_t[:, :, :] frame, const uint32_t[:, ::1] reference, uint8_t[::1] dirty,
+               const uint8_t[::1] candidates=None):
+    """Marks in `dirty` the tiles in which `frame` (H, W, 4) differs from `reference` (H, W); returns their number."""
+    cdef ff_geometry geometry = ff_make_geometry(<uint32_t> reference.shape[1], <uint32_t> reference.shape[0])
+    cdef const uint8_t *wanted = NULL
+    cdef size_t count
+    if frame.shape[0] != reference.shape[0] or frame.shape[1] != reference.shape[1] or frame.shape[2] != 4 \
+            or frame.strides[1] != 4 or frame.strides[2] != 1 \
+            or dirty.shape[0] != geometry.columns * geometry.rows:
+        raise ValueError("frame, reference and dirty do not fit together")
+    if candidates is not None:
+        if candidates.shape[0] != dirty.shape[0]:
+            raise ValueError("candidates and dirty do not fit together")
+        wanted = &candidates[0]
+    with nogil:
+        count = ff_kernels.diff_tiles(&frame[0, 0, 0], frame.strides[0], &reference[0, 0], &geometry, wanted,
+                                      &dirty[0])
+    return count
+
+
+def diff_box(const uint32_t[:, ::1] tile, const uint32_t[:, ::1] reference):
+    """Compares `reference` with the upper left part of a tile; returns (changed pixels, box or None)."""
+    cdef ff_box area = make_box((0, 0, reference.shape[1], reference.shape[0]))
+    cdef ff_box box
+    cdef uint32_t count
+    check_tile(tile)
+    count = ff_kernels.diff_box(&tile[0, 0], &reference[0, 0], reference.shape[1], area, &box)
+    return count, (box.x, box.y, box.width, box.height) if count else None
+
+
+def hash_row(const uint32_t[::1] row):
+    """NH of one row of pixels."""
+    cdef uint32_t[::1] keys = hash_keys(row.shape[0] + row.shape[0] % 2)
+    return ff_kernels.hash_row(&row[0], &keys[0], row.shape[0])
+
+
+def hash_keys(size_t count):
+    """The keys of NH for a row of `count` pixels."""
+    cdef uint32_t[::1] keys = np.empty(count, np.uint32)
+    ff_hash_keys(&keys[0], count)
+    return np.asarray(keys)
+
+
+def hash_frame(const uint32_t[:, ::1] frame):
+    """The hash of a frame."""
+    cdef uint32_t[::1] keys = hash_keys(frame.shape[1] + frame.shape[1] % 2)
+    cdef uint64_t value
+    with nogil:
+        value = ff_hash_frame(&frame[0, 0], <uint32_t> frame.shape[1], <uint32_t> frame.shape[0], &keys[0])
+    return value
+
+
+def collect_palette(const uint32_t[:, ::1] tile, tuple box):
+    """Returns (colours, indices (height, width), transitions), or None when there are more than PALETTE_MAX colours."""
+    cdef ff_palette palette
+    cdef ff_box area = make_box(box)
+    check_tile(tile)
+    memset(&palette, 0, sizeof(palette))
+    if ff_collect_palette(&palette, &tile[0, 0], area) != 0:
+        return None
+    colours = np.array([palette.colours[i] for i in range(palette.count)], np.uint32)
+    indices = np.array([palette.indices[i] for i in range(area.width * area.height)], np.uint8)
+    return colours, indices.reshape(area.height, area.width), palette.transitions
+
+
+def expand_palette(const uint8_t[:, ::1] indices, const uint32_t[::1] colours, uint32_t[:, ::1] target):
+    """Draws `indices` into the upper left corner of `target`; `colours` has 256 entries."""
+    cdef ff_box box = make_box((0, 0, indices.shape[1], indices.shape[0]))
+    if colours.shape[0] != FF_TABLE_SLOTS or target.shape[0] < box.height or target.shape[1] < box.width:
+        raise ValueError("indices, colours and target do not fit together")
+    ff_kernels.expand_palette(&indices[0, 0], &colours[0], box, &target[0, 0], target.shape[1])
+
+
+def predict(const uint32_t[:, ::1] tile, tuple box, uint8_t[::1] residuals):
+    """Writes the residuals of a box: G, B, R planes; returns the estimate in bits."""
+    cdef ff_box area = make_box(box)
+    check_tile(tile)
+    if residuals.shape[0] < 3 * area.width * area.height:
+        raise ValueError("residuals are too short")
+    return ff_kernels.predict(&tile[0, 0], area, &residuals[0])
+
+
+def unpredict(const uint8_t[::1] residuals, uint32_t[:, ::1] target):
+    """Rebuilds all of `target`, at most 64 x 64, from its residuals."""
+    cdef ff_box box = make_box((0, 0, target.shape[1], target.shape[0]))
+    if residuals.shape[0] < 3 * box.width * box.height:
+        raise ValueError("residuals are too short")
+    ff_kernels.unpredict(&residuals[0], box, &target[0, 0], target.shape[1])
+
+
+def xor_box(const uint32_t[:, ::1] tile, const uint32_t[:, ::1] reference, tuple box, uint8_t[::1] planes):
+    """Writes the XOR of a box of two tiles: G, B, R planes."""
+    cdef ff_box area = make_box(box)
+    check_tile(tile)
+    check_tile(reference)
+    if planes.shape[0] < 3 * area.width * area.height:
+        raise ValueError("planes are too short")
+    ff_kernels.xor_box(&tile[0, 0], &reference[0, 0], FF_TILE, area, &planes[0])
+
+
+def unxor_box(const uint8_t[::1] planes, uint32_t[:, ::1] target):
+    """Applies XOR planes to all of `target`, at most 64 x 64, in place."""
+    cdef ff_box box = make_box((0, 0, target.shape[1], target.shape[0]))
+    if planes.shape[0] < 3 * box.width * box.height:
+        raise ValueError("planes are too short")
+    ff_kernels.unxor_box(&planes[0], box, &target[0, 0], target.shape[1])
