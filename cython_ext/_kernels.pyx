@@ -49,19 +49,21 @@ cdef int check_tile(const uint32_t[:, ::1] tile) except -1:
 
 
 def diff_tiles(const uint8_t[:, :, :] frame, const uint32_t[:, ::1] reference, uint8_t[::1] dirty,
-               const uint8_t[::1] candidates=None):
+               candidates=None):
     """Marks in `dirty` the tiles in which `frame` (H, W, 4) differs from `reference` (H, W); returns their number."""
     cdef ff_geometry geometry = ff_make_geometry(<uint32_t> reference.shape[1], <uint32_t> reference.shape[0])
     cdef const uint8_t *wanted = NULL
+    cdef const uint8_t[::1] chosen
     cdef size_t count
     if frame.shape[0] != reference.shape[0] or frame.shape[1] != reference.shape[1] or frame.shape[2] != 4 \
             or frame.strides[1] != 4 or frame.strides[2] != 1 \
             or dirty.shape[0] != geometry.columns * geometry.rows:
         raise ValueError("frame, reference and dirty do not fit together")
     if candidates is not None:
-        if candidates.shape[0] != dirty.shape[0]:
+        chosen = candidates
+        if chosen.shape[0] != dirty.shape[0]:
             raise ValueError("candidates and dirty do not fit together")
-        wanted = &candidates[0]
+        wanted = &chosen[0]
     with nogil:
         count = ff_kernels.diff_tiles(&frame[0, 0, 0], frame.strides[0], &reference[0, 0], &geometry, wanted,
                                       &dirty[0])
@@ -75,7 +77,7 @@ def diff_box(const uint32_t[:, ::1] tile, const uint32_t[:, ::1] reference):
     cdef uint32_t count
     check_tile(tile)
     count = ff_kernels.diff_box(&tile[0, 0], &reference[0, 0], reference.shape[1], area, &box)
-    return count, (box.x, box.y, box.width, box.height) if count else None
+    return count, ((box.x, box.y, box.width, box.height) if count else None)
 
 
 def hash_row(const uint32_t[::1] row):
