@@ -1,0 +1,81 @@
+"""Files that take their name only when they are complete.
+
+Whoever writes a recording writes to a temporary name beside it and renames at the end. A crash, a full disk
+or an exception therefore never destroys a file that was there before, and nobody ever reads half a file.
+"""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+from typing import BinaryIO
+
+from fastframe.errors import RecordingError
+
+
+def reason(error: OSError) -> str:
+    """What the operating system says, without the number and the path that `str(error)` adds."""
+    return error.strerror or str(error)
+
+
+class PendingFile:
+    """A new file under a temporary name, in the folder of its final name.
+
+    Parameters
+    ----------
+    path
+        The final name. Its folder must exist.
+
+    Raises
+    ------
+    RecordingError
+        The folder does not exist or cannot be written to, or `path` is a folder.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if self.path.is_dir():
+            raise RecordingError(f"cannot write {self.path}: it is a folder")
+        self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
+        try:
+            self.file: BinaryIO = self._temporary.open("xb")
+        except OSError as error:
+            raise RecordingError(f"cannot write {self.path}: {reason(error)}") from error
+
+    def write(self, data: bytes) -> None:
+        """Append bytes.
+
+        Raises
+        ------
+        RecordingError
+            They could not be written, for example because the disk is full.
+        """
+        try:
+            self.file.write(data)
+        except OSError as error:
+            raise RecordingError(f"cannot write {self.path}: {reason(error)}") from error
+
+    def commit(self) -> None:
+        """Give the file its final name; what was there before is replaced in one step.
+
+        Raises
+        ------
+        RecordingError
+            The last bytes could not be written; the earlier file, if any, is as it was.
+        """
+        try:
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            self.file.close()
+            self._temporary.replace(self.path)
+        except OSError as error:
+            self.discard()
+            raise RecordingError(f"cannot write {self.path}: {reason(error)}") from error
+
+    def discard(self) -> None:
+        """Delete what was written; the earlier file, if any, is as it was."""
+        with contextlib.suppress(
+            OSError
+        ):  # Closing flushes, which fails on a full disk; the file is deleted anyway.
+            self.file.close()
+        self._temporary.unlink(missing_ok=True)

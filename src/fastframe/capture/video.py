@@ -1,0 +1,200 @@
+"""Frames kept without loss in files that other programs read: Matroska videos and PNG pictures.
+
+H.264 in RGB (`libx264rgb -qp 0`) is the choice for videos, since it is small, fast and played by everything;
+where FFmpeg was built without x264, FFV1 takes its place. Both give back every pixel exactly.
+"""
+
+import os
+from fractions import Fraction
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from fastframe._files import PendingFile, reason
+from fastframe.capture import _pyav
+from fastframe.errors import LocalProtocolError, RecordingError
+
+if TYPE_CHECKING:
+    from av import VideoFrame, VideoStream
+
+# Matroska counts in milliseconds unless told otherwise, and players expect that.
+_TIME_BASE = Fraction(1, 1000)
+
+
+class VideoWriter:
+    """A lossless video of frames of one size; use it as a context manager.
+
+    The file appears under its name when the block ends without an exception, and replaces a file that was
+    there before; after an exception nothing has changed. Not for use by two threads at once.
+
+    Parameters
+    ----------
+    path
+        The Matroska file to write, by custom named `.mkv`.
+    size
+        Width and height of all frames in pixels.
+    fps
+        The nominal frame rate. Players go by the timestamps; other tools may show this number.
+    codec
+        `"libx264rgb"` or `"ffv1"`; `None`: the first of these that is there.
+
+    Raises
+    ------
+    FastframeError
+        PyAV is not installed.
+    RecordingError
+        The file cannot be created, or FFmpeg cannot encode this.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        size: tuple[int, int],
+        fps: float | Fraction = 30,
+        *,
+        codec: str | None = None,
+    ) -> None:
+        _pyav.require()
+        import av
+
+        if codec is None:
+            codec = "libx264rgb" if "libx264rgb" in av.codecs_available else "ffv1"
+        self._size = size
+        self._last = -1
+        self._pending = PendingFile(path)
+        try:
+            self._container = av.open(self._pending.file, "w", format="matroska")
+            # `ultrafast` keeps up with a 1080p screen on one core; slower presets save a third of the bytes.
+            options = {"qp": "0", "preset": "ultrafast"} if codec == "libx264rgb" else {}
+            stream: Any = self._container.add_stream(codec, Fraction(fps).limit_denominator(1001), options)
+            stream.width, stream.height = size
+            stream.pix_fmt = "bgr0"
+            stream.codec_context.time_base = _TIME_BASE
+            stream.codec_context.open()
+            self._stream: VideoStream = stream
+        except (av.FFmpegError, ValueError) as error:
+            self._pending.discard()
+            why = error.strerror if isinstance(error, av.FFmpegError) else error
+            what = f"a {codec} video of {size[0]}x{size[1]} pixels"
+            raise RecordingError(
+                f"cannot write {self._pending.path}: {what} cannot be made: {why}"
+            ) from error
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames."""
+        return self._size
+
+    def write(self, pixels: npt.NDArray[np.uint8], timestamp: int) -> None:
+        """Append one frame.
+
+        Parameters
+        ----------
+        pixels
+            (height, width, 4) uint8 BGRX; X is ignored. It is copied.
+        timestamp
+            Microseconds from the start of the video. The file holds milliseconds; a frame that falls on the
+            millisecond of the one before is moved to the next.
+
+        Raises
+        ------
+        LocalProtocolError
+            The array is not of that shape or type.
+        RecordingError
+            The frame is not of this video's size, or the file could not be written.
+        """
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 4:
+            raise LocalProtocolError(
+                f"a frame must be (height, width, 4) uint8, not {pixels.shape} {pixels.dtype}",
+                expected=(self._size[1], self._size[0], 4),
+                actual=pixels.shape,
+            )
+        height, width = pixels.shape[:2]
+        if (width, height) != self._size:
+            raise RecordingError(
+                f"a frame of {width}x{height} pixels does not fit into {self._pending.path}, "
+                f"a video of {self._size[0]}x{self._size[1]}: begin a new video, or write pictures",
+                expected=self._size,
+                actual=(width, height),
+            )
+        frame = _video_frame(pixels)
+        frame.pts = self._last = max(round(timestamp / 1000), self._last + 1)
+        frame.time_base = _TIME_BASE
+        self._encode(frame)
+
+    def _encode(self, frame: "VideoFrame | None") -> None:
+        import av
+
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except av.FFmpegError as error:
+            raise RecordingError(f"cannot write {self._pending.path}: {error.strerror}") from error
+        except OSError as error:
+            raise RecordingError(f"cannot write {self._pending.path}: {reason(error)}") from error
+
+    def close(self) -> None:
+        """Write what the encoder still holds, complete the file and give it its name."""
+        try:
+            self._encode(None)
+            self._container.close()
+        except BaseException:
+            self._pending.discard()
+            raise
+        self._pending.commit()
+
+    def discard(self) -> None:
+        """Delete what was written; a file that was there before stays."""
+        self._container.close()
+        self._pending.discard()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+
+def png_bytes(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """The PNG file of a picture.
+
+    Parameters
+    ----------
+    pixels
+        (height, width, 4) uint8 BGRX; X is ignored.
+
+    Raises
+    ------
+    FastframeError
+        PyAV is not installed.
+    """
+    _pyav.require()
+    import av
+
+    height, width = pixels.shape[:2]
+    encoder: Any = av.CodecContext.create("png", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "rgb24"
+    encoder.time_base = _TIME_BASE
+    # The filter "mixed" halves text and pictures against none; threads would only delay the one packet.
+    encoder.options = {"pred": "mixed"}
+    encoder.thread_count = 1
+    frame = _video_frame(pixels).reformat(format="rgb24")
+    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+
+
+def _video_frame(pixels: npt.NDArray[np.uint8]) -> "VideoFrame":
+    """A frame of FFmpeg's with these pixels; its rows may be padded."""
+    from av import VideoFrame
+
+    height, width = pixels.shape[:2]
+    frame = VideoFrame(width, height, "bgr0")
+    plane = frame.planes[0]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)
+    rows[:, : width * 4].reshape(height, width, 4)[...] = pixels
+    return frame

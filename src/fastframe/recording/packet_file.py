@@ -1,0 +1,250 @@
+"""The `.ffs` file: the packets of one encoder, in order, each with its time.
+
+It is the simplest thing that keeps a stream: a signature, then records until the end of the file. There is no
+index and no trailer, so a file that was cut is good up to the cut. Packets carry their own version, checksum
+and sequence; this layer adds only what a file needs: where a packet ends and when its frame was seen.
+
+All integers are unsigned and little-endian.
+
+======  =====  ==========  ==================================================================================
+offset  bytes  name        meaning
+======  =====  ==========  ==================================================================================
+0       7      signature   `89 46 46 53 0D 0A 1A`. The high bit, the CR LF pair and the old end-of-file
+                           character reveal a file that went through a text-mode transfer (as in PNG).
+7       1      version     0. A reader refuses any other.
+8       --     records     Zero or more of the record below, back to back, up to the end of the file.
+======  =====  ==========  ==================================================================================
+
+======  ======  =========  ==================================================================================
+offset  bytes   name       meaning
+======  ======  =========  ==================================================================================
+0       4       length     Bytes of the packet, at least 1. A reader refuses a length beyond its limit before
+                           it allocates anything.
+4       8       timestamp  Microseconds on a clock whose zero is up to the writer; below 2^63, and never
+                           less than in the record before.
+12      length  packet     One packet of the codec, unchanged. The first packet of a file is a keyframe.
+======  ======  =========  ==================================================================================
+
+A file that ends within a record was cut: the records before it are good. A writer that owns the file's name
+writes to a temporary one and renames it when the last record is complete.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from fastframe._files import PendingFile, reason
+from fastframe.errors import LocalProtocolError, RecordingError
+from fastframe.limits import Limits
+
+SIGNATURE = b"\x89FFS\r\n\x1a"
+VERSION = 0
+MAX_TIMESTAMP = 2**63 - 1
+_HEADER = struct.Struct("<7sB")
+_RECORD = struct.Struct("<IQ")
+# A packet is read in pieces, so that a length that lies costs at most the bytes that are really there and one
+# piece.
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class TimedPacket:
+    """One record of a packet file.
+
+    Parameters
+    ----------
+    offset
+        Where the record begins in the file, in bytes.
+    timestamp
+        Microseconds on the clock of the writer.
+    packet
+        What `Encoder.encode` returned.
+    """
+
+    offset: int
+    timestamp: int
+    packet: bytes
+
+
+class PacketWriter:
+    """Writes a packet file; use it as a context manager.
+
+    The file appears under its name when the block ends without an exception, and replaces a file that was
+    there before; after an exception nothing has changed. Not for use by two threads at once.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    limits
+        `max_packet_bytes` bounds the packets, so that a reader with the same limits accepts the file.
+
+    Raises
+    ------
+    RecordingError
+        The file cannot be created.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, limits: Limits | None = None) -> None:
+        self._limit = (limits or Limits()).max_packet_bytes
+        self._last = 0
+        self._pending = PendingFile(path)
+        self._pending.write(_HEADER.pack(SIGNATURE, VERSION))
+
+    def write(self, timestamp: int, packet: bytes) -> None:
+        """Append one packet.
+
+        Parameters
+        ----------
+        timestamp
+            Microseconds, not less than the one before.
+        packet
+            What `Encoder.encode` returned.
+
+        Raises
+        ------
+        LocalProtocolError
+            The timestamp goes back or does not fit, or the packet is empty or too long; nothing was written.
+        RecordingError
+            The file could not be written.
+        """
+        if not self._last <= timestamp <= MAX_TIMESTAMP:
+            raise LocalProtocolError(
+                f"timestamp must be from {self._last} to {MAX_TIMESTAMP} microseconds, not {timestamp}",
+                expected=(self._last, MAX_TIMESTAMP),
+                actual=timestamp,
+            )
+        if not 1 <= len(packet) <= self._limit:
+            raise LocalProtocolError(
+                f"a packet must have 1 to {self._limit} bytes, not {len(packet)}",
+                actual=len(packet),
+                limit=self._limit,
+            )
+        self._pending.write(_RECORD.pack(len(packet), timestamp))
+        self._pending.write(packet)
+        self._last = timestamp
+
+    def close(self) -> None:
+        """Complete the file and give it its name."""
+        self._pending.commit()
+
+    def discard(self) -> None:
+        """Delete what was written; a file that was there before stays."""
+        self._pending.discard()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+
+class PacketReader:
+    """Iterates over the records of a packet file; use it as a context manager.
+
+    Nothing but the current record is in memory. Iteration goes through the file once. A fault ends it with
+    `RecordingError`, after every whole record before the fault was delivered.
+
+    Parameters
+    ----------
+    path
+        The file to read; a pipe will do.
+    limits
+        `max_packet_bytes` bounds what one record may take in memory.
+
+    Raises
+    ------
+    RecordingError
+        The file cannot be read, is no packet file, or is of another version.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, limits: Limits | None = None) -> None:
+        self._path = Path(path)
+        self._limit = (limits or Limits()).max_packet_bytes
+        self._offset = 0
+        try:
+            self._file: BinaryIO = self._path.open("rb")
+        except OSError as error:
+            raise RecordingError(f"cannot read {self._path}: {reason(error)}") from error
+        try:
+            self._check_header()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _check_header(self) -> None:
+        header = self._read(_HEADER.size)
+        if len(header) < _HEADER.size or not header.startswith(SIGNATURE):
+            raise RecordingError(f"{self._path} is no fastframe recording", expected=SIGNATURE, actual=header)
+        version = header[-1]
+        if version != VERSION:
+            raise RecordingError(
+                f"{self._path} is a recording of version {version}, but this reader knows version {VERSION}",
+                expected=VERSION,
+                actual=version,
+            )
+        self._offset = _HEADER.size
+
+    def __iter__(self) -> Iterator[TimedPacket]:
+        last = 0
+        while head := self._read(_RECORD.size):
+            offset = self._offset
+            if len(head) < _RECORD.size:
+                raise self._cut(offset, _RECORD.size, len(head))
+            length, timestamp = _RECORD.unpack(head)
+            if not 1 <= length <= self._limit:
+                raise self._damaged(
+                    f"a packet of {length} bytes (1 to {self._limit} are allowed)", actual=length
+                )
+            if not last <= timestamp <= MAX_TIMESTAMP:
+                raise self._damaged(f"timestamp {timestamp} after {last}", actual=timestamp)
+            packet = self._read(length)
+            if len(packet) < length:
+                raise self._cut(offset, _RECORD.size + length, _RECORD.size + len(packet))
+            self._offset += _RECORD.size + length
+            last = timestamp
+            yield TimedPacket(offset, timestamp, packet)
+
+    def _read(self, length: int) -> bytes:
+        """Read exactly `length` bytes, or fewer at the end of the file."""
+        pieces = []
+        try:
+            while length and (piece := self._file.read(min(length, _PIECE))):
+                pieces.append(piece)
+                length -= len(piece)
+        except OSError as error:
+            raise RecordingError(f"cannot read {self._path}: {reason(error)}") from error
+        return b"".join(pieces)
+
+    def _cut(self, offset: int, expected: int, actual: int) -> RecordingError:
+        return RecordingError(
+            f"{self._path} is cut: the record at offset {offset} has {actual} of {expected} bytes",
+            expected=expected,
+            actual=actual,
+        )
+
+    def _damaged(self, what: str, actual: int) -> RecordingError:
+        return RecordingError(
+            f"{self._path} is damaged at offset {self._offset}: {what}", actual=actual, limit=self._limit
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
