@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""fastframe and its peers on the same frames, in one run: bytes, CPU time, and proof that nothing was lost.
+
+    python benchmarks/compare.py                        the bundled scenes, as a table on the terminal
+    python benchmarks/compare.py DIR --out RESULTS.md --plot results.png
+
+A peer that this machine lacks is skipped, with a line that names what to install. The tables are written anew
+after every scene, so a long run may be watched and stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from av1 import check_available, measure_av1
+from measure import Measurement, measure
+from peers import EFFORTS, PEERS, CodecFactory, PeerMissing
+from plots import plot_comparison
+from report import SceneResult, render
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from scenes import Scene, find_scenes
+
+AV1 = "av1"
+CONSOLE = Console(stderr=True)
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("scenes", nargs="*", metavar="SCENE", help="lossless videos, or folders of them")
+    parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each scene")
+    parser.add_argument(
+        "--peers", metavar="A,B", help=f"only these of: {', '.join([*PEERS, AV1])}; '' for none"
+    )
+    parser.add_argument(
+        "--repeat", type=int, default=1, metavar="N", help="encode N times, take medians (not AV1)"
+    )
+    parser.add_argument("--out", type=Path, metavar="RESULTS.md", help="write the tables here")
+    parser.add_argument("--plot", type=Path, metavar="PLOT.png", help="draw bytes against encode time here")
+    options = parser.parse_args(arguments)
+    options.peers = [*PEERS, AV1] if options.peers is None else list(filter(None, options.peers.split(",")))
+    if unknown := set(options.peers) - {*PEERS, AV1}:
+        parser.error(f"no such peer: {', '.join(sorted(unknown))}; there are {', '.join([*PEERS, AV1])}")
+    return options
+
+
+def available_peers(names: Sequence[str], scene: Scene) -> list[str]:
+    """The peers that run here; says what the others lack."""
+    found = []
+    for name in names:
+        try:
+            if name == AV1:
+                check_available()
+            else:
+                PEERS[name](scene)
+        except PeerMissing as missing:
+            CONSOLE.print(f"[yellow]{name} is left out: {missing}")
+        else:
+            found.append(name)
+    return found
+
+
+def measure_scene(scene: Scene, peers: Sequence[str], frames: int | None, repeat: int) -> list[Measurement]:
+    codecs: list[CodecFactory] = [*EFFORTS.values(), *(PEERS[name] for name in peers if name != AV1)]
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[codec]}"),
+        TimeElapsedColumn(),
+    )
+    # Refreshed by hand: a thread that draws would count as CPU time of whatever codec is running.
+    with Progress(*columns, console=CONSOLE, auto_refresh=False, transient=True) as progress:
+        total = scene.count_frames(frames) * len(codecs)
+        task = progress.add_task(scene.name, total=total, codec="")
+
+        def show(steps: int, codec: str) -> None:
+            progress.update(task, completed=steps, codec=codec, refresh=True)
+
+        measurements = measure(codecs, scene, limit=frames, repeat=repeat, progress=show)
+        if AV1 in peers:
+            show(total, "AV1")
+            measurements.append(measure_av1(scene, frames))
+    return measurements
+
+
+def main() -> int:
+    options = parse_arguments()
+    scenes = find_scenes(options.scenes)
+    peers = available_peers(options.peers, scenes[0])
+    results: list[SceneResult] = []
+    for scene in scenes:
+        measurements = measure_scene(scene, peers, options.frames, options.repeat)
+        results.append(SceneResult(scene, measurements))
+        best = min(measurements, key=lambda measurement: measurement.bytes)
+        CONSOLE.print(
+            f"{scene.name}: {measurements[0].frames} frames, smallest is {best.codec}, {best.bytes:,} bytes"
+        )
+        if options.out:
+            options.out.write_text(render(results))
+        if options.plot:
+            plot_comparison(results, options.plot)
+    if not options.out:
+        print(render(results))
+    spoilt = {m.codec for result in results for m in result.measurements if m.first_difference is not None}
+    if spoilt:
+        CONSOLE.print(f"[red]not lossless on every frame: {', '.join(sorted(spoilt))}")
+    return int(any(codec.startswith("fastframe") for codec in spoilt))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""Recorded screens as BGRX frames, for the benchmarks and the comparison with peers.
+
+A scene is a lossless RGB video that PyAV opens. Frames are decoded one after the other into a small ring of
+buffers, because an 8 MB frame costs more to allocate (page faults) than most codecs need to encode it, and a
+scene of hundreds of frames does not fit everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+Frame: TypeAlias = NDArray[np.uint8]
+"""(height, width, 4) uint8, BGRX, X = 255."""
+
+FIXTURES = Path(__file__).parent / "fixtures"
+VIDEO_SUFFIXES = frozenset({".mkv", ".mp4", ".avi", ".mov", ".webm"})
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One recorded screen: where it is and what it measures."""
+
+    path: Path
+    width: int
+    height: int
+    frame_rate: int
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def is_video(self) -> bool:
+        """Whether a film plays in it: the worst case for lossless coding, which some figures leave out."""
+        return self.name.startswith("video")
+
+    @property
+    def frame_bytes(self) -> int:
+        return self.width * self.height * 4
+
+    def frames(self, limit: int | None = None, *, keep: int = 2) -> Iterator[Frame]:
+        """Decode the scene. A frame stays intact until `keep` further frames have been drawn.
+
+        Decoding uses one thread, so that no thread works in the background while a codec is measured.
+        """
+        ring = np.full((keep + 1, self.height, self.width, 4), 255, np.uint8)
+        with av.open(self.path) as container:
+            stream = container.streams.video[0]
+            stream.codec_context.thread_count = 1
+            for index, picture in enumerate(container.decode(stream)):
+                if index == limit:
+                    return
+                frame = ring[index % len(ring)]
+                copy_picture(picture, frame)
+                yield frame
+
+    def count_frames(self, limit: int | None = None) -> int:
+        """How many frames there are, at most `limit`; reads the container, decodes nothing."""
+        with av.open(self.path) as container:
+            frames = sum(1 for packet in container.demux(video=0) if packet.size)
+        return frames if limit is None else min(frames, limit)
+
+    def load(self, limit: int | None = None) -> list[Frame]:
+        """The first `limit` frames, each in memory of its own."""
+        return [frame.copy() for frame in self.frames(limit)]
+
+    def chunks(self, size: int, limit: int | None = None, *, keep: int = 0) -> Iterator[list[Frame]]:
+        """Frames in lists of `size`. A list stays intact until `keep` frames of the next are drawn."""
+        chunk: list[Frame] = []
+        for frame in self.frames(limit, keep=size + keep):
+            chunk.append(frame)
+            if len(chunk) == size:
+                yield chunk
+                chunk = []
+        if chunk:
+            yield chunk
+
+
+def plane(picture: av.VideoFrame, index: int, bytes_per_pixel: int = 1) -> NDArray[np.uint8]:
+    """A plane's visible bytes, (height, width * bytes_per_pixel), as a view into the picture."""
+    source: Any = picture.planes[index]
+    rows: NDArray[np.uint8] = np.frombuffer(source, np.uint8).reshape(-1, source.line_size)
+    return rows[: picture.height, : picture.width * bytes_per_pixel]
+
+
+def copy_picture(picture: av.VideoFrame, out: Frame) -> None:
+    """Write a picture's B, G and R into `out`, whose X is left alone."""
+    if picture.format.name == "gbrp":
+        for channel, index in ((0, 1), (1, 0), (2, 2)):
+            out[..., channel] = plane(picture, index)
+        return
+    if picture.format.name not in ("bgr0", "bgra"):
+        picture = picture.reformat(format="bgra")
+    out[..., :3] = plane(picture, 0, 4).reshape(out.shape)[..., :3]
+
+
+def open_scene(path: Path) -> Scene:
+    with av.open(path) as container:
+        stream: Any = container.streams.video[0]
+        return Scene(path, stream.width, stream.height, round(stream.average_rate or 15))
+
+
+def find_scenes(arguments: Iterable[str | Path] = ()) -> list[Scene]:
+    """Scenes named by files and folders; the bundled fixtures when there is none."""
+    paths: list[Path] = []
+    for path in map(Path, list(arguments) or [FIXTURES]):
+        if path.is_dir():
+            paths += sorted(p for p in path.iterdir() if p.suffix in VIDEO_SUFFIXES)
+        elif path.is_file():
+            paths.append(path)
+        else:
+            raise FileNotFoundError(f"no such scene: {path}")
+    return [open_scene(path) for path in paths]
