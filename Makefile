@@ -45,9 +45,10 @@ lint: $(VENV)/.installed-dev ## Check style and types: ruff and mypy --strict
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy --strict
 
+# --capture=sys: a finding ends the process, and its report must not end in a file that pytest holds.
 sanitize: $(SANITIZED)/.installed ## Run the codec's tests under the address and undefined-behaviour sanitizers
 	@$(WITH_SANITIZERS) $(BIN)/python -c 'import fastframe._core as c; assert "$(SANITIZED)" in c.__file__, c'
-	@$(WITH_SANITIZERS) $(BIN)/python -m pytest tests/codec tests/kernels -m "not slow" -p no:cacheprovider $(ARGS)
+	@$(WITH_SANITIZERS) $(BIN)/python -m pytest tests/codec tests/kernels -m "not slow" -p no:cacheprovider --capture=sys $(ARGS)
 
 dist: $(VENV)/.installed-dev ## Build the source distribution and the wheel into dist/
 	@$(BIN)/python -m build --outdir dist

@@ -24,7 +24,9 @@ else:
     # FASTFRAME_SANITIZE=1 builds for the address and undefined-behaviour sanitizers (see CONTRIBUTING.md).
     if os.environ.get("FASTFRAME_SANITIZE") == "1":
         sanitizers = "-fsanitize=address,undefined"
-        compile_args += ["-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", sanitizers]
+        compile_args += ["-O1", "-g", "-fno-omit-frame-pointer", sanitizers, "-fno-sanitize-recover=all"]
+        # Python passes -fwrapv, which would hide signed overflow.
+        compile_args += ["-fno-wrapv"]
         link_args += [sanitizers]
 
 
