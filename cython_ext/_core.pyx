@@ -17,7 +17,7 @@ import numpy as np
 ff_isa_init()
 
 TILE_SIZE = FF_TILE
-PLANES = ("operations", "boxes", "colours", "indices", "residuals", "xor")
+PLANES = ("operations", "boxes", "colours", "indices", "xor", "green", "blue", "red")
 MODES = ("unchanged", "solid", "palette", "photo", "xor")
 assert len(PLANES) == FF_PLANES and len(MODES) == FF_MODES
 

@@ -123,21 +123,21 @@ def expand_palette(const uint8_t[:, ::1] indices, const uint32_t[::1] colours, u
     ff_kernels.expand_palette(&indices[0, 0], &colours[0], box, &target[0, 0], target.shape[1])
 
 
-def predict(const uint32_t[:, ::1] tile, tuple box, uint8_t[::1] residuals):
-    """Writes the residuals of a box: G, B, R planes; returns the estimate in bits."""
+def predict(const uint32_t[:, ::1] tile, tuple box, uint8_t[::1] green, uint8_t[::1] blue, uint8_t[::1] red):
+    """Writes the residuals of a box: planes of G, B - G and R - G; returns the estimate in bits."""
     cdef ff_box area = make_box(box)
     check_tile(tile)
-    if residuals.shape[0] < 3 * area.width * area.height:
-        raise ValueError("residuals are too short")
-    return ff_kernels.predict(&tile[0, 0], area, &residuals[0])
+    if min(green.shape[0], blue.shape[0], red.shape[0]) < area.width * area.height:
+        raise ValueError("a plane is too short")
+    return ff_kernels.predict(&tile[0, 0], area, &green[0], &blue[0], &red[0])
 
 
-def unpredict(const uint8_t[::1] residuals, uint32_t[:, ::1] target):
+def unpredict(const uint8_t[::1] green, const uint8_t[::1] blue, const uint8_t[::1] red, uint32_t[:, ::1] target):
     """Rebuilds all of `target`, at most 64 x 64, from its residuals."""
     cdef ff_box box = make_box((0, 0, target.shape[1], target.shape[0]))
-    if residuals.shape[0] < 3 * box.width * box.height:
-        raise ValueError("residuals are too short")
-    ff_kernels.unpredict(&residuals[0], box, &target[0, 0], target.shape[1])
+    if min(green.shape[0], blue.shape[0], red.shape[0]) < box.width * box.height:
+        raise ValueError("a plane is too short")
+    ff_kernels.unpredict(&green[0], &blue[0], &red[0], box, &target[0, 0], target.shape[1])
 
 
 def xor_box(const uint32_t[:, ::1] tile, const uint32_t[:, ::1] reference, tuple box, uint8_t[::1] planes):

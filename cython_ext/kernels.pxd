@@ -22,8 +22,8 @@ cdef extern from "isa.h" nogil:
         uint32_t (*diff_box)(const uint32_t *, const uint32_t *, size_t, ff_box, ff_box *) noexcept nogil
         uint64_t (*hash_row)(const uint32_t *, const uint32_t *, size_t) noexcept nogil
         void (*expand_palette)(const uint8_t *, const uint32_t *, ff_box, uint32_t *, size_t) noexcept nogil
-        uint32_t (*predict)(const uint32_t *, ff_box, uint8_t *) noexcept nogil
-        void (*unpredict)(const uint8_t *, ff_box, uint32_t *, size_t) noexcept nogil
+        uint32_t (*predict)(const uint32_t *, ff_box, uint8_t *, uint8_t *, uint8_t *) noexcept nogil
+        void (*unpredict)(const uint8_t *, const uint8_t *, const uint8_t *, ff_box, uint32_t *, size_t) noexcept nogil
         void (*xor_box)(const uint32_t *, const uint32_t *, size_t, ff_box, uint8_t *) noexcept nogil
         void (*unxor_box)(const uint8_t *, ff_box, uint32_t *, size_t) noexcept nogil
     const ff_kernel_table *ff_kernels

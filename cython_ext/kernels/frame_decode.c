@@ -7,7 +7,7 @@
 typedef struct operation {
     uint32_t tile, mode, new_colours;
     ff_box area, box;
-    const uint8_t *colours, *indices, *residuals, *xor_planes; /* those that the mode uses */
+    const uint8_t *colours, *indices, *xor_planes, *green, *blue, *red; /* those that the mode uses */
 } operation;
 
 typedef struct reader {
@@ -102,23 +102,22 @@ static ff_fault read_operation(reader *r, operation *op) {
     }
 
     const size_t pixels = (size_t)op->box.width * op->box.height;
-    op->indices = op->residuals = op->xor_planes = NULL;
-    const uint8_t *data;
     switch (op->mode) {
     case FF_MODE_SOLID:
-        data = op->indices = take(r, FF_PLANE_COLOURS, 1);
-        break;
+        op->indices = take(r, FF_PLANE_COLOURS, 1);
+        return op->indices == NULL ? FF_FAULT_PLANE_SHORT : FF_OK;
     case FF_MODE_PALETTE:
-        data = op->indices = take(r, FF_PLANE_INDICES, pixels);
-        break;
+        op->indices = take(r, FF_PLANE_INDICES, pixels);
+        return op->indices == NULL ? FF_FAULT_PLANE_SHORT : FF_OK;
     case FF_MODE_PHOTO:
-        data = op->residuals = take(r, FF_PLANE_RESIDUALS, 3 * pixels);
-        break;
+        if ((op->green = take(r, FF_PLANE_GREEN, pixels)) == NULL || (op->blue = take(r, FF_PLANE_BLUE, pixels)) == NULL ||
+            (op->red = take(r, FF_PLANE_RED, pixels)) == NULL)
+            return FF_FAULT_PLANE_SHORT;
+        return FF_OK;
     default:
-        data = op->xor_planes = take(r, FF_PLANE_XOR, 3 * pixels);
-        break;
+        op->xor_planes = take(r, FF_PLANE_XOR, 3 * pixels);
+        return op->xor_planes == NULL ? FF_FAULT_PLANE_SHORT : FF_OK;
     }
-    return data == NULL ? FF_FAULT_PLANE_SHORT : FF_OK;
 }
 
 void ff_decoder_reset(ff_frame_decoder *decoder) {
@@ -183,7 +182,7 @@ void ff_apply_planes(ff_frame_decoder *decoder, const ff_plane_view *planes, uin
             ff_kernels->expand_palette(op.indices, decoder->colours, op.box, target, pitch);
             break;
         case FF_MODE_PHOTO:
-            ff_kernels->unpredict(op.residuals, op.box, target, pitch);
+            ff_kernels->unpredict(op.green, op.blue, op.red, op.box, target, pitch);
             break;
         default:
             ff_kernels->unxor_box(op.xor_planes, op.box, target, pitch);

@@ -26,10 +26,10 @@ size_t ff_plane_capacity(const ff_geometry *geometry, int plane) {
         return FF_MAX_BOX_BYTES * tiles;
     case FF_PLANE_COLOURS:
         return FF_MAX_COLOUR_BYTES * tiles;
-    case FF_PLANE_INDICES:
-        return pixels;
-    default:
+    case FF_PLANE_XOR:
         return 3 * pixels;
+    default:
+        return pixels;
     }
 }
 
@@ -48,8 +48,14 @@ size_t ff_begin_packet(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_
     return ff_kernels->diff_tiles(frame, stride, encoder->reference, &encoder->geometry, candidates, encoder->dirty);
 }
 
+/* Where the next byte of a plane goes. */
+static uint8_t *end_of(const ff_frame_encoder *encoder, int plane) {
+    return encoder->planes[plane] + encoder->sizes[plane];
+}
+
 static void put(ff_frame_encoder *encoder, int plane, uint32_t byte) {
-    encoder->planes[plane][encoder->sizes[plane]++] = (uint8_t)byte;
+    *end_of(encoder, plane) = (uint8_t)byte;
+    encoder->sizes[plane]++;
 }
 
 static void put_operation(ff_frame_encoder *encoder, uint32_t tile, uint32_t operation, ff_box area, ff_box box) {
@@ -103,8 +109,9 @@ static uint32_t encode_tile(ff_frame_encoder *encoder, uint32_t tile, ff_box are
     }
     if (mode == FF_MODE_PHOTO || palette->count > COLOURS_OF_A_DRAWING) {
         const uint32_t xor_bits = changed * BITS_PER_CHANGED_PIXEL;
-        const uint32_t photo_bits = ff_kernels->predict(encoder->tile, box,
-                                                        encoder->planes[FF_PLANE_RESIDUALS] + encoder->sizes[FF_PLANE_RESIDUALS]);
+        const uint32_t photo_bits =
+            ff_kernels->predict(encoder->tile, box, end_of(encoder, FF_PLANE_GREEN), end_of(encoder, FF_PLANE_BLUE),
+                                end_of(encoder, FF_PLANE_RED));
         if (photo_bits < best) {
             best = photo_bits;
             mode = FF_MODE_PHOTO;
@@ -123,19 +130,20 @@ static uint32_t encode_tile(ff_frame_encoder *encoder, uint32_t tile, ff_box are
         put(encoder, FF_PLANE_COLOURS, slots[0]);
         break;
     case FF_MODE_PALETTE: {
-        uint8_t *indices = encoder->planes[FF_PLANE_INDICES] + encoder->sizes[FF_PLANE_INDICES];
+        uint8_t *indices = end_of(encoder, FF_PLANE_INDICES);
         flags = put_colours(encoder, slots);
         for (uint32_t i = 0; i < pixels; i++)
             indices[i] = slots[palette->indices[i]];
         encoder->sizes[FF_PLANE_INDICES] += pixels;
         break;
     }
-    case FF_MODE_PHOTO: /* ff_predict has written the residuals already */
-        encoder->sizes[FF_PLANE_RESIDUALS] += 3 * (size_t)pixels;
+    case FF_MODE_PHOTO: /* the residuals have been written already */
+        encoder->sizes[FF_PLANE_GREEN] += pixels;
+        encoder->sizes[FF_PLANE_BLUE] += pixels;
+        encoder->sizes[FF_PLANE_RED] += pixels;
         break;
     default:
-        ff_kernels->xor_box(encoder->tile, reference, pitch, box,
-                            encoder->planes[FF_PLANE_XOR] + encoder->sizes[FF_PLANE_XOR]);
+        ff_kernels->xor_box(encoder->tile, reference, pitch, box, end_of(encoder, FF_PLANE_XOR));
         encoder->sizes[FF_PLANE_XOR] += 3 * (size_t)pixels;
         break;
     }

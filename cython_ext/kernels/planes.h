@@ -5,14 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Plane numbers are bit numbers in a packet's plane mask; 6 and 7 are reserved. */
+/* Plane numbers are bit numbers in a packet's plane mask; all from FF_PLANES on are reserved. */
 enum ff_plane_number {
     FF_PLANE_OPERATIONS, /* per coded tile: tiles skipped since the last one, then the operation byte */
     FF_PLANE_BOXES,      /* per boxed tile: x, y, width - 1, height - 1 */
     FF_PLANE_COLOURS,    /* new colours of the colour table, slots of solid tiles */
     FF_PLANE_INDICES,    /* palette tiles: a slot number for each pixel */
-    FF_PLANE_RESIDUALS,  /* photo tiles */
-    FF_PLANE_XOR,        /* XOR tiles */
+    FF_PLANE_XOR,        /* XOR tiles: G, B and R of all pixels, tile by tile */
+    FF_PLANE_GREEN,      /* photo tiles: residuals of G, */
+    FF_PLANE_BLUE,       /* of B - G */
+    FF_PLANE_RED,        /* and of R - G */
     FF_PLANES
 };
 

@@ -1,31 +1,34 @@
 /* Boxes of many colours: photos and gradients through a spatial predictor, sparse changes through XOR.
  *
- * Both write three planes of box.width * box.height bytes, one after the other: G, B, R. box.x and box.y say where in the
- * tile the box lies; the inverse functions do not use them, their `target` points at the box's first pixel in a frame of
- * `pitch` pixels a row. */
+ * box.x and box.y say where in the tile the box lies; the inverse functions do not use them, their `target` points at the
+ * box's first pixel in a frame of `pitch` pixels a row. */
 #ifndef FF_PREDICT_H
 #define FF_PREDICT_H
 
 #include "isa.h"
 
-/* predict: residuals of the median edge detector of LOCO-I / JPEG-LS (Weinberger, Seroussi, Sapiro, 2000):
- * median(left, up, left + up - upper left) for each channel; the first row is predicted from the left, the first column
- * from above, the first pixel from 0. All modulo 256. The residual of G is then taken from those of B and R, since the
- * channels' residuals resemble each other. Returns an estimate of the information in the residuals, in bits. */
-uint32_t ff_predict_scalar(const uint32_t *tile, ff_box box, uint8_t *residuals);
+/* predict: writes box.width * box.height residuals to each of three planes. Pixels are taken apart into G, B - G and
+ * R - G, since the channels resemble each other; each of the three is predicted by the median edge detector of LOCO-I /
+ * JPEG-LS (Weinberger, Seroussi, Sapiro, 2000): median(left, up, left + up - upper left); the first row from the left,
+ * the first column from above, the first pixel as 0. All modulo 256. Returns an estimate of the information in the
+ * residuals, in bits. */
+uint32_t ff_predict_scalar(const uint32_t *tile, ff_box box, uint8_t *green, uint8_t *blue, uint8_t *red);
 
 /* unpredict: the inverse; X becomes 255. */
-void ff_unpredict_scalar(const uint8_t *residuals, ff_box box, uint32_t *target, size_t pitch);
+void ff_unpredict_scalar(const uint8_t *green, const uint8_t *blue, const uint8_t *red, ff_box box, uint32_t *target,
+                         size_t pitch);
 
-/* xor_box: the XOR of a loaded tile with `reference`, which points at the tile's (not the box's) first pixel. */
+/* xor_box: the XOR of a loaded tile with `reference`, which points at the tile's (not the box's) first pixel, as
+ * three planes of box.width * box.height bytes, one after the other: G, B, R. */
 void ff_xor_box_scalar(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box box, uint8_t *planes);
 
 /* unxor_box: applies the planes to the target in place. */
 void ff_unxor_box_scalar(const uint8_t *planes, ff_box box, uint32_t *target, size_t pitch);
 
 #ifdef FF_HAVE_AVX2
-uint32_t ff_predict_avx2(const uint32_t *tile, ff_box box, uint8_t *residuals);
-void ff_unpredict_avx2(const uint8_t *residuals, ff_box box, uint32_t *target, size_t pitch);
+uint32_t ff_predict_avx2(const uint32_t *tile, ff_box box, uint8_t *green, uint8_t *blue, uint8_t *red);
+void ff_unpredict_avx2(const uint8_t *green, const uint8_t *blue, const uint8_t *red, ff_box box, uint32_t *target,
+                       size_t pitch);
 void ff_xor_box_avx2(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box box, uint8_t *planes);
 void ff_unxor_box_avx2(const uint8_t *planes, ff_box box, uint32_t *target, size_t pitch);
 #endif

@@ -24,9 +24,9 @@ RESERVED_FLAGS = 0xC0
 
 CRC_BYTES = 4
 HASH_BYTES = 8
-SMALLEST_PACKET = 3 + 2 + CRC_BYTES
-# More than any header: mark, flags, planes, two varints, geometry, hash, two varints a plane, CRC.
-HEADER_ROOM = 3 + 2 * 5 + 4 + HASH_BYTES + len(PLANES) * 2 * 5 + CRC_BYTES
+SMALLEST_PACKET = 2 + 3 + CRC_BYTES
+# More than any header: mark and flags, three varints, size, hash, two varints a plane, CRC.
+HEADER_ROOM = 2 + 3 * 5 + 4 + HASH_BYTES + len(PLANES) * 2 * 5 + CRC_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ def pack(header: Header, planes: dict[int, CompressedPlane]) -> bytes:
         | FLAG_HASH * (header.frame_hash is not None)
         | FLAG_PARTIAL * header.partial
     )
-    out = bytearray((MARK | VERSION, flags, sum(1 << number for number in planes)))
+    out = bytearray((MARK | VERSION, flags))
+    put_varint(out, sum(1 << number for number in planes))
     put_varint(out, header.epoch)
     put_varint(out, header.sequence)
     if header.keyframe:
@@ -161,7 +162,7 @@ def parse_header(data: memoryview, limits: Limits) -> tuple[Header, "_Cursor", i
     cursor = _Cursor(_checked_body(data, limits))
     cursor.take(1, "the mark")
     flags = cursor.number(1, "the flags")
-    mask = cursor.number(1, "the plane mask")
+    mask = cursor.varint("the plane mask")
     if flags & RESERVED_FLAGS:
         raise RemoteProtocolError(f"reserved flags 0x{flags & RESERVED_FLAGS:02x} are set", actual=flags)
     if mask >> len(PLANES):
