@@ -37,8 +37,9 @@ bench: $(VENV)/.installed-bench ## Run the benchmarks, then print the figures (A
 	@$(BIN)/python -m pytest benchmarks $(ARGS)
 	@$(BIN)/python benchmarks/figures.py
 
-compare: $(VENV)/.installed-bench ## Compare with other codecs on the recordings in SCENES=DIR
-	@$(BIN)/python benchmarks/compare.py $(SCENES) $(ARGS)
+compare: $(VENV)/.installed-bench ## Compare with other codecs on the recordings in SCENES=DIR: a table and a plot in build/
+	@mkdir -p build
+	@$(BIN)/python benchmarks/compare.py $(SCENES) --out build/comparison.md --plot build/comparison.png $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style and types: ruff and mypy --strict
 	@$(BIN)/ruff check
@@ -54,7 +55,7 @@ dist: $(VENV)/.installed-dev ## Build the source distribution and the wheel into
 	@$(BIN)/python -m build --outdir dist
 
 clean: ## Remove everything that was built, the virtual environment too
-	rm -rf $(VENV) build dist src/*.egg-info src/fastframe/_core.*.so
+	rm -rf $(VENV) build dist src/*.egg-info src/fastframe/*.so
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

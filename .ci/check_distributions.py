@@ -33,8 +33,9 @@ def faults_of_wheel(wheel: Path) -> list[str]:
     wanted = {name for name in sources if name.endswith((".py", ".pyi", ".mkv", "SPEC.md", "py.typed"))}
     faults = [f"lacks {name}" for name in sorted(wanted - held)]
     faults += [f"holds {name}" for name in sorted(held) if name.endswith((".c", ".h", ".pyx", ".pxd", ".o"))]
-    if sum(name.startswith("fastframe/_core.") and name.endswith((".so", ".pyd")) for name in held) != 1:
-        faults.append("does not hold exactly one compiled core")
+    compiled = sorted(name.split(".")[0] for name in held if name.endswith((".so", ".pyd")))
+    if compiled != sorted(f"fastframe/{path.stem}" for path in Path("cython_ext").glob("*.pyx")):
+        faults.append(f"holds other compiled modules than it should: {compiled}")
     if not any(name.endswith("/licenses/LICENSE") for name in held):
         faults.append("lacks the licence")
     outside = {name for name in held if not name.startswith(("fastframe/", "fastframe-"))}
