@@ -163,7 +163,7 @@ def watch_encoder(effort: str, width: int, height: int, frames: Connection) -> N
 
 
 def _peak_memory() -> int | None:
-    """The most memory this process has had resident; `ru_maxrss` would count its parent's before exec, too."""
+    """The most memory this process has had resident; `ru_maxrss` would count its parent's before exec."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:
