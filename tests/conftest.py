@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fastframe import _core, fixtures
 
-# HYPOTHESIS_PROFILE chooses: "default" for a developer's minute, "ci" for a server's, "thorough" for a release.
+# HYPOTHESIS_PROFILE chooses: "default" for a minute at the desk, "ci" for a server, "thorough" for a release.
 # No deadline, since another process on the machine must not fail a test; function-scoped fixtures are fine
 # where they mean the same for every example, as `isa` does.
 for profile, examples in {"default": 60, "ci": 400, "thorough": 10_000}.items():

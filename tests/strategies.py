@@ -1,15 +1,17 @@
 """Frames and frame sequences that a codec may meet, as hypothesis strategies; every test draws from here.
 
 A `Scene` is a handful of small values: a size, a kind of picture, how rows lie in memory, and steps that
-change the picture. Arrays come from `Scene.play()`, each number in them from a seed of the scene. So an example
-is cheap to draw, its repr is one line that reproduces it, and it shrinks well: fewer steps, smaller frames,
-simpler kinds, which stand first in the lists below.
+change the picture. Arrays come from `Scene.play()`, each number in them from a seed of the scene. So an
+example is cheap to draw, its repr is one line that reproduces it, and it shrinks well: fewer steps, smaller
+frames, simpler kinds, which stand first in the lists below. A `Program` is the same for the planes of a
+packet, beyond what the encoder writes; a `Mutation` changes bytes.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import packets
 from hypothesis import strategies as st
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -309,4 +311,116 @@ def scenes(
         seed=draw(SEEDS),
         layout=draw(st.sampled_from(list(LAYOUTS))),
         steps=tuple(draw(st.lists(steps, max_size=max_steps))),
+    )
+
+
+# Packets that no encoder writes ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a packet; the box, the colours and the pixels come from the seed."""
+
+    skip: int
+    mode: int
+    boxed: bool
+    new_colours: int | None
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The operations of one packet, good by SPEC.md for every frame size."""
+
+    operations: tuple[Operation, ...]
+
+    def planes(self, size: tuple[int, int]) -> dict[str, bytes]:
+        """The planes by name, not compressed; operations that would name a tile again are left out."""
+        columns, rows = -(-size[0] // 64), -(-size[1] // 64)
+        planes: dict[str, bytearray] = {}
+
+        def put(plane: str, data: bytes) -> None:
+            planes.setdefault(plane, bytearray()).extend(data)
+
+        position = walked = 0
+        for operation in self.operations:
+            skip = operation.skip % (columns * rows)
+            walked += skip + 1 if walked else 1
+            if walked > columns * rows:
+                break
+            tile = (position + skip) % (columns * rows)
+            position = tile + 1
+            random = np.random.default_rng(operation.seed)
+            width = min(64, size[0] - tile % columns * 64)
+            height = min(64, size[1] - tile // columns * 64)
+            put("operations", b"\xff" * (skip // 255) + bytes([skip % 255]))
+            flags = 0x10 * operation.boxed
+            if operation.boxed:
+                x, y = int(random.integers(width)), int(random.integers(height))
+                width, height = (
+                    int(random.integers(1, width - x + 1)),
+                    int(random.integers(1, height - y + 1)),
+                )
+                put("boxes", bytes([x, y, width - 1, height - 1]))
+            if operation.new_colours is not None and operation.mode in (packets.SOLID, packets.PALETTE):
+                flags |= 0x20
+                put("colours", bytes([operation.new_colours]) + random.bytes(4 * operation.new_colours))
+            put("operations", bytes([operation.mode | flags]))
+            pixels = width * height
+            if operation.mode == packets.SOLID:
+                put("colours", random.bytes(1))
+            elif operation.mode == packets.PALETTE:
+                put("indices", random.bytes(pixels))
+            elif operation.mode == packets.XOR:
+                put("xor", random.bytes(3 * pixels))
+            else:
+                for part in ("green", "blue", "red"):
+                    put(part, random.bytes(pixels))
+        return {name: bytes(data) for name, data in planes.items()}
+
+
+def programs() -> st.SearchStrategy[Program]:
+    """Programs of up to eight operations."""
+    operation = st.builds(
+        Operation,
+        skip=st.integers(0, 3) | st.integers(0, 1000),
+        mode=st.sampled_from([packets.SOLID, packets.PALETTE, packets.PHOTO, packets.XOR]),
+        boxed=st.booleans(),
+        new_colours=st.none() | st.integers(0, 4) | st.integers(0, 255),
+        seed=SEEDS,
+    )
+    return st.builds(Program, st.lists(operation, max_size=8).map(tuple))
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A change of bytes: at `position`, counted around the end, `kind` happens with `value`."""
+
+    kind: str
+    position: int
+    value: int
+
+    def apply(self, data: bytes) -> bytes:
+        at = self.position % (len(data) + 1)
+        before, after = data[:at], data[at:]
+        match self.kind:
+            case "set":
+                return before + bytes([self.value]) + after[1:]
+            case "flip":
+                return before + bytes(byte ^ 1 << self.value % 8 for byte in after[:1]) + after[1:]
+            case "insert":
+                return before + bytes([self.value]) + after
+            case "delete":
+                return before + after[1 + self.value % 4 :]
+            case _:
+                return before
+
+
+def mutations() -> st.SearchStrategy[Mutation]:
+    """Mutations; half of them in the first bytes, where the fields are."""
+    return st.builds(
+        Mutation,
+        kind=st.sampled_from(["set", "flip", "insert", "delete", "cut"]),
+        position=st.integers(0, 40) | st.integers(0, 2**16),
+        value=st.sampled_from([0, 1, 127, 128, 255]) | st.integers(0, 255),
     )

@@ -1,0 +1,167 @@
+"""Two decoders of one format: the package's, and the one written from SPEC.md alone.
+
+Both must show what the encoder saw, and both must refuse the same packets. Where they differ, the encoder, a
+decoder or SPEC.md is wrong.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import packets
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from spec_decoder import SpecDecoder, SpecError
+from strategies import Mutation, Program, Scene, Shot, mutations, programs, scenes, sizes
+
+from fastframe import Decoder, Encoder, EncoderConfig, FrameUpdate, Limits
+from fastframe.codec import PLANES
+from fastframe.errors import RemoteProtocolError
+
+Frame = NDArray[np.uint8]
+
+EFFORTS = ("fast", "balanced", "tight")
+# Both decoders with the same limit, so that a mutated size is refused by both or by none.
+MAX_PIXELS = 1 << 21
+
+
+class BothDecoders:
+    """Gives every packet to both decoders and holds them to the same answer."""
+
+    def __init__(self) -> None:
+        self.decoder = Decoder(Limits(max_width=65535, max_height=65535, max_pixels=MAX_PIXELS))
+        self.spec = SpecDecoder(MAX_PIXELS)
+
+    def decode(self, packet: bytes) -> FrameUpdate | None:
+        """What the packet did; `None` if both refused it."""
+        try:
+            said = self.spec.decode(packet)
+        except SpecError:
+            with pytest.raises(RemoteProtocolError):
+                self.decoder.decode(packet)
+            self._compare()
+            return None
+        before = None if said.keyframe else self.decoder.frame.copy()
+        update = self.decoder.decode(packet)
+        assert (update.epoch, update.sequence) == (said.epoch, said.sequence)
+        assert (update.keyframe, update.complete) == (said.keyframe, said.complete)
+        self._compare()
+        if before is not None:
+            for x, y, width, height in update.dirty:
+                before[y : y + height, x : x + width] = self.decoder.frame[y : y + height, x : x + width]
+            np.testing.assert_array_equal(before, self.decoder.frame, "changed outside of `dirty`")
+        return update
+
+    def _compare(self) -> None:
+        if self.spec.frame is not None:
+            np.testing.assert_array_equal(self.decoder.frame, self.spec.frame)
+
+
+def encode(encoder: Encoder, shot: Shot) -> bytes:
+    return encoder.encode(shot.frame, damage=shot.damage, keyframe=shot.keyframe, budget=shot.budget)
+
+
+def show(shots: Iterable[Shot], effort: str = "balanced") -> None:
+    """Take every frame through encoder and decoders, and compare what the viewer sees with the source."""
+    encoder, viewer = Encoder(EncoderConfig(effort=effort)), BothDecoders()
+    shot = None
+    complete = True
+    for shot in shots:
+        update = viewer.decode(encode(encoder, shot))
+        assert update is not None
+        complete = update.complete
+        if complete:
+            np.testing.assert_array_equal(viewer.decoder.frame, shot.shown)
+    assert shot is not None
+    if not complete:
+        rest = viewer.decode(encoder.encode(shot.frame, damage=[]))
+        assert rest is not None
+        assert rest.complete
+        np.testing.assert_array_equal(viewer.decoder.frame, shot.shown)
+
+
+@given(scene=scenes(), effort=st.sampled_from(EFFORTS))
+def test_the_viewer_sees_the_source(isa: str, scene: Scene, effort: str) -> None:
+    show(scene.play(), effort)
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_the_viewer_sees_a_recorded_screen(clip_frames: tuple[Frame, ...], effort: str) -> None:
+    show((Shot(frame, None, False, None) for frame in clip_frames[:6]), effort)
+
+
+@pytest.mark.parametrize("budget", [1, 500, 20_000])
+def test_a_recorded_screen_arrives_bit_by_bit(clip_frames: tuple[Frame, ...], budget: int) -> None:
+    show(Shot(frame, None, False, budget) for frame in clip_frames[3:6])
+
+
+# What the encoder never does, and what it must not do -------------------------------------------------
+
+
+@given(size=sizes(), program=st.lists(programs(), min_size=1, max_size=3))
+def test_both_draw_what_the_format_allows(isa: str, size: tuple[int, int], program: list[Program]) -> None:
+    """Modes, boxes and colours in combinations that no encoder has a reason for."""
+    viewer, streams = BothDecoders(), packets.Streams()
+    for sequence, part in enumerate(program):
+        packet = packets.Packet(1, sequence, None if sequence else size)
+        packet.planes = streams.planes(**part.planes(size))
+        assert viewer.decode(packet.build()) is not None
+
+
+@given(size=sizes(), program=programs(), plane=st.integers(0, 7), mutation=mutations())
+def test_both_refuse_the_same_planes(
+    size: tuple[int, int], program: Program, plane: int, mutation: Mutation
+) -> None:
+    """Good operations with one byte changed, added or missing in one plane."""
+    planes = program.planes(size)
+    changed = {PLANES[plane]: mutation.apply(planes.get(PLANES[plane], b""))}
+    packet = packets.Packet(1, 0, size, planes=packets.Streams().planes(**(planes | changed)))
+    BothDecoders().decode(packet.build())
+
+
+@given(
+    scene=scenes(max_pixels=4096, max_steps=3),
+    at=st.integers(0, 3),
+    changes=st.lists(mutations(), min_size=1, max_size=3),
+)
+def test_both_refuse_the_same_packets(scene: Scene, at: int, changes: list[Mutation]) -> None:
+    """One packet of a stream with changed bytes and a good CRC, and all the packets after it."""
+    encoder, viewer = Encoder(), BothDecoders()
+    for number, shot in enumerate(scene.play()):
+        packet = encode(encoder, shot)
+        if number == min(at, len(scene.steps)):
+            body = packet[:-4]
+            for change in changes:
+                body = change.apply(body)
+            packet = packets.seal(body)
+        viewer.decode(packet)
+    viewer.decode(encoder.encode(shot.frame, keyframe=True))
+
+
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "epoch": st.integers(0, 3) | st.sampled_from([2**31, 2**31 + 1, 2**32 - 1, 2**32]),
+        "sequence": st.integers(0, 4) | st.sampled_from([2**32 - 1, 2**32]),
+        "size": st.none() | st.tuples(st.integers(0, 300), st.integers(0, 300)) | st.just((65535, 65535)),
+        "frame_hash": st.none() | st.integers(0, 2**64 - 1),
+        "more_flags": st.integers(0, 255),
+        "more_planes": st.sampled_from([0, 1, 128, 256, 2**31, 2**32]),
+        "mark": st.sampled_from([0xF0, 0xF1, 0x00, 0xFF]),
+    },
+)
+
+
+@given(scene=scenes(max_pixels=4096, max_steps=3), at=st.integers(0, 3), fields=FIELDS)
+def test_both_refuse_the_same_fields(scene: Scene, at: int, fields: dict[str, Any]) -> None:
+    """One packet of a stream with other fields in its header, and all the packets after it."""
+    encoder, viewer = Encoder(), BothDecoders()
+    for number, shot in enumerate(scene.play()):
+        packet = encode(encoder, shot)
+        if number == min(at, len(scene.steps)):
+            packet = replace(packets.parse(packet), **fields).build()
+        viewer.decode(packet)
+    viewer.decode(encoder.encode(shot.frame, keyframe=True))
