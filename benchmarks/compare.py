@@ -46,6 +46,10 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     options.peers = [*PEERS, AV1] if options.peers is None else list(filter(None, options.peers.split(",")))
     if unknown := set(options.peers) - {*PEERS, AV1}:
         parser.error(f"no such peer: {', '.join(sorted(unknown))}; there are {', '.join([*PEERS, AV1])}")
+    try:
+        options.scenes = find_scenes(options.scenes)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     return options
 
 
@@ -90,10 +94,9 @@ def measure_scene(scene: Scene, peers: Sequence[str], frames: int | None, repeat
 
 def main() -> int:
     options = parse_arguments()
-    scenes = find_scenes(options.scenes)
-    peers = available_peers(options.peers, scenes[0])
+    peers = available_peers(options.peers, options.scenes[0])
     results: list[SceneResult] = []
-    for scene in scenes:
+    for scene in options.scenes:
         measurements = measure_scene(scene, peers, options.frames, options.repeat)
         results.append(SceneResult(scene, measurements))
         best = min(measurements, key=lambda measurement: measurement.bytes)

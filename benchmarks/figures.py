@@ -190,7 +190,7 @@ def print_table(figures: Sequence[Figure], effort: str) -> None:
         table.add_row(
             figure.name, f"{figure.value:.2f}{unit}", f"≤ {figure.bound:g}{unit}", mark, figure.detail
         )
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
 def main() -> None:
@@ -205,7 +205,10 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
-    scenes = find_scenes(options.scenes)
+    try:
+        scenes = find_scenes(options.scenes)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     figures = [
         *idle_figures(options.effort, reference_picture(scenes)),
         *scene_figures(options.effort, scenes, options.frames, options.repeat),

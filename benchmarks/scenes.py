@@ -7,7 +7,7 @@ scene of hundreds of frames does not fit everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -107,14 +107,19 @@ def open_scene(path: Path) -> Scene:
         return Scene(path, stream.width, stream.height, round(stream.average_rate or 15))
 
 
-def find_scenes(arguments: Iterable[str | Path] = ()) -> list[Scene]:
-    """Scenes named by files and folders; the bundled fixtures when there is none."""
+def find_scenes(arguments: Sequence[str | Path] = ()) -> list[Scene]:
+    """Scenes named by files and folders; the bundled fixtures when there is none.
+
+    Raises OSError or ValueError, PyAV's among them, for what is missing or no video.
+    """
     paths: list[Path] = []
-    for path in map(Path, list(arguments) or [FIXTURES]):
+    for path in map(Path, arguments or [FIXTURES]):
         if path.is_dir():
             paths += sorted(p for p in path.iterdir() if p.suffix in VIDEO_SUFFIXES)
         elif path.is_file():
             paths.append(path)
         else:
             raise FileNotFoundError(f"no such scene: {path}")
+    if not paths:
+        raise FileNotFoundError(f"no videos in {', '.join(map(str, arguments or [FIXTURES]))}")
     return [open_scene(path) for path in paths]
