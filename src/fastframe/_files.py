@@ -8,7 +8,8 @@ import contextlib
 import os
 import secrets
 from pathlib import Path
-from typing import BinaryIO
+from types import TracebackType
+from typing import BinaryIO, Self
 
 from fastframe.errors import RecordingError
 
@@ -20,6 +21,8 @@ def reason(error: OSError) -> str:
 
 class PendingFile:
     """A new file under a temporary name, in the folder of its final name.
+
+    As a context manager it commits at the end of the block, and discards after an exception.
 
     Parameters
     ----------
@@ -79,3 +82,14 @@ class PendingFile:
         ):  # Closing flushes, which fails on a full disk; the file is deleted anyway.
             self.file.close()
         self._temporary.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.commit()
+        else:
+            self.discard()

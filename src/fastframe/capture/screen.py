@@ -14,9 +14,14 @@ from typing import Any, Self
 
 import mss
 import numpy as np
+import numpy.typing as npt
 
 from fastframe.capture.source import CapturedFrame
 from fastframe.errors import LocalProtocolError, PermanentCaptureError, TransientCaptureError
+
+# While monitors are being rearranged a layout may be outdated before the first frame of it is captured.
+_ATTEMPTS = 10
+_PAUSE = 0.02
 
 _X11 = sys.platform not in ("win32", "darwin")
 
@@ -82,20 +87,23 @@ class ScreenSource:
                 # by bursts.
                 time.sleep(self._interval - (time.monotonic() - started) % self._interval)
 
-    def _grab(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    def _grab(self) -> npt.NDArray[np.uint8]:
         if self._screen is None:
             raise PermanentCaptureError("the screen source is closed")
         # For the breadth of this see `_open`. A screen that shrank fails like one that is gone; a new
-        # connection tells.
+        # connection tells which it was.
         with contextlib.suppress(Exception):
             shot = self._screen.grab(self._desktop)
             if not self._has_grown():
                 return np.asarray(shot)
-        self._open()
-        try:
-            return np.asarray(self._screen.grab(self._desktop))
-        except Exception as error:
-            raise TransientCaptureError(f"cannot capture {self._name} just now: {_line(error)}") from error
+        for _ in range(_ATTEMPTS):
+            self._open()
+            try:
+                return np.asarray(self._screen.grab(self._desktop))
+            except Exception as error:
+                why = _line(error)
+            time.sleep(_PAUSE)
+        raise TransientCaptureError(f"cannot capture {self._name} just now: {why}")
 
     def _has_grown(self) -> bool:
         """Whether there are pixels beyond the right or the lower edge of the desktop as we know it.

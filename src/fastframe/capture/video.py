@@ -4,7 +4,9 @@ H.264 in RGB (`libx264rgb -qp 0`) is the choice for videos, since it is small, f
 where FFmpeg was built without x264, FFV1 takes its place. Both give back every pixel exactly.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 from fractions import Fraction
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -125,20 +127,33 @@ class VideoWriter:
         self._encode(frame)
 
     def _encode(self, frame: "VideoFrame | None") -> None:
+        with self._named_errors():
+            self._container.mux(self._stream.encode(frame))
+
+    @contextlib.contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Errors of FFmpeg, and of the file that it writes to, as `RecordingError`."""
         import av
 
         try:
-            self._container.mux(self._stream.encode(frame))
+            yield
         except av.FFmpegError as error:
             raise RecordingError(f"cannot write {self._pending.path}: {error.strerror}") from error
         except OSError as error:
             raise RecordingError(f"cannot write {self._pending.path}: {reason(error)}") from error
 
     def close(self) -> None:
-        """Write what the encoder still holds, complete the file and give it its name."""
+        """Write what the encoder still holds, complete the file and give it its name.
+
+        Raises
+        ------
+        RecordingError
+            That failed; a file that was there before stays.
+        """
         try:
             self._encode(None)
-            self._container.close()
+            with self._named_errors():
+                self._container.close()
         except BaseException:
             self._pending.discard()
             raise
@@ -146,7 +161,8 @@ class VideoWriter:
 
     def discard(self) -> None:
         """Delete what was written; a file that was there before stays."""
-        self._container.close()
+        with contextlib.suppress(RecordingError), self._named_errors():
+            self._container.close()
         self._pending.discard()
 
     def __enter__(self) -> Self:

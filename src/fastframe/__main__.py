@@ -1,0 +1,5 @@
+"""`python -m fastframe` is the same as `fastframe`."""
+
+from fastframe.cli import main
+
+main()

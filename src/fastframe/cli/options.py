@@ -1,0 +1,46 @@
+"""Arguments and options that several commands share."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fastframe.errors import FastframeError
+
+
+class Effort(StrEnum):
+    """How hard the encoder tries; the names of `EncoderConfig.effort`."""
+
+    fast = "fast"
+    balanced = "balanced"
+    tight = "tight"
+
+
+EffortOption = Annotated[Effort, typer.Option(help="How hard the encoder tries to make packets small.")]
+DisplayOption = Annotated[
+    str | None, typer.Option(metavar=":N", help="The X11 display to capture instead of the one in DISPLAY.")
+]
+ForceOption = Annotated[bool, typer.Option("--force", "-y", help="Overwrite the output without asking.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+def may_write(path: Path, *, force: bool) -> None:
+    """Refuse to overwrite `path` unless the user agrees, now or by `--force`.
+
+    Raises
+    ------
+    FastframeError
+        It exists and nobody can be asked.
+    typer.Abort
+        The user was asked and said no.
+    """
+    if force or not path.exists():
+        return
+    what = "is not empty" if path.is_dir() else "exists"
+    if path.is_dir() and not any(path.iterdir()):
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise FastframeError(f"{path} {what}; --force overwrites it")
+    typer.confirm(f"{path} {what}. Overwrite?", abort=True, err=True)

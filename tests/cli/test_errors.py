@@ -1,0 +1,171 @@
+"""Whatever is wrong outside of the program is one line on stderr and exit code 2, never a traceback."""
+
+import os
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import fastframe
+
+if TYPE_CHECKING:
+    from conftest import Run
+
+ROWS = [
+    ("encode missing.mkv out.ffs", r"missing\.mkv is neither a file nor a bundled clip \(.+\)"),
+    ("encode text.txt out.ffs", r"text\.txt holds no video"),
+    ("encode noise.mkv out.ffs", r"noise\.mkv is no video that can be read: .+"),
+    ("encode noise.ffs out.ffs", r"noise\.ffs is no fastframe recording"),
+    ("encode folder out.ffs", r"cannot read folder: Is a directory"),
+    ("encode video.mkv out.mp4", r"out\.mp4: the name of a recording must end in \.ffs"),
+    ("encode video.mkv missing/out.ffs", r"cannot write missing/out\.ffs: No such file or directory"),
+    ("encode video.mkv folder.ffs", r"cannot write folder\.ffs: it is a folder"),
+    ("decode missing.ffs out.mkv", r"cannot read missing\.ffs: No such file or directory"),
+    ("decode video.mkv out.mkv", r"video\.mkv is no fastframe recording"),
+    ("decode noise.ffs out/", r"noise\.ffs is no fastframe recording"),
+    ("decode empty.ffs out/", r"empty\.ffs is no fastframe recording"),
+    ("decode future.ffs out/", r"future\.ffs is a recording of version 99, but .+"),
+    ("decode junk.ffs out.mkv", r"junk\.ffs is damaged: packet 0 at offset 8: .+; nothing was written"),
+    (
+        "decode long.ffs out.mkv",
+        r"long\.ffs is damaged at offset 8: a packet of \d+ bytes .+; nothing was written",
+    ),
+    ("decode recording.ffs out.avi", r"out\.avi is neither a video \(\.mkv\) nor a folder .+"),
+    ("decode recording.ffs missing/out.mkv", r"cannot write missing/out\.mkv: No such file or directory"),
+    ("decode recording.ffs missing/out/", r"cannot make the folder missing/out: No such file or directory"),
+    ("decode recording.ffs noise.mkv/", r"noise\.mkv is a file, not a folder"),
+    ("info missing.ffs", r"cannot read missing\.ffs: No such file or directory"),
+    ("info noise.ffs", r"noise\.ffs is no fastframe recording"),
+    ("info junk.ffs", r"junk\.ffs is damaged: packet 0 at offset 8: .+; these are the 0 packets before it"),
+    ("info recording.ffs --heatmap missing/h.png", r"cannot write missing/h\.png: No such file or directory"),
+    ("demo --display :99999", r"cannot capture display :99999: .+"),
+    ("demo --display nonsense --json", r"cannot capture display nonsense: .+"),
+    ("demo --fixture missing.mkv", r"missing\.mkv is neither a file nor a bundled clip \(.+\)"),
+    ("demo --fixture noise.ffs --json", r"noise\.ffs is no fastframe recording"),
+    ("record out.mkv", r"no display to capture: the environment variable DISPLAY is not set"),
+    ("record out.mkv --display :99999", r"cannot capture display :99999: .+"),
+    ("record out.mp4", r"out\.mp4: the name of the video must end in \.mkv"),
+]
+
+
+@pytest.fixture
+def litter(tmp_path: Path, video: Path, recording: Path) -> Path:
+    """A folder with good and bad files of all kinds."""
+    header = recording.read_bytes()[:7]
+    (tmp_path / "text.txt").write_text("nothing to see\n" * 100)
+    (tmp_path / "noise.mkv").write_bytes(bytes(range(256)) * 50)
+    (tmp_path / "noise.ffs").write_bytes(bytes(range(256)) * 50)
+    (tmp_path / "empty.ffs").touch()
+    (tmp_path / "future.ffs").write_bytes(header + b"\x63")
+    (tmp_path / "junk.ffs").write_bytes(header + b"\0" + (50).to_bytes(12, "little") + bytes(range(50)))
+    (tmp_path / "long.ffs").write_bytes(header + b"\0" + (2**31).to_bytes(12, "little") + bytes(50))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.ffs").mkdir()
+    return tmp_path
+
+
+def test_bad_input_is_one_line_and_exit_code_2(run: "Run", litter: Path) -> None:
+    before = {path.name for path in litter.iterdir()}
+    for arguments, complaint in ROWS:
+        result = run(*arguments.split())
+        assert result.returncode == 2, (arguments, result)
+        assert re.fullmatch(f"fastframe: {complaint}\n", result.stderr), (arguments, result.stderr)
+        assert "--json" not in arguments or result.stdout == "", arguments
+        assert {path.name for path in litter.iterdir()} == before, arguments
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("demo", "--display", ":0", "--fixture", "video.mkv"),
+        ("demo", "--seconds", "0"),
+        ("demo", "--effort", "heroic"),
+        ("record", "out.mkv", "--fps", "0"),
+        ("encode", "video.mkv"),
+        ("unknown",),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_with_a_hint(run: "Run", arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert result.stderr.startswith("Usage: fastframe")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "complaint"),
+    [
+        ("typer", "--version", "the command line needs typer"),
+        ("rich", "demo", "the command line needs rich"),
+        ("av", "demo", "videos and PNG files need PyAV"),
+        ("av", "encode video.mkv out.ffs", "videos and PNG files need PyAV"),
+        ("av", "decode recording.ffs out.mkv", "videos and PNG files need PyAV"),
+        ("av", "decode recording.ffs out/", "videos and PNG files need PyAV"),
+        ("av", "info recording.ffs --heatmap out.png", "videos and PNG files need PyAV"),
+    ],
+)
+def test_a_missing_extra_is_one_line_that_names_the_installation(
+    recording: Path, module: str, arguments: str, complaint: str
+) -> None:
+    # None in sys.modules is how Python marks a module that must not be imported.
+    script = f"import sys; sys.modules[{module!r}] = None; from fastframe.cli import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", script, *arguments.split()],
+        cwd=recording.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 2
+    assert result.stderr == f"fastframe: {complaint}: pip install 'fastframe[cli]'\n"
+    assert not list(recording.parent.glob("out*"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "encode video.mkv old.ffs -y",
+        "decode recording.ffs old.mkv -y",
+        "info recording.ffs --heatmap old.png -y",
+    ],
+)
+def test_a_full_disk_is_one_line_and_the_old_file_stays(
+    command: list[str], recording: Path, arguments: str
+) -> None:
+    folder = recording.parent
+    old = folder / arguments.split()[-2]
+    old.write_bytes(b"earlier")
+    before = sorted(folder.iterdir())
+    result = subprocess.run(
+        [*command, *arguments.split()],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)),
+    )
+    assert result.returncode == 2
+    assert result.stderr == f"fastframe: cannot write {old.name}: File too large\n"
+    assert old.read_bytes() == b"earlier"
+    assert sorted(folder.iterdir()) == before
+
+
+def test_version(run: "Run") -> None:
+    result = run("--version")
+    assert (result.returncode, result.stdout) == (0, f"fastframe {fastframe.__version__}\n")
+
+
+def test_help_lists_the_commands_and_says_what_happens_to_existing_files(run: "Run") -> None:
+    overview = run("--help").stdout
+    for command in ("demo", "encode", "decode", "info", "record"):
+        assert command in overview
+    for command in ("encode", "decode", "record"):
+        assert "--force" in run(command, "--help").stdout
+
+
+def test_the_installed_command_is_the_same(tmp_path: Path) -> None:
+    script = Path(sys.executable).with_name("fastframe")
+    result = subprocess.run([script, "--version"], capture_output=True, text=True, env={**os.environ})
+    assert result.stdout == f"fastframe {fastframe.__version__}\n"

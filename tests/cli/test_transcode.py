@@ -1,0 +1,161 @@
+"""`fastframe encode` and `fastframe decode`: whatever goes in comes out."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import fastframe
+from fastframe import fixtures
+from fastframe.capture import ReplaySource
+from fastframe.recording import PacketReader, PacketWriter
+
+if TYPE_CHECKING:
+    from conftest import Run
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def frames(path: Path) -> list[tuple[int, Pixels]]:
+    with ReplaySource(path) as source:
+        return [(frame.timestamp, frame.pixels) for frame in source]
+
+
+def packets(path: Path) -> list[tuple[int, bytes]]:
+    with PacketReader(path) as reader:
+        return [(record.timestamp, record.packet) for record in reader]
+
+
+def assert_pictures(actual: list[Pixels], expected: list[Pixels]) -> None:
+    for one, other in zip(actual, expected, strict=True):
+        np.testing.assert_array_equal(one[..., :3], other[..., :3])
+
+
+@pytest.mark.parametrize("effort", ["fast", "balanced", "tight"])
+def test_a_video_comes_back_exactly_as_a_video(
+    run: "Run", tmp_path: Path, video: Path, pictures: list[Pixels], effort: str
+) -> None:
+    encoded = run("encode", video.name, "out.ffs", "--effort", effort)
+    assert (encoded.returncode, encoded.stderr) == (0, "")
+    assert re.fullmatch(r"out\.ffs: 6 frames, [\d.]+ k?B, 1 : [\d.]+ to raw\n", encoded.stdout)
+    decoded = run("decode", "out.ffs", "out.mkv")
+    assert (decoded.returncode, decoded.stdout, decoded.stderr) == (0, "out.mkv: 6 frames\n", "")
+    replayed = frames(tmp_path / "out.mkv")
+    assert [timestamp for timestamp, _ in replayed] == [0, 100_000, 200_000, 300_000, 400_000, 500_000]
+    assert_pictures([pixels for _, pixels in replayed], pictures)
+
+
+@pytest.mark.parametrize("folder", ["out/", "out", "made.before"])
+def test_a_recording_comes_out_exactly_as_pictures(
+    run: "Run", tmp_path: Path, recording: Path, pictures: list[Pixels], folder: str
+) -> None:
+    (tmp_path / "made.before").mkdir()
+    result = run("decode", recording.name, folder)
+    assert (result.returncode, result.stderr) == (0, "")
+    files = sorted((tmp_path / folder).iterdir())
+    assert [file.name for file in files] == [f"frame-{index:06d}.png" for index in range(6)]
+    assert_pictures([frames(file)[0][1] for file in files], pictures)
+
+
+def test_a_bundled_clip_goes_in_by_its_name(run: "Run", tmp_path: Path) -> None:
+    (name, *_) = fixtures.names()
+    assert run("encode", name, "clip.ffs", "--effort", "fast").returncode == 0
+    decoder = fastframe.Decoder()
+    original = frames(fixtures.path(name))
+    for (timestamp, packet), (expected_timestamp, expected) in zip(
+        packets(tmp_path / "clip.ffs"), original, strict=True
+    ):
+        decoder.decode(packet)
+        assert timestamp == expected_timestamp - original[0][0]
+        np.testing.assert_array_equal(decoder.frame, expected)
+
+
+def test_a_recording_can_be_encoded_again(run: "Run", tmp_path: Path, recording: Path) -> None:
+    assert run("encode", recording.name, "again.ffs").returncode == 0
+    assert packets(tmp_path / "again.ffs") == packets(recording)
+
+
+def test_existing_output_is_refused_without_force_and_replaced_with_it(
+    run: "Run", tmp_path: Path, video: Path, recording: Path
+) -> None:
+    expected = recording.read_bytes()
+    for out, arguments in {
+        "old.ffs": ("encode", video.name, "old.ffs"),
+        "old.mkv": ("decode", recording.name, "old.mkv"),
+    }.items():
+        (tmp_path / out).write_bytes(b"earlier")
+        refused = run(*arguments)
+        assert refused.returncode == 2
+        assert refused.stderr == f"fastframe: {out} exists; --force overwrites it\n"
+        assert (tmp_path / out).read_bytes() == b"earlier"
+        assert run(*arguments, "--force").returncode == 0
+    assert (tmp_path / "old.ffs").read_bytes() == expected
+    assert len(frames(tmp_path / "old.mkv")) == 6
+
+
+def test_a_folder_with_files_is_refused_without_force(run: "Run", tmp_path: Path, recording: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").touch()
+    refused = run("decode", recording.name, "out/")
+    assert (refused.returncode, refused.stderr) == (2, "fastframe: out is not empty; --force overwrites it\n")
+    assert run("decode", recording.name, "out/", "-y").returncode == 0
+    assert len(list((tmp_path / "out").iterdir())) == 7
+
+
+def test_of_a_cut_recording_the_whole_frames_are_kept(
+    run: "Run", tmp_path: Path, recording: Path, pictures: list[Pixels]
+) -> None:
+    recording.write_bytes(recording.read_bytes()[:-3])
+    result = run("decode", recording.name, "out.mkv")
+    assert result.returncode == 2
+    assert re.fullmatch(
+        r"fastframe: recording\.ffs is cut: the record at offset \d+ has \d+ of \d+ bytes; "
+        r"out\.mkv holds the 5 frames before it\n",
+        result.stderr,
+    )
+    assert_pictures([pixels for _, pixels in frames(tmp_path / "out.mkv")], pictures[:5])
+
+
+def test_of_a_damaged_recording_the_frames_before_are_kept(
+    run: "Run", tmp_path: Path, recording: Path, pictures: list[Pixels]
+) -> None:
+    data = bytearray(recording.read_bytes())
+    data[-20] ^= 1
+    recording.write_bytes(data)
+    result = run("decode", recording.name, "out/")
+    assert result.returncode == 2
+    assert re.fullmatch(
+        r"fastframe: recording\.ffs is damaged: packet 5 at offset \d+: .+; "
+        r"out holds the 5 frames before it\n",
+        result.stderr,
+    )
+    assert_pictures([frames(file)[0][1] for file in sorted((tmp_path / "out").iterdir())], pictures[:5])
+
+
+def test_a_change_of_size_fits_into_pictures_but_not_into_a_video(run: "Run", tmp_path: Path) -> None:
+    encoder = fastframe.Encoder()
+    with PacketWriter(tmp_path / "resized.ffs") as writer:
+        for index, (width, height) in enumerate([(40, 30), (40, 30), (60, 50)]):
+            writer.write(index * 1000, encoder.encode(np.full((height, width, 4), 80 * index, np.uint8)))
+    refused = run("decode", "resized.ffs", "out.mkv")
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "fastframe: a frame of 60x50 pixels does not fit into out.mkv, a video of 40x30: "
+        "begin a new video, or write pictures\n"
+    )
+    assert not (tmp_path / "out.mkv").exists()
+    assert run("decode", "resized.ffs", "out/").returncode == 0
+    shapes = [frames(file)[0][1].shape for file in sorted((tmp_path / "out").iterdir())]
+    assert shapes == [(30, 40, 4), (30, 40, 4), (50, 60, 4)]
+
+
+def test_a_recording_without_frames_decodes_to_nothing(run: "Run", tmp_path: Path) -> None:
+    with PacketWriter(tmp_path / "empty.ffs"):
+        pass
+    result = run("decode", "empty.ffs", "out.mkv")
+    assert result.returncode == 2
+    assert result.stderr == "fastframe: empty.ffs holds no frames; nothing was written\n"
+    assert not (tmp_path / "out.mkv").exists()
