@@ -30,8 +30,7 @@ def plot_comparison(results: Sequence[SceneResult], path: Path) -> None:
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     for result, panel in zip(results, axes.flat, strict=False):
         ours = [m for m in result.measurements if m.codec.startswith(OURS)]
-        peers = [m for m in result.measurements if not m.codec.startswith(OURS)]
-        for index, m in enumerate(peers):
+        for index, m in enumerate(result.peers):
             panel.scatter(
                 m.encode_ms,
                 m.bytes / 1e6,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import prod
+from statistics import geometric_mean
 
 from measure import Measurement
 from peers import OURS
@@ -22,12 +22,12 @@ class SceneResult:
     measurements: Sequence[Measurement]
 
     @property
-    def smallest_peer(self) -> int | None:
-        """Bytes of the smallest peer; None if none ran. A peer that was not exact counts all the same."""
-        return min((m.bytes for m in self.measurements if not m.codec.startswith(OURS)), default=None)
+    def peers(self) -> Sequence[Measurement]:
+        return [m for m in self.measurements if not m.codec.startswith(OURS)]
 
     def ratio(self, measurement: Measurement) -> float:
-        return measurement.bytes / self.smallest_peer if self.smallest_peer else float("nan")
+        """Its bytes to those of the smallest peer; one that was not exact counts all the same."""
+        return measurement.bytes / min(peer.bytes for peer in self.peers)
 
 
 def render(results: Sequence[SceneResult]) -> str:
@@ -36,14 +36,19 @@ def render(results: Sequence[SceneResult]) -> str:
         "Written by `benchmarks/compare.py`: one run, the same frames, one thread each.",
         _machine(),
         _scenes(results),
-        "## Bytes ÷ those of the smallest peer\n\n"
-        + _table(results, lambda result, m: f"{result.ratio(m):.2f}", ("geometric mean", _mean_ratio)),
-        "## Megabytes of the whole scene\n\n" + _table(results, lambda result, m: _digits(m.bytes / 1e6)),
-        "## Encode: CPU milliseconds a frame, mean\n\n"
-        + _table(results, lambda result, m: _digits(m.encode_ms)),
-        "## Decode: CPU milliseconds a frame, mean\n\n"
-        + _table(results, lambda result, m: _digits(m.decode_ms)),
+    ]
+    if results[0].peers:
+        sections += ["## Bytes ÷ those of the smallest peer", _ratio_table(results)]
+    sections += [
+        "## Megabytes of the whole scene",
+        _table(results, lambda m: m.bytes / 1e6),
+        "## Encode: CPU milliseconds a frame, mean",
+        _table(results, lambda m: m.encode_ms),
+        "## Decode: CPU milliseconds a frame, mean",
+        _table(results, lambda m: m.decode_ms),
+        "## Exactness",
         _exactness(results),
+        "## Versions and settings",
         _codecs(results),
     ]
     return "\n\n".join(sections) + "\n"
@@ -75,24 +80,31 @@ def _scenes(results: Sequence[SceneResult]) -> str:
     return "\n".join(lines)
 
 
-def _table(
-    results: Sequence[SceneResult],
-    cell: Callable[[SceneResult, Measurement], str],
-    last: tuple[str, Callable[[Sequence[SceneResult], int], str]] | None = None,
-) -> str:
-    header = ["", *(result.scene.name for result in results), *(last[:1] if last else ())]
-    lines = [f"| {' | '.join(header)} |", f"|---{'|--:' * (len(header) - 1)}|"]
+def _ratio_table(results: Sequence[SceneResult]) -> str:
+    header = [*(result.scene.name for result in results), "geometric mean"]
+    rows = []
     for row, measurement in enumerate(results[0].measurements):
-        cells = [cell(result, result.measurements[row]) for result in results]
-        cells += [last[1](results, row)] if last else []
-        name = f"**{measurement.codec}**" if measurement.codec.startswith(OURS) else measurement.codec
+        ratios = [result.ratio(result.measurements[row]) for result in results]
+        rows.append((measurement.codec, [f"{r:.2f}" for r in (*ratios, geometric_mean(ratios))]))
+    return _markdown(header, rows)
+
+
+def _table(results: Sequence[SceneResult], figure: Callable[[Measurement], float]) -> str:
+    header = [result.scene.name for result in results]
+    rows = [
+        (measurement.codec, [_digits(figure(result.measurements[row])) for result in results])
+        for row, measurement in enumerate(results[0].measurements)
+    ]
+    return _markdown(header, rows)
+
+
+def _markdown(header: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """A table with codecs down the side, ours in bold."""
+    lines = [f"|  | {' | '.join(header)} |", f"|---{'|--:' * len(header)}|"]
+    for codec, cells in rows:
+        name = f"**{codec}**" if codec.startswith(OURS) else codec
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _mean_ratio(results: Sequence[SceneResult], row: int) -> str:
-    ratios = [result.ratio(result.measurements[row]) for result in results]
-    return f"{prod(ratios) ** (1 / len(ratios)):.2f}"
 
 
 def _digits(value: float) -> str:
@@ -107,7 +119,7 @@ def _exactness(results: Sequence[SceneResult]) -> str:
         for m in result.measurements
         if m.first_difference is not None
     ]
-    text = "## Exactness\n\nEvery frame was decoded and its B, G and R compared with the source. "
+    text = "Every frame was decoded and its B, G and R compared with the source. "
     if not spoilt:
         return text + "All were equal."
     text += "All were equal but these, which are listed, and counted among the peers, all the same:\n\n"
@@ -115,6 +127,6 @@ def _exactness(results: Sequence[SceneResult]) -> str:
 
 
 def _codecs(results: Sequence[SceneResult]) -> str:
-    lines = ["## Versions and settings", "", "| codec | version | settings |", "|---|---|---|"]
+    lines = ["| codec | version | settings |", "|---|---|---|"]
     lines += [f"| {m.codec} | {m.version} | {m.settings} |" for m in results[0].measurements]
     return "\n".join(lines)

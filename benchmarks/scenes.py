@@ -103,6 +103,8 @@ def copy_picture(picture: av.VideoFrame, out: Frame) -> None:
 
 def open_scene(path: Path) -> Scene:
     with av.open(path) as container:
+        if not container.streams.video or next(container.decode(video=0), None) is None:
+            raise ValueError(f"no pictures in {path}")
         stream: Any = container.streams.video[0]
         return Scene(path, stream.width, stream.height, round(stream.average_rate or 15))
 
