@@ -1,8 +1,8 @@
 """AV1 in RGB with `lossless=1`, through the `ffmpeg` program: PyAV's wheels have no encoder that can do it.
 
 Realtime settings, since only they come near the time that a live screen leaves. With libaom 3.6 they are not
-quite lossless: a few pixels a frame come back wrong, in libaom's decoder and in dav1d. `-usage good` is exact and
-takes ten times as long. The comparison says for every scene whether the frames were equal.
+quite lossless: a few pixels a frame come back wrong, by libaom's decoder and dav1d. `-usage good` was exact
+on the ten frames tried and took about ten times as long. The comparison says of every scene whether it was.
 
 Its CPU time is the program's, user and system, less what the same program needs to take the same frames from
 the pipe and throw them away.
