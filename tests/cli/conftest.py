@@ -12,7 +12,7 @@ import pytest
 
 from fastframe.capture import VideoWriter
 
-COMMAND = [sys.executable, "-W", "error", "-m", "fastframe"]
+COMMAND = [sys.executable, "-W", "error::ResourceWarning", "-m", "fastframe"]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

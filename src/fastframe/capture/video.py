@@ -68,9 +68,10 @@ class VideoWriter:
         self._pending = PendingFile(path)
         try:
             self._container = av.open(self._pending.file, "w", format="matroska")
+            rate = Fraction(fps).limit_denominator(1001)
             # `ultrafast` keeps up with a 1080p screen on one core; slower presets save a third of the bytes.
             options = {"qp": "0", "preset": "ultrafast"} if codec == "libx264rgb" else {}
-            stream: Any = self._container.add_stream(codec, Fraction(fps).limit_denominator(1001), options)
+            stream: Any = self._container.add_stream(codec, rate=rate, options=options)
             stream.width, stream.height = size
             stream.pix_fmt = "bgr0"
             stream.codec_context.time_base = _TIME_BASE

@@ -32,9 +32,7 @@ def may_write(path: Path, *, force: bool) -> None:
     Raises
     ------
     FastframeError
-        It exists and nobody can be asked.
-    typer.Abort
-        The user was asked and said no.
+        It exists, and the user said no or cannot be asked.
     """
     if force or not path.exists():
         return
@@ -43,4 +41,5 @@ def may_write(path: Path, *, force: bool) -> None:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise FastframeError(f"{path} {what}; --force overwrites it")
-    typer.confirm(f"{path} {what}. Overwrite?", abort=True, err=True)
+    if not typer.confirm(f"{path} {what}. Overwrite?", err=True):
+        raise FastframeError(f"{path} stays as it was")
