@@ -17,7 +17,7 @@ app = typer.Typer(
     # A traceback is for us; users get one line (see `fastframe.cli.main`).
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
 )
 
 

@@ -131,7 +131,11 @@ def _draw_numbers(costs: TileCosts, screen: Picture, tile: int) -> None:
 
 def _short(cost: float) -> str:
     """A number of bytes in at most four characters."""
-    return byte_count(cost).replace(" ", "").removesuffix("B").upper()
+    for unit in ("", "K", "M"):
+        if cost < 999.5:
+            return f"{cost:.1f}{unit}" if unit and cost < 9.95 else f"{cost:.0f}{unit}"
+        cost /= 1000
+    return f"{cost:.0f}G"
 
 
 def _draw_legend(costs: TileCosts, frame: Picture, name: str, width: int) -> Picture:
