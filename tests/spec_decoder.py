@@ -140,9 +140,8 @@ class Painter:
         height, width = self._framebuffer.shape[:2]
         columns, rows = -(-width // TILE), -(-height // TILE)
         tiles = columns * rows
-        operations = self._planes[OPERATIONS]
         after_last = walked = 0
-        while not operations.used_up:
+        while not self._planes[OPERATIONS].used_up:
             skip = self._skip()
             require(skip < tiles, "skip over the whole frame")
             walked += skip + 1 if walked else 1
@@ -275,8 +274,7 @@ class SpecDecoder:
             require(packet.sequence == next_sequence, "gap in the chain")
             assert self.frame is not None
             framebuffer = self.frame.copy()
-        height, width = framebuffer.shape[:2]
-        limits = plane_limits(width, height)
+        limits = plane_limits(framebuffer.shape[1], framebuffer.shape[0])
         for number, (raw_size, _) in packet.planes.items():
             require(1 <= raw_size <= limits[number], "plane empty or too large")
         planes = {
