@@ -118,3 +118,24 @@ class Streams:
 def keyframe(size: tuple[int, int], epoch: int = 1, **planes: bytes) -> bytes:
     """A keyframe of planes as they are, without a frame hash."""
     return Packet(epoch, 0, size, planes=Streams().planes(**planes)).build()
+
+
+def zstd_block(data: bytes, *, last: bool = False, repeat: int | None = None) -> bytes:
+    """A zstd block of the bytes as they are, or of one byte so many times."""
+    size = len(data) if repeat is None else repeat
+    return (last | (repeat is not None) << 1 | size << 3).to_bytes(3, "little") + data
+
+
+def zstd_header(*, window_log: int = 20, dictionary: int | None = None, content: int | None = None) -> bytes:
+    """What a zstd frame begins with, up to its first block.
+
+    With a content size the frame is a single segment, whose window is that size; else `window_log` counts.
+    """
+    descriptor = 0 if dictionary is None else 0x01
+    fields = b"" if dictionary is None else bytes((dictionary,))
+    if content is None:
+        fields = bytes(((window_log - 10) << 3,)) + fields
+    else:
+        descriptor |= 0xE0
+        fields += content.to_bytes(8, "little")
+    return b"\x28\xb5\x2f\xfd" + bytes((descriptor,)) + fields

@@ -1,0 +1,47 @@
+"""Runs code in a Python of its own, where memory can be measured, or taken away, without other tests near."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# The sanitizers keep memory that was given back, and need more than any limit leaves.
+SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
+measures_memory = pytest.mark.skipif(
+    SANITIZED or not Path("/proc/self/clear_refs").exists(), reason="memory is measured with Linux's /proc"
+)
+
+PRELUDE = """
+import json, sys
+import numpy as np
+import fastframe as ff
+sys.path.insert(0, sys.argv[1])
+import packets, pictures
+
+def memory(what="VmRSS"):
+    \"\"\"Bytes that the process holds now; "VmHWM": the most since forget_peak().\"\"\"
+    for line in open("/proc/self/status"):
+        if line.startswith(what + ":"):
+            return int(line.split()[1]) * 1024
+
+def forget_peak():
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+
+def report(value):
+    print(json.dumps(value))
+"""
+
+
+def run(code: str, *arguments: str) -> Any:
+    """Runs the code, in which the names above are known, and returns what it gave to `report`."""
+    command = [sys.executable, "-W", "error", "-c", PRELUDE + textwrap.dedent(code)]
+    command += [str(Path(__file__).parent), *arguments]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)

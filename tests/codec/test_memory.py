@@ -1,0 +1,144 @@
+"""Memory does not grow with time, faults give back what they took, and an encoder stays within its figure."""
+
+import apart
+import pytest
+
+MIB = 2**20
+
+
+@apart.measures_memory
+def test_100_000_frames_do_not_grow() -> None:
+    samples = apart.run(
+        """
+        random = np.random.default_rng(0)
+        frame = pictures.desktop(130, 70)
+        patches = [pictures.desktop(20, 15, seed) for seed in range(6)] + [pictures.noise(8, 6)]
+        # With small windows zstd's history is full at once, and what grows is a leak.
+        limits = ff.Limits(max_window_log=12)
+        encoder, decoder = ff.Encoder(ff.EncoderConfig(effort="fast", limits=limits)), ff.Decoder(limits)
+        samples = []
+        for number in range(100_000):
+            patch = patches[number % len(patches)]
+            y, x = number * 7 % 50, number * 13 % 110
+            frame[y : y + len(patch), x : x + patch.shape[1]] = patch
+            damage = [(x, y, patch.shape[1], len(patch))] if number % 2 else None
+            budget = 400 if number % 5 == 0 else None
+            # One long epoch, then many short ones.
+            keyframe = number > 50_000 and number % 50 == 0
+            packet = encoder.encode(frame, damage=damage, budget=budget, keyframe=keyframe)
+            decoder.decode(packet)
+            if number % 1000 == 0:
+                encoder.stats, decoder.stats, decoder.tile_map()
+            if number % 5_000 == 4_999:
+                samples.append(memory())
+        decoder.decode(encoder.encode(frame))
+        assert np.array_equal(decoder.frame, pictures.shown(frame))
+        report(samples)
+        """
+    )
+    assert len(samples) == 20
+    assert max(samples[:10]) - samples[0] < MIB / 2
+    assert max(samples[10:]) - samples[10] < MIB
+
+
+@apart.measures_memory
+def test_faults_and_refusals_do_not_grow() -> None:
+    samples = apart.run(
+        """
+        encoder, decoder = ff.Encoder(), ff.Decoder()
+        frames = [pictures.desktop(130, 70, 1), pictures.noise(130, 70), pictures.desktop(300, 200)]
+        random, samples = np.random.default_rng(0), []
+        for round in range(300):
+            packet = encoder.encode(frames[round % 3], keyframe=True)
+            decoder.decode(packet)
+            following = encoder.encode(frames[round % 3][::-1])
+            fields = packets.parse(following)
+            fields.planes = {number: (size + 1, data) for number, (size, data) in fields.planes.items()}
+            hashed = packets.parse(packet)
+            hashed.frame_hash, hashed.epoch = 7, hashed.epoch + 1
+            for bad in (
+                b"", following[:-1], following + b"x", packet, hashed.build(), fields.build(),
+                packets.keyframe((2000, 1000), 2**31 - 5, operations=bytes([0, 9])),
+                packets.seal(b"\\xf0" + random.bytes(300)),
+            ):
+                try:
+                    decoder.decode(bad)
+                    raise SystemExit("a bad packet was accepted")
+                except ff.RemoteProtocolError:
+                    pass
+            for frame, arguments in (
+                (None, {}), (frames[0][:, ::2], {}), (frames[0].astype(int), {}),
+                (frames[0], {"damage": [(1, 2)]}), (frames[0], {"budget": 0}),
+            ):
+                try:
+                    encoder.encode(frame, **arguments)
+                    raise SystemExit("a bad frame was accepted")
+                except ff.LocalProtocolError:
+                    pass
+            if round % 30 == 29:
+                samples.append(memory())
+        report(samples)
+        """
+    )
+    assert len(samples) == 10
+    assert max(samples[2:]) - samples[1] < 4 * MIB
+
+
+@apart.measures_memory
+def test_encoders_and_decoders_give_back_what_they_took() -> None:
+    samples = apart.run(
+        """
+        frames = [pictures.desktop(640, 480), pictures.noise(640, 480)]
+        samples = []
+        for round in range(60):
+            encoder, decoder = ff.Encoder(), ff.Decoder()
+            for frame in frames:
+                decoder.decode(encoder.encode(frame))
+            encoder.encode(frames[0][:200])
+            if round % 6 == 5:
+                samples.append(memory())
+        report(samples)
+        """
+    )
+    # One pair of them takes about 20 MiB.
+    assert max(samples[1:]) - samples[0] < 8 * MIB
+
+
+@apart.measures_memory
+@pytest.mark.parametrize("effort", ["fast", "balanced", "tight"])
+def test_an_encoder_stays_within_its_figure(effort: str) -> None:
+    """At most 96 MiB beyond two frames, at 1080p, whatever has been on the screen."""
+    peak = apart.run(
+        """
+        width, height = 1920, 1080
+        random = np.random.default_rng(0)
+        colours = random.integers(0, 256, (200, 4), np.uint8)
+
+        def show(frame, kind):
+            if kind == "noise":
+                frame[...] = random.integers(0, 256, frame.shape, np.uint8)
+            elif kind == "palette":
+                blocks = colours[random.integers(0, len(colours), (height // 4, width // 4))]
+                frame[...] = blocks.repeat(4, axis=0).repeat(4, axis=1)
+            elif kind == "desktop":
+                frame[...] = pictures.desktop(width, height, 5)
+            else:
+                frame[::7, ::5] ^= 3
+
+        kinds = ["noise", "sparse", "palette", "desktop"] * 5
+        frame = np.empty((height, width, 4), np.uint8)
+        show(frame, "noise")
+        ff.Encoder(ff.EncoderConfig(effort=sys.argv[2])).encode(frame[:64, :64])
+        show(frame, "desktop")
+        before, most = memory(), 0
+        encoder = ff.Encoder(ff.EncoderConfig(effort=sys.argv[2]))
+        for kind in kinds:
+            show(frame, kind)
+            forget_peak()
+            encoder.encode(frame)
+            most = max(most, memory("VmHWM") - before)
+        report(most)
+        """,
+        effort,
+    )
+    assert peak <= (96 + 2 * 8) * MIB
