@@ -20,9 +20,7 @@ def missing_from_sdist(sdist: Path) -> list[str]:
     tracked = subprocess.run(
         ["git", "-c", "safe.directory=*", "ls-files"], check=True, capture_output=True, text=True
     ).stdout.split("\n")
-    wanted = {
-        name for name in tracked if name and not any(PurePosixPath(name).match(p) for p in NOT_IN_SDIST)
-    }
+    wanted = {name for name in tracked if name and not any(PurePosixPath(name).match(p) for p in NOT_IN_SDIST)}
     return sorted(wanted - held)
 
 

@@ -71,9 +71,7 @@ def _feed(scene: Scene, limit: int | None, output: list[str]) -> tuple[float, st
     planes = np.empty((3, scene.height, scene.width), np.uint8)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryFile("w+") as log:
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
-        ) as ffmpeg:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log) as ffmpeg:
             assert ffmpeg.stdin is not None
             for frame in scene.frames(limit):
                 for target, channel in enumerate(_FROM_BGRX):

@@ -77,9 +77,7 @@ def bench_decode_full_change(
 
 
 @pytest.mark.benchmark(group="decode")
-def bench_decode_keyframe(
-    benchmark: BenchmarkFixture, once_each: OnceEach, frame: Frame, codec_isa: str
-) -> None:
+def bench_decode_keyframe(benchmark: BenchmarkFixture, once_each: OnceEach, frame: Frame, codec_isa: str) -> None:
     size = decode_in_turn(once_each, [frame] * ROUNDS, keyframe=True)
     benchmark.extra_info.update(isa=codec_isa, bytes=size)
 

@@ -29,17 +29,11 @@ CONSOLE = Console(stderr=True, soft_wrap=True)
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenes", nargs="*", metavar="SCENE", help="lossless videos, or folders of them")
     parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each scene")
-    parser.add_argument(
-        "--peers", metavar="A,B", help=f"only these of: {', '.join([*PEERS, AV1])}; '' for none"
-    )
-    parser.add_argument(
-        "--repeat", type=int, default=1, metavar="N", help="encode N times, take medians (not AV1)"
-    )
+    parser.add_argument("--peers", metavar="A,B", help=f"only these of: {', '.join([*PEERS, AV1])}; '' for none")
+    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="encode N times, take medians (not AV1)")
     parser.add_argument("--out", type=Path, metavar="RESULTS.md", help="write the tables here")
     parser.add_argument("--plot", type=Path, metavar="PLOT.png", help="draw bytes against encode time here")
     options = parser.parse_args(arguments)
@@ -100,9 +94,7 @@ def main() -> int:
         measurements = measure_scene(scene, peers, options.frames, options.repeat)
         results.append(SceneResult(scene, measurements))
         best = min(measurements, key=lambda measurement: measurement.bytes)
-        CONSOLE.print(
-            f"{scene.name}: {measurements[0].frames} frames, smallest is {best.codec}, {best.bytes:,} bytes"
-        )
+        CONSOLE.print(f"{scene.name}: {measurements[0].frames} frames, smallest is {best.codec}, {best.bytes:,} bytes")
         if options.out:
             options.out.write_text(render(results))
         if options.plot:

@@ -187,22 +187,16 @@ def print_table(figures: Sequence[Figure], effort: str) -> None:
     for figure in figures:
         mark = "[green]✓" if figure.held else "[red]✗"
         unit = f" {figure.unit}" if figure.unit else ""
-        table.add_row(
-            figure.name, f"{figure.value:.2f}{unit}", f"≤ {figure.bound:g}{unit}", mark, figure.detail
-        )
+        table.add_row(figure.name, f"{figure.value:.2f}{unit}", f"≤ {figure.bound:g}{unit}", mark, figure.detail)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenes", nargs="*", metavar="SCENE", help="lossless videos, or folders of them")
     parser.add_argument("--effort", default="balanced", choices=("fast", "balanced", "tight"))
     parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each scene")
-    parser.add_argument(
-        "--repeat", type=int, default=3, metavar="N", help="code each scene N times, take medians"
-    )
+    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="code each scene N times, take medians")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
     try:

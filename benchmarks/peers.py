@@ -277,9 +277,7 @@ def _box_zstd(scene: Scene) -> Codec:
             settings="BGRX",
             channels=(0, 1, 2, 3),
             compress=lambda pixels: compressor.compress(pixels.data),
-            decompress=lambda data, shape: np.frombuffer(decompressor.decompress(data), np.uint8).reshape(
-                shape
-            ),
+            decompress=lambda data, shape: np.frombuffer(decompressor.decompress(data), np.uint8).reshape(shape),
         ),
     )
 
@@ -302,9 +300,7 @@ def _box_lz4(scene: Scene) -> Codec:
             settings="BGRX, default acceleration",
             channels=(0, 1, 2, 3),
             compress=lambda pixels: codecs.lz4_encode(pixels, header=True),
-            decompress=lambda data, shape: np.frombuffer(
-                codecs.lz4_decode(data, header=True), np.uint8
-            ).reshape(shape),
+            decompress=lambda data, shape: np.frombuffer(codecs.lz4_decode(data, header=True), np.uint8).reshape(shape),
         ),
     )
 
@@ -318,9 +314,7 @@ def _box_webp(scene: Scene) -> Codec:
             version=codecs.webp_version(),
             settings="method 0, level 0",
             channels=(2, 1, 0, 3),
-            compress=lambda pixels: codecs.webp_encode(
-                pixels, level=0, method=0, lossless=True, numthreads=1
-            ),
+            compress=lambda pixels: codecs.webp_encode(pixels, level=0, method=0, lossless=True, numthreads=1),
             decompress=lambda data, shape: codecs.webp_decode(data),
         ),
     )

@@ -74,9 +74,7 @@ def _machine() -> str:
 
 def _scenes(results: Sequence[SceneResult]) -> str:
     lines = ["| scene | size | frames |", "|---|---|---|"]
-    lines += [
-        f"| {r.scene.name} | {r.scene.width}x{r.scene.height} | {r.measurements[0].frames} |" for r in results
-    ]
+    lines += [f"| {r.scene.name} | {r.scene.width}x{r.scene.height} | {r.measurements[0].frames} |" for r in results]
     return "\n".join(lines)
 
 

@@ -17,8 +17,8 @@ import numpy as np
 ff_isa_init()
 
 TILE_SIZE = FF_TILE
-PLANES = ("operations", "boxes", "colours", "indices", "xor", "green", "blue", "red")
-MODES = ("unchanged", "solid", "palette", "photo", "xor")
+PLANES = ("operations", "boxes", "colours", "indices", "xor", "green", "blue", "red", "vectors", "cache")
+MODES = ("unchanged", "solid", "palette", "photo", "xor", "difference", "copy", "cached", "patch")
 assert len(PLANES) == FF_PLANES and len(MODES) == FF_MODES
 
 cdef dict FAULTS = {
@@ -27,6 +27,9 @@ cdef dict FAULTS = {
     FF_FAULT_OPERATION: "holds an unknown operation",
     FF_FAULT_TILE: "names a tile twice",
     FF_FAULT_BOX: "holds a box that leaves its tile",
+    FF_FAULT_VECTOR: "holds a vector that is unknown or leaves the frame",
+    FF_FAULT_SLOT: "names a cache slot that does not exist",
+    FF_FAULT_TABLE: "names a colour table that does not exist",
 }
 
 
@@ -62,7 +65,8 @@ cdef void *allocate(size_t count, size_t size) except NULL:
 
 
 cdef uint32_t *make_hash_keys(uint32_t width) except NULL:
-    cdef size_t count = width + (width & 1)
+    # The tile cache hashes whole tiles, also of frames that are narrower.
+    cdef size_t count = max(width + (width & 1), FF_TILE)
     cdef uint32_t *keys = <uint32_t *> allocate(count, sizeof(uint32_t))
     ff_hash_keys(keys, count)
     return keys
@@ -80,24 +84,35 @@ cdef class FrameEncoder:
     cdef readonly uint32_t width, height
     cdef readonly size_t tiles
 
-    def __cinit__(self, uint32_t width, uint32_t height):
+    def __cinit__(self, uint32_t width, uint32_t height, uint32_t cache_slots):
         self.width, self.height = width, height
         self.encoder = <ff_frame_encoder *> allocate(1, sizeof(ff_frame_encoder))
         self.encoder.geometry = ff_make_geometry(width, height)
         self.tiles = <size_t> self.encoder.geometry.columns * self.encoder.geometry.rows
         self.encoder.reference = <uint32_t *> allocate(<size_t> width * height, sizeof(uint32_t))
+        self.encoder.tiles = <uint32_t *> allocate(self.tiles * FF_TILE_PIXELS, sizeof(uint32_t))
+        self.encoder.boxes = <ff_box *> allocate(self.tiles, sizeof(ff_box))
+        self.encoder.changed_at = <uint32_t *> allocate(self.tiles, sizeof(uint32_t))
+        self.encoder.cache.slot_count = cache_slots
+        self.encoder.cache.pixels = <uint32_t *> allocate(<size_t> cache_slots * FF_TILE_PIXELS + 1, sizeof(uint32_t))
+        self.encoder.cache.slots = <ff_cache_slot *> allocate(cache_slots + 1, sizeof(ff_cache_slot))
         self.encoder.dirty = <uint8_t *> allocate(self.tiles, 1)
         self.encoder.modes = <uint8_t *> allocate(self.tiles, 1)
         self.candidates = <uint8_t *> allocate(self.tiles, 1)
         for plane in range(FF_PLANES):
             self.encoder.planes[plane] = <uint8_t *> allocate(ff_plane_capacity(&self.encoder.geometry, plane), 1)
-        self.hash_keys = make_hash_keys(width)
+        self.hash_keys = self.encoder.hash_keys = make_hash_keys(width)
         ff_encoder_reset(self.encoder)
 
     def __dealloc__(self):
         if self.encoder != NULL:
             for plane in range(FF_PLANES):
                 free(self.encoder.planes[plane])
+            free(self.encoder.cache.slots)
+            free(self.encoder.cache.pixels)
+            free(self.encoder.changed_at)
+            free(self.encoder.boxes)
+            free(self.encoder.tiles)
             free(self.encoder.modes)
             free(self.encoder.dirty)
             free(self.encoder.reference)
@@ -138,7 +153,7 @@ cdef class FrameEncoder:
             dirty = ff_begin_packet(self.encoder, &frame[0, 0, 0], frame.strides[0], candidates)
         return dirty
 
-    def encode(self, const uint8_t[:, :, :] frame, uint64_t bit_budget):
+    def encode(self, uint64_t bit_budget):
         """Codes dirty tiles into the planes until the estimate reaches `bit_budget`; goes on where the last call ended.
 
         Returns (tiles still dirty, estimated bits).
@@ -146,9 +161,13 @@ cdef class FrameEncoder:
         cdef size_t left
         cdef uint64_t estimate = 0
         with nogil:
-            left = ff_encode_tiles(self.encoder, &frame[0, 0, 0], frame.strides[0], self.next_tile, bit_budget,
-                                   &self.next_tile, &estimate)
+            left = ff_encode_tiles(self.encoder, self.next_tile, bit_budget, &self.next_tile, &estimate)
         return left, estimate
+
+    def end(self):
+        """Ends a packet: the reference now shows what was coded."""
+        with nogil:
+            ff_end_packet(self.encoder)
 
     def plane(self, int plane):
         """What the last `encode` wrote to a plane: a view that is valid until the next call of a method."""
@@ -178,11 +197,14 @@ cdef class FrameDecoder:
     cdef readonly uint32_t width, height
     cdef readonly size_t tiles
 
-    def __cinit__(self, uint32_t width, uint32_t height):
+    def __cinit__(self, uint32_t width, uint32_t height, uint32_t cache_slots):
         self.width, self.height = width, height
         self.decoder = <ff_frame_decoder *> allocate(1, sizeof(ff_frame_decoder))
         self.decoder.geometry = ff_make_geometry(width, height)
         self.tiles = <size_t> self.decoder.geometry.columns * self.decoder.geometry.rows
+        self.decoder.cache_slots = cache_slots
+        self.decoder.cache = <uint32_t *> allocate(<size_t> cache_slots * FF_TILE_PIXELS + 1, sizeof(uint32_t))
+        self.decoder.moved = <uint32_t *> allocate(self.tiles * FF_TILE_PIXELS, sizeof(uint32_t))
         self.decoder.modes = <uint8_t *> allocate(self.tiles, 1)
         self.decoder.raw_bytes = <uint32_t *> allocate(self.tiles * FF_PLANES, sizeof(uint32_t))
         self.decoder.dirty = <ff_box *> allocate(self.tiles, sizeof(ff_box))
@@ -191,6 +213,8 @@ cdef class FrameDecoder:
 
     def __dealloc__(self):
         if self.decoder != NULL:
+            free(self.decoder.cache)
+            free(self.decoder.moved)
             free(self.decoder.modes)
             free(self.decoder.raw_bytes)
             free(self.decoder.dirty)

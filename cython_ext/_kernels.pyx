@@ -129,7 +129,7 @@ def predict(const uint32_t[:, ::1] tile, tuple box, uint8_t[::1] green, uint8_t[
     check_tile(tile)
     if min(green.shape[0], blue.shape[0], red.shape[0]) < area.width * area.height:
         raise ValueError("a plane is too short")
-    return ff_kernels.predict(&tile[0, 0], area, &green[0], &blue[0], &red[0])
+    return ff_kernels.predict(&tile[0, 0], NULL, 0, area, &green[0], &blue[0], &red[0])
 
 
 def unpredict(const uint8_t[::1] green, const uint8_t[::1] blue, const uint8_t[::1] red, uint32_t[:, ::1] target):
@@ -137,7 +137,7 @@ def unpredict(const uint8_t[::1] green, const uint8_t[::1] blue, const uint8_t[:
     cdef ff_box box = make_box((0, 0, target.shape[1], target.shape[0]))
     if min(green.shape[0], blue.shape[0], red.shape[0]) < box.width * box.height:
         raise ValueError("a plane is too short")
-    ff_kernels.unpredict(&green[0], &blue[0], &red[0], box, &target[0, 0], target.shape[1])
+    ff_kernels.unpredict(&green[0], &blue[0], &red[0], 0, box, &target[0, 0], target.shape[1])
 
 
 def xor_box(const uint32_t[:, ::1] tile, const uint32_t[:, ::1] reference, tuple box, uint8_t[::1] planes):

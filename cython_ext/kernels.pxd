@@ -20,10 +20,12 @@ cdef extern from "isa.h" nogil:
         size_t (*diff_tiles)(const uint8_t *, Py_ssize_t, const uint32_t *, const ff_geometry *, const uint8_t *,
                              uint8_t *) noexcept nogil
         uint32_t (*diff_box)(const uint32_t *, const uint32_t *, size_t, ff_box, ff_box *) noexcept nogil
+        uint32_t (*count_differences)(const uint32_t *, ff_box, const uint32_t *, size_t, uint32_t) noexcept nogil
         uint64_t (*hash_row)(const uint32_t *, const uint32_t *, size_t) noexcept nogil
         void (*expand_palette)(const uint8_t *, const uint32_t *, ff_box, uint32_t *, size_t) noexcept nogil
-        uint32_t (*predict)(const uint32_t *, ff_box, uint8_t *, uint8_t *, uint8_t *) noexcept nogil
-        void (*unpredict)(const uint8_t *, const uint8_t *, const uint8_t *, ff_box, uint32_t *, size_t) noexcept nogil
+        uint32_t (*predict)(const uint32_t *, const uint32_t *, size_t, ff_box, uint8_t *, uint8_t *,
+                            uint8_t *) noexcept nogil
+        void (*unpredict)(const uint8_t *, const uint8_t *, const uint8_t *, int, ff_box, uint32_t *, size_t) noexcept nogil
         void (*xor_box)(const uint32_t *, const uint32_t *, size_t, ff_box, uint8_t *) noexcept nogil
         void (*unxor_box)(const uint8_t *, ff_box, uint32_t *, size_t) noexcept nogil
     const ff_kernel_table *ff_kernels
@@ -54,20 +56,35 @@ cdef extern from "planes.h" nogil:
         FF_MODES
 
 
+cdef extern from "cache.h" nogil:
+    ctypedef struct ff_cache_slot:
+        uint32_t used
+    ctypedef struct ff_cache:
+        uint32_t slot_count
+        uint32_t *pixels
+        ff_cache_slot *slots
+
+
 cdef extern from "frame_encode.h" nogil:
     ctypedef struct ff_frame_encoder:
         ff_geometry geometry
         uint32_t *reference
+        uint32_t *tiles
         uint8_t *dirty
         uint8_t *modes
+        ff_box *boxes
+        uint32_t *changed_at
         uint8_t **planes
         size_t *sizes
+        const uint32_t *hash_keys
+        ff_cache cache
     size_t ff_plane_capacity(const ff_geometry *geometry, int plane)
     void ff_encoder_reset(ff_frame_encoder *encoder)
     size_t ff_begin_packet(ff_frame_encoder *encoder, const uint8_t *frame, Py_ssize_t stride,
                            const uint8_t *candidates)
-    size_t ff_encode_tiles(ff_frame_encoder *encoder, const uint8_t *frame, Py_ssize_t stride, uint32_t start,
-                           uint64_t bit_budget, uint32_t *next, uint64_t *estimate)
+    size_t ff_encode_tiles(ff_frame_encoder *encoder, uint32_t start, uint64_t bit_budget, uint32_t *next,
+                           uint64_t *estimate)
+    void ff_end_packet(ff_frame_encoder *encoder)
 
 
 cdef extern from "frame_decode.h" nogil:
@@ -76,6 +93,9 @@ cdef extern from "frame_decode.h" nogil:
         size_t size
     ctypedef struct ff_frame_decoder:
         ff_geometry geometry
+        uint32_t cache_slots
+        uint32_t *cache
+        uint32_t *moved
         uint8_t *modes
         uint32_t *raw_bytes
         ff_box *dirty
@@ -87,6 +107,9 @@ cdef extern from "frame_decode.h" nogil:
         FF_FAULT_OPERATION
         FF_FAULT_TILE
         FF_FAULT_BOX
+        FF_FAULT_VECTOR
+        FF_FAULT_SLOT
+        FF_FAULT_TABLE
     void ff_decoder_reset(ff_frame_decoder *decoder)
     ff_fault ff_check_planes(const ff_frame_decoder *decoder, const ff_plane_view *planes, int *plane)
     void ff_apply_planes(ff_frame_decoder *decoder, const ff_plane_view *planes, uint32_t *framebuffer)

@@ -76,9 +76,7 @@ class XServer:
 
     def run(self, *command: str, check: bool = True) -> None:
         """Run a client to its end."""
-        subprocess.run(
-            [*command[:1], "-display", self.display, *command[1:]], check=check, capture_output=True
-        )
+        subprocess.run([*command[:1], "-display", self.display, *command[1:]], check=check, capture_output=True)
 
     def start(self, *command: str) -> None:
         """Start a client that stays until the end of the test."""

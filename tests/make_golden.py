@@ -48,17 +48,8 @@ def modes() -> Iterable[bytes]:
         epoch=7,
         size=size,
         planes=streams.planes(
-            operations=bytes(
-                [0, SOLID | NEW_COLOURS, 0, PALETTE | NEW_COLOURS, 0, PHOTO, 0, XOR, 0, SOLID, 0, PHOTO]
-            ),
-            colours=bytes([1, 3])
-            + WHITE
-            + bytes([3])
-            + bytes([2, 9])
-            + BLUE
-            + bytes([255])
-            + WHITE
-            + bytes([9]),
+            operations=bytes([0, SOLID | NEW_COLOURS, 0, PALETTE | NEW_COLOURS, 0, PHOTO, 0, XOR, 0, SOLID, 0, PHOTO]),
+            colours=bytes([1, 3]) + WHITE + bytes([3]) + bytes([2, 9]) + BLUE + bytes([255]) + WHITE + bytes([9]),
             indices=bytes([3, 9, 255, 0] * (64 * 64 // 4)),
             green=some_bytes(2 * 64 + 2 * 6, 1),
             blue=some_bytes(2 * 64 + 2 * 6, 2),
@@ -70,9 +61,7 @@ def modes() -> Iterable[bytes]:
         epoch=7,
         sequence=1,
         planes=streams.planes(
-            operations=bytes(
-                [0, PALETTE | BOXED, 0, XOR | BOXED, 1, SOLID | BOXED | NEW_COLOURS, 0, PHOTO | BOXED]
-            ),
+            operations=bytes([0, PALETTE | BOXED, 0, XOR | BOXED, 1, SOLID | BOXED | NEW_COLOURS, 0, PHOTO | BOXED]),
             boxes=bytes([0, 0, 0, 0, 63, 0, 0, 63, 5, 5, 58, 0, 1, 2, 62, 3]),
             colours=bytes([1, 0]) + BLUE + bytes([0]),
             indices=bytes([9]),
@@ -179,9 +168,7 @@ def faults() -> Iterable[bytes]:
     yield keyframe((5, 3), 3, operations=bytes([0, SOLID] * 2), colours=bytes(2))  # tile named twice
     yield keyframe((5, 3), 3, operations=bytes([0, SOLID]), colours=bytes(2))  # bytes left over
     yield keyframe((5, 3), 3, operations=bytes([0, PALETTE]), indices=bytes(14))  # bytes missing
-    yield keyframe(
-        (5, 3), 3, operations=bytes([0, SOLID | BOXED]), boxes=bytes([5, 0, 0, 0]), colours=bytes(1)
-    )
+    yield keyframe((5, 3), 3, operations=bytes([0, SOLID | BOXED]), boxes=bytes([5, 0, 0, 0]), colours=bytes(1))
     yield keyframe((5, 3), 3, operations=bytes([0, XOR | NEW_COLOURS]), colours=bytes(1), xor=bytes(45))
     compressed = Streams().compress("operations", bytes([0, SOLID]))
     yield Packet(3, size=(5, 3), planes={0: (3, compressed)}).build()  # fewer bytes than stated
@@ -218,9 +205,7 @@ def screen() -> Iterable[bytes]:
 def long_epoch() -> Iterable[bytes]:
     """So many changes that the encoder sends a frame hash in between."""
     steps = tuple(Step("fill", seed) for seed in range(70))
-    yield from encoded(
-        EncoderConfig(effort="fast", first_epoch=5), Scene((9, 7), "few_colours", 1, "packed", steps)
-    )
+    yield from encoded(EncoderConfig(effort="fast", first_epoch=5), Scene((9, 7), "few_colours", 1, "packed", steps))
 
 
 def write(name: str, about: str, stream: Iterable[bytes]) -> None:

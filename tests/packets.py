@@ -50,9 +50,7 @@ class Packet:
         flags = self.more_flags
         flags |= KEYFRAME if self.size is not None else 0
         flags |= HASH if self.frame_hash is not None else 0
-        body = bytes((self.mark, flags)) + varint(
-            self.more_planes | sum(1 << number for number in self.planes)
-        )
+        body = bytes((self.mark, flags)) + varint(self.more_planes | sum(1 << number for number in self.planes))
         body += varint(self.epoch) + varint(self.sequence)
         if self.size is not None:
             body += self.size[0].to_bytes(2, "little") + self.size[1].to_bytes(2, "little")

@@ -83,8 +83,7 @@ def noise(random: Generator, height: int, width: int) -> Pixels:
 
 Picture = Callable[[Generator, int, int], Pixels]
 PICTURES: dict[str, Picture] = {
-    picture.__name__: picture
-    for picture in (solid, few_colours, text, gradient, photograph, noise, border_of_palettes)
+    picture.__name__: picture for picture in (solid, few_colours, text, gradient, photograph, noise, border_of_palettes)
 }
 
 
@@ -170,8 +169,7 @@ def redraw(random: Generator, frame: Pixels) -> list[Rect]:
 
 Edit = Callable[[Generator, Pixels], list[Rect]]
 EDITS: dict[str, Edit] = {
-    edit.__name__: edit
-    for edit in (nothing, fill, single_pixel, sparse, scroll, move, repaint, cycle_palette, redraw)
+    edit.__name__: edit for edit in (nothing, fill, single_pixel, sparse, scroll, move, repaint, cycle_palette, redraw)
 }
 
 

@@ -91,7 +91,26 @@ uint32_t ff_diff_box_scalar(const uint32_t *tile, const uint32_t *reference, siz
     return find_box(tile, reference, pitch, area, box);
 }
 
+FF_INLINE uint32_t count_differences(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch,
+                                     uint32_t limit) {
+    uint32_t count = 0;
+    for (uint32_t y = 0; y < area.height && count <= limit; y++, tile += FF_TILE, source += pitch)
+        for (uint32_t x = 0; x < area.width; x++)
+            count += tile[x] != source[x];
+    return count;
+}
+
+uint32_t ff_count_differences_scalar(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch,
+                                     uint32_t limit) {
+    return count_differences(tile, area, source, pitch, limit);
+}
+
 #ifdef FF_HAVE_AVX2
+
+FF_AVX2 uint32_t ff_count_differences_avx2(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch,
+                                           uint32_t limit) {
+    return count_differences(tile, area, source, pitch, limit);
+}
 
 FF_INLINE FF_AVX2 int segment_differs_avx2(const uint8_t *a, const uint8_t *b, size_t bytes) {
     const __m256i mask = _mm256_set1_epi32((int)FF_RGB_MASK);

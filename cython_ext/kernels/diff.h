@@ -19,7 +19,14 @@ size_t ff_diff_tiles_scalar(const uint8_t *frame, ptrdiff_t stride, const uint32
  * and returns the number of pixels that differ; 0 leaves `box` alone. */
 uint32_t ff_diff_box_scalar(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box area, ff_box *box);
 
+/* count_differences: the number of pixels in which a loaded tile differs from `source`, its supposed origin in a frame of
+ * `pitch` pixels a row. Stops above `limit`, with a count above it. */
+uint32_t ff_count_differences_scalar(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch,
+                                     uint32_t limit);
+
 #ifdef FF_HAVE_AVX2
+uint32_t ff_count_differences_avx2(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch,
+                                   uint32_t limit);
 size_t ff_diff_tiles_avx2(const uint8_t *frame, ptrdiff_t stride, const uint32_t *reference,
                           const ff_geometry *geometry, const uint8_t *candidates, uint8_t *dirty);
 uint32_t ff_diff_box_avx2(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box area, ff_box *box);

@@ -5,7 +5,7 @@
 #ifndef FF_FRAME_DECODE_H
 #define FF_FRAME_DECODE_H
 
-#include "palette.h"
+#include "colours.h"
 #include "planes.h"
 
 typedef struct ff_plane_view {
@@ -15,7 +15,10 @@ typedef struct ff_plane_view {
 
 typedef struct ff_frame_decoder {
     ff_geometry geometry;
-    uint32_t colours[FF_TABLE_SLOTS];  /* the colour table; X = 255 */
+    uint32_t colours[FF_TABLES][FF_TABLE_SLOTS]; /* the colour tables; X = 255 */
+    uint32_t cache_slots;
+    uint32_t *cache;                   /* FF_TILE_PIXELS a slot */
+    uint32_t *moved;                   /* scratch, FF_TILE_PIXELS a tile: where copied tiles wait to be drawn */
     uint8_t *modes;                    /* a byte a tile: enum ff_mode of the last packet */
     uint32_t *raw_bytes;               /* FF_PLANES counts a tile: bytes of each plane it took in the last packet */
     ff_box *dirty;                     /* capacity: one a tile */
@@ -29,9 +32,12 @@ typedef enum ff_fault {
     FF_FAULT_OPERATION,       /* unknown mode or reserved bit */
     FF_FAULT_TILE,            /* a tile is named twice */
     FF_FAULT_BOX,             /* a box leaves its tile */
+    FF_FAULT_VECTOR,          /* an unknown vector, or one that leaves the frame */
+    FF_FAULT_SLOT,            /* a cache slot that does not exist */
+    FF_FAULT_TABLE,           /* a colour table that does not exist */
 } ff_fault;
 
-/* Forgets the epoch: the colour table is all black. */
+/* Forgets the epoch: the colour tables and the cache are all black. */
 void ff_decoder_reset(ff_frame_decoder *decoder);
 
 /* Checks FF_PLANES planes; on a fault stores the number of the plane in which it was found. */

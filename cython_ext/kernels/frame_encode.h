@@ -2,39 +2,53 @@
 #ifndef FF_FRAME_ENCODE_H
 #define FF_FRAME_ENCODE_H
 
-#include "palette.h"
+#include "cache.h"
+#include "colours.h"
+#include "motion.h"
 #include "planes.h"
 
 /* The caller allocates every buffer, zeroed, and keeps the structure for an epoch or longer. */
 typedef struct ff_frame_encoder {
     ff_geometry geometry;
     uint32_t *reference;         /* width * height pixels: what the decoder shows; X = 255 */
+    uint32_t *tiles;             /* FF_TILE_PIXELS a tile: the changed tiles of the frame being coded */
     uint8_t *dirty;              /* a byte a tile: differs from the reference and is not coded yet */
     uint8_t *modes;              /* a byte a tile: enum ff_mode of the packet being written */
+    ff_box *boxes;               /* a tile: what the packet draws of it; width 0: nothing */
+    uint32_t *changed_at;        /* a tile: number of the packet that changed it last */
     uint8_t *planes[FF_PLANES];  /* capacity: ff_plane_capacity() */
-    size_t sizes[FF_PLANES];     /* bytes written since ff_begin_chunk */
+    size_t sizes[FF_PLANES];     /* bytes written by the last ff_encode_tiles */
+    const uint32_t *hash_keys;   /* for width pixels, and FF_TILE at least */
+    uint32_t packet;             /* number of the packet, from 1 in each epoch */
     uint32_t position;           /* the tile that a skip of 0 would name */
-    ff_colour_table colours;
-    ff_palette palette;
-    uint32_t tile[FF_TILE_PIXELS];
+    uint8_t vectors_written;     /* the packet's list of vectors stands in its plane */
+    ff_motion motion;
+    ff_cache cache;
+    ff_colours colours;
+    ff_palette palette, patch;             /* scratch */
+    uint32_t patch_pixels[FF_TILE_PIXELS];
+    uint8_t differences[3][FF_TILE_PIXELS];
 } ff_frame_encoder;
 
 /* Bytes that plane `plane` of one packet takes at most. */
 size_t ff_plane_capacity(const ff_geometry *geometry, int plane);
 
-/* Forgets the epoch: black reference, empty colour table, nothing dirty. */
+/* Forgets the epoch: black reference, empty colour table and cache, nothing dirty. */
 void ff_encoder_reset(ff_frame_encoder *encoder);
 
-/* Begins a packet: compares the frame with the reference and sets `dirty` and clears `modes`. `candidates`: one byte a tile,
- * NULL for all; tiles without a candidate are taken for unchanged. Returns the number of dirty tiles. */
+/* Begins a packet: compares the frame with the reference, loads the tiles that differ and looks for motion. `candidates`: one
+ * byte a tile, NULL for all; tiles without a candidate are taken for unchanged. Returns the number of dirty tiles. The frame
+ * is not needed afterwards, and may change while it is read (a capture buffer): what is coded is what was loaded. */
 size_t ff_begin_packet(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_t stride, const uint8_t *candidates);
 
 /* Codes dirty tiles from tile `start` on, around the end of the frame to the tile before `start`, until none is left or
- * the estimated size reaches `bit_budget`, at least one; updates the reference for each. The planes then hold this
- * chunk only: those of several chunks of one packet, each continuing where the last one stopped, are joined by the
- * caller. Returns the number of tiles that are still dirty, and stores where to continue and the estimate in bits. The
- * frame may change while it is read (a capture buffer): every tile is loaded once, and what is coded is what was loaded. */
-size_t ff_encode_tiles(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_t stride, uint32_t start,
-                       uint64_t bit_budget, uint32_t *next, uint64_t *estimate);
+ * the estimated size reaches `bit_budget`, at least one. The planes then hold this chunk only: those of several chunks
+ * of one packet, each continuing where the last one stopped, are joined by the caller. Returns the number of tiles that are
+ * still dirty, and stores where to continue and the estimate in bits. */
+size_t ff_encode_tiles(ff_frame_encoder *encoder, uint32_t start, uint64_t bit_budget, uint32_t *next,
+                       uint64_t *estimate);
+
+/* Ends a packet: brings the reference up to what was coded. */
+void ff_end_packet(ff_frame_encoder *encoder);
 
 #endif

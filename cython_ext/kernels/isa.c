@@ -8,13 +8,31 @@
 #include "predict.h"
 
 static const ff_kernel_table scalar_table = {
-    "scalar",          ff_diff_tiles_scalar, ff_diff_box_scalar, ff_hash_row_scalar, ff_expand_palette_scalar,
-    ff_predict_scalar, ff_unpredict_scalar,  ff_xor_box_scalar,  ff_unxor_box_scalar};
+    .name = "scalar",
+    .diff_tiles = ff_diff_tiles_scalar,
+    .diff_box = ff_diff_box_scalar,
+    .count_differences = ff_count_differences_scalar,
+    .hash_row = ff_hash_row_scalar,
+    .expand_palette = ff_expand_palette_scalar,
+    .predict = ff_predict_scalar,
+    .unpredict = ff_unpredict_scalar,
+    .xor_box = ff_xor_box_scalar,
+    .unxor_box = ff_unxor_box_scalar,
+};
 
 #ifdef FF_HAVE_AVX2
 static const ff_kernel_table avx2_table = {
-    "avx2",          ff_diff_tiles_avx2, ff_diff_box_avx2, ff_hash_row_avx2, ff_expand_palette_avx2,
-    ff_predict_avx2, ff_unpredict_avx2,  ff_xor_box_avx2,  ff_unxor_box_avx2};
+    .name = "avx2",
+    .diff_tiles = ff_diff_tiles_avx2,
+    .diff_box = ff_diff_box_avx2,
+    .count_differences = ff_count_differences_avx2,
+    .hash_row = ff_hash_row_avx2,
+    .expand_palette = ff_expand_palette_avx2,
+    .predict = ff_predict_avx2,
+    .unpredict = ff_unpredict_avx2,
+    .xor_box = ff_xor_box_avx2,
+    .unxor_box = ff_unxor_box_avx2,
+};
 #endif
 
 const ff_kernel_table *ff_kernels = &scalar_table;

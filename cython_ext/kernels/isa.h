@@ -27,11 +27,14 @@ typedef struct ff_kernel_table {
     size_t (*diff_tiles)(const uint8_t *frame, ptrdiff_t stride, const uint32_t *reference,
                          const ff_geometry *geometry, const uint8_t *candidates, uint8_t *dirty);
     uint32_t (*diff_box)(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box area, ff_box *box);
+    uint32_t (*count_differences)(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch,
+                                  uint32_t limit);
     uint64_t (*hash_row)(const uint32_t *row, const uint32_t *keys, size_t width);
     void (*expand_palette)(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target,
                            size_t pitch);
-    uint32_t (*predict)(const uint32_t *tile, ff_box box, uint8_t *green, uint8_t *blue, uint8_t *red);
-    void (*unpredict)(const uint8_t *green, const uint8_t *blue, const uint8_t *red, ff_box box, uint32_t *target,
+    uint32_t (*predict)(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint8_t *green,
+                        uint8_t *blue, uint8_t *red);
+    void (*unpredict)(const uint8_t *green, const uint8_t *blue, const uint8_t *red, int based, ff_box box, uint32_t *target,
                       size_t pitch);
     void (*xor_box)(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box box, uint8_t *planes);
     void (*unxor_box)(const uint8_t *planes, ff_box box, uint32_t *target, size_t pitch);

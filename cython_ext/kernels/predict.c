@@ -1,5 +1,7 @@
 #include "predict.h"
 
+#include "entropy.h"
+
 #include <string.h>
 
 #ifdef FF_HAVE_AVX2
@@ -14,23 +16,48 @@ FF_INLINE int median_edge(int left, int up, int corner) {
     return larger(low, smaller(high, left + up - corner));
 }
 
-/* Takes a box apart into G, B - G and R - G, box.width bytes a row: byte planes are what a compiler turns into vector
- * code. */
-FF_INLINE void split_channels(const uint32_t *tile, ff_box box, uint8_t *green, uint8_t *blue, uint8_t *red) {
-    tile += box.y * FF_TILE + box.x;
-    for (uint32_t y = 0; y < box.height; y++, tile += FF_TILE)
-        for (uint32_t x = 0; x < box.width; x++) {
-            const uint32_t g = tile[x] >> 8;
-            *green++ = (uint8_t)g;
-            *blue++ = (uint8_t)(tile[x] - g);
-            *red++ = (uint8_t)((tile[x] >> 16) - g);
-        }
+/* B - G, G and R - G in the lower three bytes, modulo 256. */
+FF_INLINE uint32_t split_channels(uint32_t pixel) {
+    const uint32_t g = pixel >> 8 & 255;
+    return ((pixel - g) & 255) | g << 8 | (((pixel >> 16) - g) & 255) << 16;
 }
 
-/* The inverse for one pixel: `parts` holds B - G, G and R - G in its lower three bytes. */
 FF_INLINE uint32_t join_channels(uint32_t parts) {
     const uint32_t g = parts >> 8 & 255;
     return ((parts + g) & 255) | g << 8 | (((parts >> 16) + g) & 255) << 16 | FF_OPAQUE;
+}
+
+/* Sums and differences of the four bytes of two words, each modulo 256. */
+FF_INLINE uint32_t add_bytes(uint32_t a, uint32_t b) {
+    return (((a & 0x00FF00FFu) + (b & 0x00FF00FFu)) & 0x00FF00FFu) | (((a & 0xFF00FF00u) + (b & 0xFF00FF00u)) & 0xFF00FF00u);
+}
+
+FF_INLINE uint32_t subtract_bytes(uint32_t a, uint32_t b) {
+    return (((a | 0xFF00FF00u) - (b & 0x00FF00FFu)) & 0x00FF00FFu) |
+           ((((a >> 8) | 0xFF00FF00u) - (b >> 8 & 0x00FF00FFu)) & 0x00FF00FFu) << 8;
+}
+
+/* Differences from a base stand around this value. */
+#define MIDDLE 0x00808080u
+
+/* Takes a box apart into three planes, box.width bytes a row: byte planes are what a compiler turns into vector code. */
+FF_INLINE void split_box(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint8_t *green,
+                         uint8_t *blue, uint8_t *red) {
+    tile += box.y * FF_TILE + box.x;
+    if (base != NULL)
+        base += box.y * pitch + box.x;
+    for (uint32_t y = 0; y < box.height; y++, tile += FF_TILE) {
+        for (uint32_t x = 0; x < box.width; x++) {
+            uint32_t parts = split_channels(tile[x]);
+            if (base != NULL)
+                parts = add_bytes(subtract_bytes(parts, split_channels(base[x])), MIDDLE);
+            *blue++ = (uint8_t)parts;
+            *green++ = (uint8_t)(parts >> 8);
+            *red++ = (uint8_t)(parts >> 16);
+        }
+        if (base != NULL)
+            base += pitch;
+    }
 }
 
 FF_INLINE void predict_channel(const uint8_t *restrict values, uint32_t width, uint32_t height,
@@ -48,58 +75,44 @@ FF_INLINE void predict_channel(const uint8_t *restrict values, uint32_t width, u
     }
 }
 
-/* About log2(1 + mean magnitude) + 1.5 bits a residual fits the entropy of the two-sided geometric distribution that
- * prediction residuals follow, within half a bit; the fraction matters little for choosing a mode. */
-FF_INLINE uint32_t estimate_bits(uint64_t magnitudes, uint32_t count) {
-    uint32_t bits = 0;
-    uint64_t scaled = (magnitudes * 16 + count) / count; /* 16 * (mean + 1/16) */
-    while (scaled > 1) { /* quarter bits by linear interpolation between powers of two */
-        if (scaled < 4) {
-            bits += scaled == 2 ? 4 : 6;
-            break;
-        }
-        bits += 4;
-        scaled >>= 1;
-    }
-    /* scaled was 16 * mean: log2(16) = 4 bits too many; nearly constant residuals still cost a little. */
-    bits = bits > 12 ? bits - 12 : 1;
-    return (uint32_t)((uint64_t)bits * count / 4);
-}
-
-FF_INLINE uint32_t sum_magnitudes(const uint8_t *residuals, uint32_t count) {
-    uint32_t sum = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const uint8_t negated = (uint8_t)-residuals[i];
-        sum += residuals[i] < negated ? residuals[i] : negated;
-    }
-    return sum;
-}
-
-FF_INLINE uint32_t predict(const uint32_t *tile, ff_box box, uint8_t *green, uint8_t *blue, uint8_t *red) {
+FF_INLINE uint32_t predict(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint8_t *green,
+                           uint8_t *blue, uint8_t *red) {
     uint8_t channels[3 * FF_TILE_PIXELS];
     uint8_t *const planes[3] = {green, blue, red};
     const uint32_t count = box.width * box.height;
     uint32_t bits = 0;
-    split_channels(tile, box, channels, channels + FF_TILE_PIXELS, channels + 2 * FF_TILE_PIXELS);
+    split_box(tile, base, pitch, box, channels, channels + FF_TILE_PIXELS, channels + 2 * FF_TILE_PIXELS);
     for (int i = 0; i < 3; i++) {
         predict_channel(channels + i * FF_TILE_PIXELS, box.width, box.height, planes[i]);
-        bits += estimate_bits(sum_magnitudes(planes[i], count), count);
+        bits += ff_entropy(planes[i], count);
     }
     return bits;
 }
 
-uint32_t ff_predict_scalar(const uint32_t *tile, ff_box box, uint8_t *green, uint8_t *blue, uint8_t *red) {
-    return predict(tile, box, green, blue, red);
+uint32_t ff_predict_scalar(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint8_t *green,
+                           uint8_t *blue, uint8_t *red) {
+    return predict(tile, base, pitch, box, green, blue, red);
 }
 
-void ff_unpredict_scalar(const uint8_t *green, const uint8_t *blue, const uint8_t *red, ff_box box, uint32_t *target,
+/* A row of parts into pixels. */
+FF_INLINE void join_row(const uint32_t *parts, int based, uint32_t width, uint32_t *target) {
+    if (based)
+        for (uint32_t x = 0; x < width; x++)
+            target[x] = join_channels(add_bytes(subtract_bytes(parts[x], MIDDLE), split_channels(target[x])));
+    else
+        for (uint32_t x = 0; x < width; x++)
+            target[x] = join_channels(parts[x]);
+}
+
+void ff_unpredict_scalar(const uint8_t *green, const uint8_t *blue, const uint8_t *red, int based, ff_box box, uint32_t *target,
                          size_t pitch) {
     uint8_t above[3][FF_TILE]; /* the row above, taken apart */
+    uint32_t parts[FF_TILE];
     for (uint32_t y = 0; y < box.height; y++, target += pitch) {
         int left[3] = {0}, corner[3] = {0};
         for (uint32_t x = 0; x < box.width; x++) {
             const int residuals[3] = {*blue++, *green++, *red++};
-            uint32_t parts = 0;
+            parts[x] = 0;
             for (int channel = 0; channel < 3; channel++) {
                 const int up = y > 0 ? above[channel][x] : 0;
                 const int prediction = y == 0   ? left[channel]
@@ -108,10 +121,10 @@ void ff_unpredict_scalar(const uint8_t *green, const uint8_t *blue, const uint8_
                 left[channel] = (prediction + residuals[channel]) & 255;
                 corner[channel] = up;
                 above[channel][x] = (uint8_t)left[channel];
-                parts |= (uint32_t)left[channel] << 8 * channel;
+                parts[x] |= (uint32_t)left[channel] << 8 * channel;
             }
-            target[x] = join_channels(parts);
         }
+        join_row(parts, based, box.width, target);
     }
 }
 
@@ -145,8 +158,9 @@ void ff_unxor_box_scalar(const uint8_t *planes, ff_box box, uint32_t *target, si
 
 #ifdef FF_HAVE_AVX2
 
-FF_AVX2 uint32_t ff_predict_avx2(const uint32_t *tile, ff_box box, uint8_t *green, uint8_t *blue, uint8_t *red) {
-    return predict(tile, box, green, blue, red);
+FF_AVX2 uint32_t ff_predict_avx2(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint8_t *green,
+                                 uint8_t *blue, uint8_t *red) {
+    return predict(tile, base, pitch, box, green, blue, red);
 }
 
 FF_AVX2 void ff_xor_box_avx2(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box box,
@@ -160,8 +174,8 @@ FF_AVX2 void ff_unxor_box_avx2(const uint8_t *planes, ff_box box, uint32_t *targ
 
 /* Each pixel waits for its left neighbour, so the loop is bound by latency; keeping the channels of a pixel in 16-bit
  * lanes does the three medians at once. */
-FF_AVX2 void ff_unpredict_avx2(const uint8_t *green, const uint8_t *blue, const uint8_t *red, ff_box box,
-                               uint32_t *target, size_t pitch) {
+FF_AVX2 void ff_unpredict_avx2(const uint8_t *green, const uint8_t *blue, const uint8_t *red, int based,
+                               ff_box box, uint32_t *target, size_t pitch) {
     const __m128i low_bytes = _mm_set1_epi16(255), zero = _mm_setzero_si128();
     uint32_t above[FF_TILE] = {0}, residuals[FF_TILE]; /* B - G, G and R - G of a row, 0 */
     for (uint32_t y = 0; y < box.height; y++, target += pitch) {
@@ -181,8 +195,7 @@ FF_AVX2 void ff_unpredict_avx2(const uint8_t *green, const uint8_t *blue, const 
             corner = up;
             above[x] = (uint32_t)_mm_cvtsi128_si32(_mm_packus_epi16(left, zero));
         }
-        for (uint32_t x = 0; x < box.width; x++)
-            target[x] = join_channels(above[x]);
+        join_row(above, based, box.width, target);
     }
 }
 

@@ -77,9 +77,7 @@ class PendingFile:
 
     def discard(self) -> None:
         """Delete what was written; the earlier file, if any, is as it was."""
-        with contextlib.suppress(
-            OSError
-        ):  # Closing flushes, which fails on a full disk; the file is deleted anyway.
+        with contextlib.suppress(OSError):  # Closing flushes, which fails on a full disk; the file is deleted anyway.
             self.file.close()
         self._temporary.unlink(missing_ok=True)
 

@@ -21,7 +21,9 @@ class Limits:
     max_packet_bytes
         Longest packet. A worst-case keyframe (noise) is a little longer than 3 bytes a pixel.
     max_window_log
-        Base-2 logarithm of the largest zstd window a decoder allocates for each plane; 10 to 27.
+        Base-2 logarithm of the largest zstd window a decoder allocates for each plane; 10 to 23.
+    max_cache_slots
+        Tiles kept to be shown again, at 16 KiB each; 0 turns the tile cache off, 65535 is the most.
     """
 
     max_width: int = 16384
@@ -29,15 +31,26 @@ class Limits:
     max_pixels: int = 7680 * 4320
     max_packet_bytes: int = 128 * 2**20
     max_window_log: int = 23
+    max_cache_slots: int = 512
 
     def __post_init__(self) -> None:
-        upper = {"max_width": 65535, "max_height": 65535, "max_pixels": 65535**2, "max_packet_bytes": 2**31 - 1, "max_window_log": 27}
         for field in fields(self):
+            lowest, highest = _RANGES[field.name]
             value = getattr(self, field.name)
-            lowest = 10 if field.name == "max_window_log" else 1
-            if not isinstance(value, int) or not lowest <= value <= upper[field.name]:
+            if not isinstance(value, int) or not lowest <= value <= highest:
                 raise LocalProtocolError(
-                    f"{field.name} must be an integer from {lowest} to {upper[field.name]}, not {value!r}",
-                    expected=(lowest, upper[field.name]),
+                    f"{field.name} must be an integer from {lowest} to {highest}, not {value!r}",
+                    expected=(lowest, highest),
                     actual=value,
                 )
+
+
+# What the wire format can say, or less where more would be of no use.
+_RANGES = {
+    "max_width": (1, 65535),
+    "max_height": (1, 65535),
+    "max_pixels": (1, 65535**2),
+    "max_packet_bytes": (1, 2**31 - 1),
+    "max_window_log": (10, 23),
+    "max_cache_slots": (0, 65535),
+}

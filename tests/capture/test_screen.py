@@ -42,9 +42,7 @@ def test_sees_a_client_draw(xserver: "XServer", eventually: Callable[[Callable[[
         frames = iter(screen)
         assert not next(frames).pixels[..., :3].any()
         xserver.start("xterm", "-bg", "#204060", "-geometry", "40x10+0+0")
-        eventually(
-            lambda: bool((next(frames).pixels[..., :3] == (0x60, 0x40, 0x20)).all(axis=2).sum() > 10_000)
-        )
+        eventually(lambda: bool((next(frames).pixels[..., :3] == (0x60, 0x40, 0x20)).all(axis=2).sum() > 10_000))
 
 
 def test_follows_the_size_of_the_screen_down_and_up(xserver: "XServer") -> None:
@@ -64,9 +62,7 @@ def test_keeps_to_the_frame_rate(xserver: "XServer") -> None:
     with ScreenSource(xserver.display, fps=20) as screen:
         frames = iter(screen)
         times = [next(frames).timestamp for _ in range(5)]
-    assert (
-        times[-1] - times[0] >= 150_000
-    )  # Five frames on a grid of 50 ms; the first may lie anywhere in its cell.
+    assert times[-1] - times[0] >= 150_000  # Five frames on a grid of 50 ms; the first may lie anywhere in its cell.
 
 
 def test_no_display_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:

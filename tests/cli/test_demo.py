@@ -43,9 +43,7 @@ def test_without_a_display_it_replays_the_bundled_clip(run: "Run") -> None:
 
 @pytest.mark.parametrize("kind", ["video", "recording"])
 @pytest.mark.parametrize("effort", ["fast", "tight"])
-def test_it_takes_videos_and_recordings(
-    run: "Run", request: pytest.FixtureRequest, kind: str, effort: str
-) -> None:
+def test_it_takes_videos_and_recordings(run: "Run", request: pytest.FixtureRequest, kind: str, effort: str) -> None:
     path: Path = request.getfixturevalue(kind)
     result = run("demo", "--fixture", path.name, "--effort", effort, "--json")
     assert (result.returncode, result.stderr) == (0, "")
@@ -178,9 +176,7 @@ def test_on_a_terminal_the_table_is_live_and_ctrl_c_ends_with_the_summary(
     assert "Traceback" not in terminal.output
 
 
-def test_a_server_that_dies_ends_with_the_summary_and_one_line(
-    command: list[str], xserver: "XServer"
-) -> None:
+def test_a_server_that_dies_ends_with_the_summary_and_one_line(command: list[str], xserver: "XServer") -> None:
     terminal = Terminal([*command, "demo", "--display", xserver.display, "--seconds", "600"])
     terminal.read_until("bit rate")
     xserver.kill()
@@ -251,6 +247,4 @@ def test_a_mismatch_ends_with_exit_code_1_naming_frame_pixel_and_count(video: Pa
         assert found == {"frame": 3, "x": 150, "y": 140, "pixels": 2}
     else:
         verdict = " ".join(result.stdout.split("NOT EXACT")[1].split())
-        assert verdict.startswith(
-            ": frame 3: 2 wrong pixels, the first at (150, 140): BGRX (250, 244, 230, 255)"
-        )
+        assert verdict.startswith(": frame 3: 2 wrong pixels, the first at (150, 140): BGRX (250, 244, 230, 255)")

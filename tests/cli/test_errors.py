@@ -132,9 +132,7 @@ def test_a_missing_extra_is_one_line_that_names_the_installation(
         "info recording.ffs --heatmap old.png -y",
     ],
 )
-def test_a_full_disk_is_one_line_and_the_old_file_stays(
-    command: list[str], recording: Path, arguments: str
-) -> None:
+def test_a_full_disk_is_one_line_and_the_old_file_stays(command: list[str], recording: Path, arguments: str) -> None:
     folder = recording.parent
     old = folder / arguments.split()[-2]
     old.write_bytes(b"earlier")

@@ -141,9 +141,7 @@ def test_what_is_no_packet_is_refused_and_harms_nothing(kind: str) -> None:
 
 def test_a_buffer_of_larger_items_is_taken_for_its_bytes() -> None:
     frames = (desktop(149, 101, seed) for seed in range(100))
-    frame, packet = next(
-        (frame, packet) for frame in frames if len(packet := Encoder().encode(frame)) % 4 == 0
-    )
+    frame, packet = next((frame, packet) for frame in frames if len(packet := Encoder().encode(frame)) % 4 == 0)
     decoder = Decoder()
     decoder.decode(memoryview(array.array("I", packet)))
     assert_shows(decoder, frame)

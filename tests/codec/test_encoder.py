@@ -175,9 +175,7 @@ INPUTS: dict[str, Callable[[Frame], Any]] = {
     "read-only array": read_only,
     "array over bytes": lambda frame: np.frombuffer(frame.tobytes(), np.uint8).reshape(frame.shape),
     "memoryview over bytes": lambda frame: memoryview(frame.tobytes()).cast("B", frame.shape),
-    "memoryview over a bytearray": lambda frame: memoryview(bytearray(frame.tobytes())).cast(
-        "B", frame.shape
-    ),
+    "memoryview over a bytearray": lambda frame: memoryview(bytearray(frame.tobytes())).cast("B", frame.shape),
     "array interface over bytes": lambda frame: InterfaceOnly(shape=frame.shape, data=frame.tobytes()),
     "padded, unaligned rows": padded,
     "rows from the bottom up": lambda frame: frame[::-1].copy()[::-1],
@@ -475,9 +473,7 @@ def test_damage_is_cut_to_the_frame(rectangle: tuple[int, int, int, int]) -> Non
     assert (new | old).all()
 
 
-@pytest.mark.parametrize(
-    "rectangle", [(200, 0, 5, 5), (0, 130, 5, 5), (-5, -5, 5, 5), (3, 3, 0, 9), (2**70, 0, 1, 1)]
-)
+@pytest.mark.parametrize("rectangle", [(200, 0, 5, 5), (0, 130, 5, 5), (-5, -5, 5, 5), (3, 3, 0, 9), (2**70, 0, 1, 1)])
 def test_damage_outside_the_frame_is_no_damage(rectangle: tuple[int, int, int, int]) -> None:
     pair, frame = Pair(), desktop(200, 130)
     pair.send(frame)
@@ -706,9 +702,7 @@ def test_the_figures_add_up() -> None:
         assert tile_map.modes.shape == tile_map.cost.shape == (3, 6)
         counts = np.bincount(tile_map.modes.ravel(), minlength=len(MODES))
         assert dict(zip(MODES, counts.tolist(), strict=True)) == pair.sent.tiles
-        assert tile_map.cost.sum() == pytest.approx(
-            sum(len(data) for _, data in parsed.planes.values()), rel=1e-4
-        )
+        assert tile_map.cost.sum() == pytest.approx(sum(len(data) for _, data in parsed.planes.values()), rel=1e-4)
         assert ((tile_map.cost > 0) == (tile_map.modes > 0)).all()
 
 

@@ -116,8 +116,7 @@ def test_100_000_flipped_bits_of_real_packets_are_refused(clip_frames: tuple[Fra
     """Each of them in a decoder that is alive and to which the packet, but for the bit, comes next."""
     parts = [(0, 0), (300, 600), (200, 300), (420, 900), (600, 700)]
     viewers = [
-        Viewer([frame[y : y + 160, x : x + 256] for frame in (clip_frames[0], clip_frames[-1])])
-        for y, x in parts
+        Viewer([frame[y : y + 160, x : x + 256] for frame in (clip_frames[0], clip_frames[-1])]) for y, x in parts
     ]
     flips = [
         (viewer, position, bit)

@@ -299,9 +299,7 @@ def test_errors_carry_the_numbers_they_are_about() -> None:
 # -- limits themselves --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "field", ["max_width", "max_height", "max_pixels", "max_packet_bytes", "max_window_log"]
-)
+@pytest.mark.parametrize("field", ["max_width", "max_height", "max_pixels", "max_packet_bytes", "max_window_log"])
 @pytest.mark.parametrize("value", [0, -1, 2**40, 10.5, float("nan"), None, "12", [], 5j])
 def test_limits_that_make_no_sense_are_refused(field: str, value: Any) -> None:
     with pytest.raises(LocalProtocolError, match=field) as caught:

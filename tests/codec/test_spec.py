@@ -112,9 +112,7 @@ def test_both_draw_what_the_format_allows(isa: str, size: tuple[int, int], progr
 
 
 @given(size=sizes(), program=programs(), plane=st.integers(0, 7), mutation=mutations())
-def test_both_refuse_the_same_planes(
-    size: tuple[int, int], program: Program, plane: int, mutation: Mutation
-) -> None:
+def test_both_refuse_the_same_planes(size: tuple[int, int], program: Program, plane: int, mutation: Mutation) -> None:
     """Good operations with one byte changed, added or missing in one plane."""
     planes = program.planes(size)
     changed = {PLANES[plane]: mutation.apply(planes.get(PLANES[plane], b""))}

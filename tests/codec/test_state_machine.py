@@ -32,9 +32,7 @@ class Line(RuleBasedStateMachine):
         self.dead = True
         self.delivered: list[bytes] = []
 
-    @initialize(
-        effort=st.sampled_from(EFFORTS), size=sizes(), picture=st.sampled_from(list(PICTURES)), seed=SEEDS
-    )
+    @initialize(effort=st.sampled_from(EFFORTS), size=sizes(), picture=st.sampled_from(list(PICTURES)), seed=SEEDS)
     def begin(self, effort: str, size: tuple[int, int], picture: str, seed: int) -> None:
         self.encoder = Encoder(EncoderConfig(effort=effort))
         self.screen = PICTURES[picture](np.random.default_rng(seed), size[1], size[0])
@@ -48,9 +46,7 @@ class Line(RuleBasedStateMachine):
     def encode(self, keyframe: bool, budget: int | None, layout: str, told: bool) -> bytes:
         frame = LAYOUTS[layout](np.random.default_rng(len(self.delivered)), self.screen)
         before = frame.copy()
-        packet = self.encoder.encode(
-            frame, damage=self.damage if told else None, keyframe=keyframe, budget=budget
-        )
+        packet = self.encoder.encode(frame, damage=self.damage if told else None, keyframe=keyframe, budget=budget)
         assert packet == bytes(packet)
         np.testing.assert_array_equal(frame, before)
         self.damage = []

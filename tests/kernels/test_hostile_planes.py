@@ -66,9 +66,7 @@ def test_a_plane_cut_short_is_refused(number: int) -> None:
     for planes in written_planes():
         size = len(planes[number])
         for length in sorted({*range(min(size, 40)), *range(max(size - 40, 0), size), *range(0, size, 97)}):
-            cut = [
-                exact(plane[:length].tobytes()) if i == number else plane for i, plane in enumerate(planes)
-            ]
+            cut = [exact(plane[:length].tobytes()) if i == number else plane for i, plane in enumerate(planes)]
             assert attempt(cut) is not None
 
 

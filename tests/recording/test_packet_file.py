@@ -80,9 +80,7 @@ def test_a_cut_is_reported_after_every_whole_record(recording: Path, tmp_path: P
         whole = sum(end <= length for end in ends) - 1
         assert records == PACKETS[:whole]
         if length in ends:
-            assert (
-                complaint is None
-            )  # Nothing tells a file that was cut between two records from a shorter one.
+            assert complaint is None  # Nothing tells a file that was cut between two records from a shorter one.
         else:
             assert complaint is not None
             assert f"is cut: the record at offset {ends[whole]} " in complaint
@@ -109,10 +107,7 @@ def test_a_packet_beyond_the_limit_is_refused_before_memory_is_taken(tmp_path: P
     path = tmp_path / "long.ffs"
     path.write_bytes(HEADER + (200 * 2**20).to_bytes(4, "little") + bytes(8) + b"abc")
     _, complaint = read(path)
-    assert (
-        complaint
-        == f"{path} is damaged at offset 8: a packet of 209715200 bytes (1 to 134217728 are allowed)"
-    )
+    assert complaint == f"{path} is damaged at offset 8: a packet of 209715200 bytes (1 to 134217728 are allowed)"
 
 
 def test_a_length_that_lies_costs_no_memory(tmp_path: Path) -> None:
@@ -150,9 +145,7 @@ def test_damage_is_named_with_its_offset(tmp_path: Path, record: bytes, complain
     assert message.startswith(f"{path} is damaged at offset 21: {complaint}")
 
 
-@pytest.mark.parametrize(
-    ("timestamp", "packet"), [(4, b"x"), (-1, b"x"), (2**63, b"x"), (5, b""), (5, b"too long")]
-)
+@pytest.mark.parametrize(("timestamp", "packet"), [(4, b"x"), (-1, b"x"), (2**63, b"x"), (5, b""), (5, b"too long")])
 def test_the_writer_refuses_what_no_reader_takes(tmp_path: Path, timestamp: int, packet: bytes) -> None:
     path = tmp_path / "out.ffs"
     with PacketWriter(path, limits=Limits(max_packet_bytes=4)) as writer:
@@ -194,9 +187,7 @@ def test_a_file_that_cannot_be_created_is_one_line(tmp_path: Path, name: str, wh
         PacketWriter(tmp_path / name)
 
 
-@pytest.mark.parametrize(
-    ("name", "why"), [("missing.ffs", "No such file or directory"), ("", "Is a directory")]
-)
+@pytest.mark.parametrize(("name", "why"), [("missing.ffs", "No such file or directory"), ("", "Is a directory")])
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, name: str, why: str) -> None:
     with pytest.raises(RecordingError, match=f"cannot read {tmp_path / name}: {why}"):
         PacketReader(tmp_path / name)

@@ -52,9 +52,7 @@ class ScreenSource:
         if fps is not None and fps <= 0:
             raise LocalProtocolError(f"fps must be more than 0, not {fps}", actual=fps)
         if display is not None and not _X11:
-            raise PermanentCaptureError(
-                "only X11 has displays with names; leave it out to capture the desktop"
-            )
+            raise PermanentCaptureError("only X11 has displays with names; leave it out to capture the desktop")
         self._display = display
         self._interval = 1 / fps if fps else 0.0
         self._screen: mss.MSS | None = None

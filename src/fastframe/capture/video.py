@@ -81,9 +81,7 @@ class VideoWriter:
             self._pending.discard()
             why = error.strerror if isinstance(error, av.FFmpegError) else error
             what = f"a {codec} video of {size[0]}x{size[1]} pixels"
-            raise RecordingError(
-                f"cannot write {self._pending.path}: {what} cannot be made: {why}"
-            ) from error
+            raise RecordingError(f"cannot write {self._pending.path}: {what} cannot be made: {why}") from error
 
     @property
     def size(self) -> tuple[int, int]:

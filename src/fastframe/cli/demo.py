@@ -112,9 +112,7 @@ def _choose(display: str | None, fixture: str | None) -> _Material:
     has_screen = sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY"))
     if display is not None or (fixture is None and has_screen):
         try:
-            return _Material(
-                f"screen {display or os.environ.get('DISPLAY', '')}".strip(), True, screen(), screen
-            )
+            return _Material(f"screen {display or os.environ.get('DISPLAY', '')}".strip(), True, screen(), screen)
         except PermanentCaptureError as error:
             if display is not None:
                 raise
@@ -164,9 +162,7 @@ class _Run:
             update = self._decoder.decode(packet)
         except ProtocolError as error:
             count = pixels.shape[0] * pixels.shape[1]
-            self.mismatch = Mismatch(
-                self.meter.frames, 0, 0, count, f"the decoder refuses the packet: {error}"
-            )
+            self.mismatch = Mismatch(self.meter.frames, 0, 0, count, f"the decoder refuses the packet: {error}")
             return False
         decoded = time.perf_counter()
         self.mismatch = find_mismatch(self.meter.frames, pixels, self._decoder.frame)

@@ -143,9 +143,7 @@ def _draw_legend(costs: TileCosts, frame: Picture, name: str, width: int) -> Pic
     legend = np.full((2 * _MARGIN + _LINE * (len(used) + 2), width, 3), 24, np.uint8)
     total = costs.cost.sum()
     y = _MARGIN
-    title = (
-        f"{name}  {frame.shape[1]}x{frame.shape[0]}  {costs.packets} packets  {byte_count(total)} in tiles"
-    )
+    title = f"{name}  {frame.shape[1]}x{frame.shape[0]}  {costs.packets} packets  {byte_count(total)} in tiles"
     draw_text(legend, _MARGIN, y, title, _WHITE, 2)
     for mode in used:
         y += _LINE

@@ -141,8 +141,7 @@ class _Summary:
             },
             "overhead_bytes": self.overhead,
             "modes": {
-                name: {"tiles": count, "bytes": round(self.mode_bytes[name])}
-                for name, count in self.tiles.items()
+                name: {"tiles": count, "bytes": round(self.mode_bytes[name])} for name, count in self.tiles.items()
             },
         }
 
@@ -172,9 +171,7 @@ class _Summary:
         for name, count in self.tiles.items():
             cost = self.mode_bytes[name]
             each = byte_count(cost / count) if count else "-"
-            table.add_row(
-                name, str(count), share(count, all_tiles), byte_count(cost), share(cost, all_bytes), each
-            )
+            table.add_row(name, str(count), share(count, all_tiles), byte_count(cost), share(cost, all_bytes), each)
         yield table
 
 

@@ -15,9 +15,7 @@ from fastframe.errors import FastframeError, TransientCaptureError
 
 def record(
     output: Annotated[Path, typer.Argument(metavar="OUT.mkv", help="The video to write.")],
-    seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="How long to record. Default: until Ctrl-C.")
-    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="How long to record. Default: until Ctrl-C.")] = None,
     fps: Annotated[float, typer.Option(min=1.0, max=240.0, help="The most frames a second.")] = 30.0,
     display: DisplayOption = None,
     force: ForceOption = False,
@@ -53,9 +51,7 @@ def record(
                 show(count)
                 if stop.wanted or (seconds is not None and now >= seconds * 1e6):
                     break
-    frames.raise_failure(
-        f"{output} holds the {now / 1e6:.1f} s before it" if count else "nothing was written"
-    )
+    frames.raise_failure(f"{output} holds the {now / 1e6:.1f} s before it" if count else "nothing was written")
     assert writer is not None
     size = byte_count(output.stat().st_size)
     typer.echo(f"{output}: {count} frames of {_text(writer.size)} in {now / 1e6:.1f} s, {size}")

@@ -52,9 +52,7 @@ def encode(
 
 def decode(
     source: Annotated[Path, typer.Argument(metavar="IN.ffs", help="The recording to read.")],
-    output: Annotated[
-        str, typer.Argument(metavar="OUT.mkv|DIR/", help="A lossless video, or a folder for PNG files.")
-    ],
+    output: Annotated[str, typer.Argument(metavar="OUT.mkv|DIR/", help="A lossless video, or a folder for PNG files.")],
     force: ForceOption = False,
 ) -> None:
     """Decode a recording into a lossless video or into pictures frame-000000.png, frame-000001.png and so on.

@@ -2,8 +2,8 @@
 
 A packet is checked in order of cost, and nothing that can be seen changes until it is known to be good: length, CRC and
 header, then the chain (epoch, sequence number), then the sizes of the planes, then each plane through zstd, then every
-operation. Only then is it drawn. After any fault the decoder is dead until the next keyframe: zstd's streams and the colour
-table cannot go on from a gap, and a wrong pixel is worse than an old one.
+operation. Only then is it drawn. After any fault the decoder is dead until the next keyframe: zstd's streams and the
+colour tables cannot go on from a gap, and a wrong pixel is worse than an old one.
 """
 
 import threading
@@ -17,7 +17,7 @@ from fastframe._core import PLANES, TILE_SIZE, FrameDecoder
 from fastframe.codec.packet import MAX_U32, Header, parse_header, parse_planes
 from fastframe.codec.planes import PlaneDecompressor
 from fastframe.codec.stats import FrameStats, PlaneSizes, TileMap, frame_stats
-from fastframe.errors import LocalProtocolError, RemoteProtocolError
+from fastframe.errors import FastframeError, LocalProtocolError, RemoteProtocolError
 from fastframe.geometry import Rect
 from fastframe.limits import Limits
 
@@ -54,7 +54,7 @@ class _Epoch:
         self.number = header.epoch
         self.next_sequence = 0
         self.width, self.height = header.width, header.height
-        self.core = FrameDecoder(header.width, header.height)
+        self.core = FrameDecoder(header.width, header.height, header.cache_slots)
         self.streams: dict[int, PlaneDecompressor] = {}
         self.frame = np.zeros((header.height, header.width, 4), np.uint8)
         self.frame[..., 3] = 255
@@ -63,8 +63,8 @@ class _Epoch:
 class Decoder:
     """Decodes the packets of one encoder into a framebuffer.
 
-    Not for use by two threads at once: the second call raises `LocalProtocolError`. The GIL is released while planes are
-    decompressed, checked and drawn.
+    Not for use by two threads at once: the second call raises `LocalProtocolError`. The GIL is released while planes
+    are decompressed, checked and drawn.
 
     Parameters
     ----------
@@ -81,14 +81,15 @@ class Decoder:
         self._epoch: _Epoch | None = None
         self._last_epoch_number: int | None = None
         self._frame: Framebuffer | None = None
-        self._last: tuple[int, FrameDecoder, PlaneSizes, dict[str, float]] | None = None
+        # Of the last good packet: length, modes, raw bytes by tile and plane, sizes of the planes, seconds by stage.
+        self._last: tuple[int, bytes, npt.NDArray[np.uint32], PlaneSizes, dict[str, float]] | None = None
 
     @property
     def frame(self) -> Framebuffer:
         """The last good frame: a read-only view (H, W, 4), uint8, BGRX with X = 255.
 
-        It shows every packet that was decoded, without a copy, so it changes with the next `decode`; after a keyframe or
-        a packet with a hash it is another buffer, so fetch it again after each `decode`, and copy what has to stay.
+        It shows every packet that was decoded, without a copy, so it changes with the next `decode`; after a keyframe
+        or a packet with a hash it is another buffer, so fetch it again after each `decode`, and copy what has to stay.
 
         Raises
         ------
@@ -106,8 +107,8 @@ class Decoder:
         """Figures of the last good packet; `None` before the first. Stages: parsing, decompression, drawing."""
         if self._last is None:
             return None
-        packet_bytes, core, sizes, seconds = self._last
-        return frame_stats(packet_bytes, core.modes(), sizes, seconds)
+        packet_bytes, modes, _, sizes, seconds = self._last
+        return frame_stats(packet_bytes, modes, sizes, seconds)
 
     def tile_map(self) -> TileMap:
         """Mode and cost of each tile in the last good packet.
@@ -119,12 +120,11 @@ class Decoder:
         """
         if self._last is None:
             raise LocalProtocolError("there is no tile map yet: no keyframe has been decoded")
-        _, core, sizes, _ = self._last
-        raw = core.raw_bytes()
+        _, mode_bytes, raw, sizes, _ = self._last
         cost = np.zeros(raw.shape[:2], np.float32)
         for number, (raw_size, size) in sizes.items():
             cost += raw[..., number] * np.float32(size / raw_size)
-        modes = np.frombuffer(core.modes(), np.uint8).reshape(cost.shape)
+        modes = np.frombuffer(mode_bytes, np.uint8).reshape(cost.shape)
         return TileMap(TILE_SIZE, modes, cost)
 
     def decode(self, packet: bytes | bytearray | memoryview) -> FrameUpdate:
@@ -142,17 +142,22 @@ class Decoder:
             every further packet is refused until a keyframe of a later epoch comes.
         LocalProtocolError
             The argument is no bytes-like object, or another thread is decoding.
+        FastframeError
+            Memory ran out; the decoder waits for a keyframe as well.
         """
         try:
             data = memoryview(packet).cast("B")
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise LocalProtocolError(f"a packet must be a contiguous bytes-like object: {error}") from error
         if not self._lock.acquire(blocking=False):
             raise LocalProtocolError("the decoder is in use by another thread")
         try:
             return self._decode(data)
-        except RemoteProtocolError:
+        except BaseException as error:
+            # Also after KeyboardInterrupt: zstd's streams and the colour tables may have moved on.
             self._epoch = None
+            if isinstance(error, MemoryError):
+                raise FastframeError(f"not enough memory to decode the packet: {error}") from error
             raise
         finally:
             self._lock.release()
@@ -203,7 +208,7 @@ class Decoder:
             "decompression": decompressed - parsed,
             "drawing": perf_counter() - decompressed,
         }
-        self._last = len(data), epoch.core, sizes, seconds
+        self._last = len(data), epoch.core.modes(), epoch.core.raw_bytes(), sizes, seconds
         if header.keyframe:
             rectangles: tuple[Rect, ...] = (Rect(0, 0, epoch.width, epoch.height),)
         else:
@@ -222,11 +227,19 @@ class Decoder:
             )
         if header.sequence != 0:
             raise RemoteProtocolError(
-                f"keyframe with sequence number {header.sequence}, it must be 0", expected=0, actual=header.sequence
+                f"keyframe with sequence number {header.sequence}, it must be 0",
+                expected=0,
+                actual=header.sequence,
             )
         width, height, limits = header.width, header.height, self._limits
         if width == 0 or height == 0:
             raise RemoteProtocolError(f"keyframe without pixels: {width} x {height}", actual=(width, height))
+        if header.cache_slots > limits.max_cache_slots:
+            raise RemoteProtocolError(
+                f"keyframe asks for {header.cache_slots} cache slots, the limit is {limits.max_cache_slots}",
+                actual=header.cache_slots,
+                limit=limits.max_cache_slots,
+            )
         if width > limits.max_width or height > limits.max_height or width * height > limits.max_pixels:
             raise RemoteProtocolError(
                 f"keyframe of {width} x {height} pixels, the limit is {limits.max_width} x {limits.max_height} "

@@ -1,7 +1,7 @@
 """Frames to packets.
 
-A frame passes three stages: the compiled core finds the changed tiles and writes them as planes, each plane goes through
-its own zstd stream, and the packet is put together around them. The core updates the reference (what the decoder shows
+A frame passes three stages: the compiled core finds the changed tiles and writes them as planes, each plane goes
+through its own zstd stream, and the packet is put together around them. The core updates the reference (what the decoder shows
 after this packet) as it codes each tile, so a failure after that point cannot be undone; the encoder then begins a new
 epoch with the next frame, and the decoder never sees the difference.
 """
@@ -20,7 +20,7 @@ from fastframe._core import PLANES, FrameEncoder
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, CompressedPlane, Header, pack
 from fastframe.codec.planes import EFFORTS, PlaneCompressor
 from fastframe.codec.stats import FrameStats, PlaneSizes, frame_stats
-from fastframe.errors import LocalProtocolError
+from fastframe.errors import FastframeError, LocalProtocolError
 from fastframe.limits import Limits
 
 # A hash of the whole framebuffer costs about as much as comparing a frame, so it goes out with every keyframe and then
@@ -28,6 +28,8 @@ from fastframe.limits import Limits
 PACKETS_PER_HASH = 64
 
 UNBOUNDED = 2**63
+# Noise takes three bytes a pixel, and some for operations and zstd's blocks.
+MOST_BYTES_PER_PIXEL = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class EncoderConfig:
     first_epoch: int = 1
 
     def __post_init__(self) -> None:
-        if self.effort not in EFFORTS:
+        if not isinstance(self.effort, str) or self.effort not in EFFORTS:
             raise LocalProtocolError(
                 f"effort must be one of {', '.join(EFFORTS)}, not {self.effort!r}",
                 expected=tuple(EFFORTS),
@@ -117,6 +119,21 @@ def _clipped_damage(damage: Iterable[Any], width: int, height: int) -> list[tupl
     return clipped
 
 
+def _checked_budget(budget: int | None, limits: Limits, pixels: int) -> int | None:
+    """The bytes that a packet may take: what the caller asks for, and what the peer accepts; `None`: any number."""
+    most = HEADER_ROOM + pixels * MOST_BYTES_PER_PIXEL
+    room = None if limits.max_packet_bytes >= most else limits.max_packet_bytes * 3 // 4
+    if budget is None:
+        return room
+    try:
+        wanted = index(budget)
+    except TypeError as error:
+        raise LocalProtocolError(f"budget must be a number of bytes, not {budget!r}", actual=budget) from error
+    if wanted < 1:
+        raise LocalProtocolError(f"budget must be a positive number of bytes, not {budget!r}", actual=budget)
+    return min(wanted, room or most)
+
+
 class Encoder:
     """Encodes the frames of one display, losslessly, each as what changed since the last one.
 
@@ -174,18 +191,20 @@ class Encoder:
             Begin a new epoch, so that a decoder can start here. The first frame and a frame of another size do
             so by themselves.
         budget
-            Bytes that the packet should not exceed by much. What does not fit stays for the next calls, in turn, so that no
-            region starves; `FrameUpdate.complete` is false meanwhile. At least one tile goes out each time.
+            Bytes that the packet should not exceed by much. What does not fit stays for the next calls, in turn, so that
+            no region starves; `FrameUpdate.complete` is false meanwhile. At least one tile goes out each time.
 
         Returns
         -------
         bytes
-            One packet. All packets must reach the decoder in order; a frame without change gives one of about ten bytes.
+            One packet. All packets must reach the decoder in order; a frame without change gives one of ten bytes.
 
         Raises
         ------
         LocalProtocolError
             For a wrong argument; the encoder is as it was before.
+        FastframeError
+            Memory ran out; the next frame begins a new epoch.
         """
         if not self._lock.acquire(blocking=False):
             raise LocalProtocolError("the encoder is in use by another thread")
@@ -193,9 +212,15 @@ class Encoder:
             array = _checked_frame(frame, self._config.limits)
             height, width = array.shape[:2]
             rectangles = None if damage is None else _clipped_damage(damage, width, height)
-            if budget is not None and (not isinstance(budget, int) or budget < 1):
-                raise LocalProtocolError(f"budget must be a positive number of bytes, not {budget!r}", actual=budget)
-            return self._encode(array, rectangles, keyframe, budget)
+            checked = _checked_budget(budget, self._config.limits, width * height)
+            try:
+                return self._encode(array, rectangles, bool(keyframe), checked)
+            except BaseException:
+                # Also after KeyboardInterrupt: nobody knows how far it got, so the next frame begins a new epoch.
+                self._core = None
+                raise
+        except MemoryError as error:
+            raise FastframeError(f"not enough memory to encode the frame: {error}") from error
         finally:
             self._lock.release()
 
@@ -209,23 +234,17 @@ class Encoder:
         started = perf_counter()
         height, width = frame.shape[:2]
         core = self._core
-        if (
-            keyframe
-            or core is None
-            or (core.width, core.height) != (width, height)
-            or self._sequence == MAX_U32
-        ):
+        size_changed = core is None or (core.width, core.height) != (width, height)
+        if core is None or size_changed or keyframe or self._sequence == MAX_U32:
             core = self._begin_epoch(width, height)
             keyframe, damage = True, None
-        # Until the packet is finished this epoch counts as lost.
-        self._core = None
 
         planes: dict[int, CompressedPlane] = {}
         compressing = 0.0
         if damage is None or damage or self._left_over:
             self._left_over = core.begin(frame, damage)
             if self._left_over:
-                planes, compressing = self._encode_tiles(core, frame, budget)
+                planes, compressing = self._encode_tiles(core, budget)
         analysed = perf_counter()
 
         self._sequence = 0 if keyframe else self._sequence + 1
@@ -241,10 +260,17 @@ class Encoder:
             partial=self._left_over > 0,
             width=width,
             height=height,
+            cache_slots=self._config.limits.max_cache_slots if keyframe else 0,
             frame_hash=frame_hash,
         )
         packet = pack(header, planes)
-        self._core = core
+        limit = self._config.limits.max_packet_bytes
+        if len(packet) > limit:
+            raise LocalProtocolError(
+                f"the packet has {len(packet)} bytes, the peer's limit is {limit}: lower the budget",
+                actual=len(packet),
+                limit=limit,
+            )
         sizes = {number: (plane.raw_size, len(plane.data)) for number, plane in planes.items()}
         seconds = {
             "analysis": analysed - started - compressing,
@@ -257,18 +283,17 @@ class Encoder:
     def _begin_epoch(self, width: int, height: int) -> FrameEncoder:
         core = self._core
         if core is None or (core.width, core.height) != (width, height):
-            core = FrameEncoder(width, height)
+            core = FrameEncoder(width, height, self._config.limits.max_cache_slots)
         else:
             core.reset()
+        self._core = core
         self._compressors = {}
         self._epoch = self._next_epoch
         self._next_epoch = (self._epoch + 1) & MAX_U32
         self._left_over = 0
         return core
 
-    def _encode_tiles(
-        self, core: FrameEncoder, frame: npt.NDArray[np.uint8], budget: int | None
-    ) -> tuple[dict[int, CompressedPlane], float]:
+    def _encode_tiles(self, core: FrameEncoder, budget: int | None) -> tuple[dict[int, CompressedPlane], float]:
         """Codes dirty tiles up to the budget. Returns the compressed planes and the seconds that zstd took."""
         parts: dict[int, list[bytes]] = {number: [] for number in range(len(PLANES))}
         raw_sizes = dict.fromkeys(parts, 0)
@@ -279,7 +304,7 @@ class Encoder:
             if budget is not None:
                 # Half of what is left each time: an estimate that is off by two still keeps to the budget.
                 bits = max(1, int((budget - written) * 8 * 0.5 / self._estimate_factor))
-            self._left_over, estimate = core.encode(frame, bits)
+            self._left_over, estimate = core.encode(bits)
             started = perf_counter()
             chunk = 0
             for number, part in parts.items():
@@ -293,9 +318,8 @@ class Encoder:
                 self._estimate_factor += 0.25 * (min(8.0, max(1 / 64, chunk * 8 / estimate)) - self._estimate_factor)
             if self._left_over == 0 or budget is None or (budget - written) * 8 < budget:
                 break
-        planes = {
-            number: CompressedPlane(raw_sizes[number], b"".join(part)) for number, part in parts.items() if part
-        }
+        core.end()
+        planes = {number: CompressedPlane(raw_sizes[number], b"".join(part)) for number, part in parts.items() if part}
         return planes, seconds
 
     def _compressor(self, number: int) -> PlaneCompressor:

@@ -25,15 +25,16 @@ RESERVED_FLAGS = 0xC0
 CRC_BYTES = 4
 HASH_BYTES = 8
 SMALLEST_PACKET = 2 + 3 + CRC_BYTES
-# More than any header: mark and flags, three varints, size, hash, two varints a plane, CRC.
-HEADER_ROOM = 2 + 3 * 5 + 4 + HASH_BYTES + len(PLANES) * 2 * 5 + CRC_BYTES
+# More than any header: mark and flags, three varints, size and cache, hash, two varints a plane, CRC.
+HEADER_ROOM = 2 + 3 * 5 + 6 + HASH_BYTES + len(PLANES) * 2 * 5 + CRC_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """Everything of a packet but its planes.
 
-    `width` and `height` are pixels and 0 in a packet that is no keyframe; `frame_hash` is `None` where the packet has none.
+    `width` and `height` (pixels) and `cache_slots` are 0 in a packet that is no keyframe; `frame_hash` is `None` where
+    the packet has none.
     """
 
     epoch: int
@@ -42,6 +43,7 @@ class Header:
     partial: bool = False
     width: int = 0
     height: int = 0
+    cache_slots: int = 0
     frame_hash: int | None = None
 
 
@@ -64,16 +66,15 @@ def put_varint(out: bytearray, value: int) -> None:
 def pack(header: Header, planes: dict[int, CompressedPlane]) -> bytes:
     """Assembles a packet. `planes` maps plane numbers, in ascending order, to planes that are not empty."""
     flags = (
-        FLAG_KEYFRAME * header.keyframe
-        | FLAG_HASH * (header.frame_hash is not None)
-        | FLAG_PARTIAL * header.partial
+        FLAG_KEYFRAME * header.keyframe | FLAG_HASH * (header.frame_hash is not None) | FLAG_PARTIAL * header.partial
     )
     out = bytearray((MARK | VERSION, flags))
     put_varint(out, sum(1 << number for number in planes))
     put_varint(out, header.epoch)
     put_varint(out, header.sequence)
     if header.keyframe:
-        out += header.width.to_bytes(2, "little") + header.height.to_bytes(2, "little")
+        for number in (header.width, header.height, header.cache_slots):
+            out += number.to_bytes(2, "little")
     if header.frame_hash is not None:
         out += header.frame_hash.to_bytes(HASH_BYTES, "little")
     for plane in planes.values():
@@ -134,9 +135,7 @@ def _checked_body(data: memoryview, limits: Limits) -> memoryview:
             actual=len(data),
         )
     if data[0] & 0xF0 != MARK:
-        raise RemoteProtocolError(
-            f"no fastframe packet: first byte is 0x{data[0]:02x}", expected=MARK, actual=data[0]
-        )
+        raise RemoteProtocolError(f"no fastframe packet: first byte is 0x{data[0]:02x}", expected=MARK, actual=data[0])
     if data[0] & 0x0F != VERSION:
         raise RemoteProtocolError(
             f"packet of format version {data[0] & 0x0F}, this decoder reads version {VERSION}",
@@ -169,10 +168,11 @@ def parse_header(data: memoryview, limits: Limits) -> tuple[Header, "_Cursor", i
         raise RemoteProtocolError(f"unknown planes in mask 0x{mask:02x}", actual=mask)
     epoch = cursor.varint("the epoch")
     sequence = cursor.varint("the sequence number")
-    width = height = 0
+    width = height = cache_slots = 0
     if flags & FLAG_KEYFRAME:
         width = cursor.number(2, "the width")
         height = cursor.number(2, "the height")
+        cache_slots = cursor.number(2, "the number of cache slots")
     frame_hash = cursor.number(HASH_BYTES, "the frame hash") if flags & FLAG_HASH else None
     header = Header(
         epoch=epoch,
@@ -181,6 +181,7 @@ def parse_header(data: memoryview, limits: Limits) -> tuple[Header, "_Cursor", i
         partial=bool(flags & FLAG_PARTIAL),
         width=width,
         height=height,
+        cache_slots=cache_slots,
         frame_hash=frame_hash,
     )
     return header, cursor, mask

@@ -1,11 +1,11 @@
-"""Planes through zstd: one stream for each plane, which lives as long as the epoch, so that what was sent once is found again.
+"""Planes through zstd: one stream for each plane, which lives as long as the epoch, so that what was sent is found again.
 
-Every packet ends each of its streams at a flushed block, and a decoder reads exactly the bytes that the packet declares:
-a bomb that would decompress to more is noticed after one byte too many.
+Every packet ends each of its streams at a flushed block, and a decoder reads exactly the bytes that the packet
+declares: a bomb that would decompress to more is noticed after one byte too many.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,54 +15,55 @@ from fastframe._core import PLANES
 from fastframe.errors import RemoteProtocolError
 
 
-# zstd's settings by kind of plane for one effort, as arguments of ZstdCompressionParameters.
-Settings = Mapping[str, int]
-
-
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """zstd's settings for one effort.
+    """zstd's levels for one effort.
 
     Parameters
     ----------
     drawing
-        For operations, boxes, colours, indices and XOR: their repeats are real, and worth a search.
+        For indices and XOR, whose repeats are real and worth a search, and for the small planes.
     photo
         For residuals.
+    window_log
+        Base-2 logarithm of how far back matches reach in indices and XOR.
     """
 
-    drawing: Settings
-    photo: Settings
-
-
-def _level(level: int, window_log: int) -> Settings:
-    return {"compression_level": level, "window_log": window_log}
+    drawing: int
+    photo: int
+    window_log: int
 
 
 # What looks like a repeat in residuals is chance, and costs more than the literals it replaces: on first frames of
-# desktops zstd's level 1 takes 2 to 7 % fewer bytes than level 3, and less time.
-_FAST_PHOTO: Settings = _level(1, 20)
-
+# desktops zstd's level 1 takes 2 to 7 % fewer bytes than level 3, and less time. Indices gain 5 to 15 % from level 3
+# to 6.
 EFFORTS = {
-    "fast": Compression(drawing=_level(1, 20), photo=_FAST_PHOTO),
-    "balanced": Compression(drawing=_level(3, 22), photo=_FAST_PHOTO),
-    "tight": Compression(drawing=_level(9, 23), photo=_level(9, 20)),
+    "fast": Compression(drawing=1, photo=1, window_log=20),
+    "balanced": Compression(drawing=6, photo=1, window_log=22),
+    "tight": Compression(drawing=12, photo=9, window_log=23),
 }
 
 PHOTO_PLANES = frozenset(PLANES.index(name) for name in ("green", "blue", "red"))
-# Operations, boxes and colours come to a few kilobytes a frame, so their history needs no large window.
-CONTROL_WINDOW_LOG = 18
-CONTROL_PLANES = frozenset(PLANES.index(name) for name in ("operations", "boxes", "colours"))
+PHOTO_WINDOW_LOG = 20
+# Operations, boxes, colours, vectors and cache slots come to a few kilobytes a frame.
+LARGE_PLANES = frozenset(PLANES.index(name) for name in ("indices", "xor"))
+SMALL_WINDOW_LOG = 18
 
 
 class PlaneCompressor:
     """One plane's stream on the encoder's side."""
 
     def __init__(self, number: int, compression: Compression, max_window_log: int) -> None:
-        settings = dict(compression.photo if number in PHOTO_PLANES else compression.drawing)
-        window_log = CONTROL_WINDOW_LOG if number in CONTROL_PLANES else settings["window_log"]
-        settings["window_log"] = min(window_log, max_window_log)
-        parameters = zstandard.ZstdCompressionParameters.from_level(settings.pop("compression_level"), **settings)
+        level, window_log = compression.drawing, SMALL_WINDOW_LOG
+        if number in PHOTO_PLANES:
+            level, window_log = compression.photo, PHOTO_WINDOW_LOG
+        elif number in LARGE_PLANES:
+            window_log = compression.window_log
+        window_log = min(window_log, max_window_log)
+        # The size tells zstd how large to make its tables: without it each plane would take those of the largest.
+        parameters = zstandard.ZstdCompressionParameters.from_level(
+            level, source_size=1 << window_log, window_log=window_log
+        )
         # A compressor serves one stream at a time, hence one for each plane.
         self._stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
 
@@ -89,7 +90,7 @@ class PlaneDecompressor:
         self._name = PLANES[number]
         self._chunk = _Chunk()
         decompressor = zstandard.ZstdDecompressor(max_window_size=1 << max_window_log)
-        self._reader = decompressor.stream_reader(self._chunk)
+        self._reader = decompressor.stream_reader(cast(BinaryIO, self._chunk))
         self._buffer: npt.NDArray[np.uint8] = np.zeros(1 << 12, np.uint8)
 
     def decompress(self, data: bytes | memoryview, size: int) -> npt.NDArray[np.uint8]:
@@ -101,9 +102,9 @@ class PlaneDecompressor:
             self._buffer = np.zeros(size + size // 2 + 1, np.uint8)
         self._chunk.data = data
         try:
-            # Room for one byte more than declared tells a longer stream apart. readinto1 reads the source once, so all of
-            # the part is consumed when it returns less than it has room for.
-            actual = self._reader.readinto1(memoryview(self._buffer)[: size + 1])
+            # Room for one byte more than declared tells a longer stream apart. readinto1 reads the source once, so all
+            # of the part is consumed when it returns less than it has room for.
+            actual: int = self._reader.readinto1(self._buffer[: size + 1].data)
         except (zstandard.ZstdError, MemoryError) as error:
             raise RemoteProtocolError(f"plane {self._name!r} is no valid zstd stream: {error}") from error
         if actual != size:

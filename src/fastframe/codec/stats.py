@@ -10,6 +10,7 @@ from fastframe._core import MODES, PLANES
 # Of each plane in a packet, by number: bytes before and after compression.
 PlaneSizes = dict[int, tuple[int, int]]
 
+
 @dataclass(frozen=True, slots=True)
 class FrameStats:
     """Figures of one frame.

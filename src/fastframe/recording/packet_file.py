@@ -202,9 +202,7 @@ class PacketReader:
                 raise self._cut(offset, _RECORD.size, len(head))
             length, timestamp = _RECORD.unpack(head)
             if not 1 <= length <= self._limit:
-                raise self._damaged(
-                    f"a packet of {length} bytes (1 to {self._limit} are allowed)", actual=length
-                )
+                raise self._damaged(f"a packet of {length} bytes (1 to {self._limit} are allowed)", actual=length)
             if not last <= timestamp <= MAX_TIMESTAMP:
                 raise self._damaged(f"timestamp {timestamp} after {last}", actual=timestamp)
             packet = self._read(length)

@@ -1,0 +1,40 @@
+/* The encoder's side of the tile cache: which tiles that were on the screen before it could bring back.
+ *
+ * When a tile that has not changed for a while is drawn over, both sides keep what it held: the encoder names a slot. So a
+ * menu that closes or a window that comes back costs a slot number a tile. Slots are found by a hash of their pixels and
+ * verified by comparison; the slot unused for longest makes room. */
+#ifndef FF_CACHE_H
+#define FF_CACHE_H
+
+#include "isa.h"
+
+/* 16 KiB a slot. */
+#define FF_MAX_CACHE_SLOTS 65535u
+/* A tile is kept if it has not changed in this many packets: what moves all the time does not come back as it was. */
+#define FF_CACHE_SETTLED 4u
+
+typedef struct ff_cache_slot {
+    uint64_t hash;
+    uint32_t used; /* packet number of the last use; 0: empty */
+    int32_t next;  /* next slot of the same bucket, -1: none */
+} ff_cache_slot;
+
+typedef struct ff_cache {
+    uint32_t slot_count;
+    uint32_t *pixels;     /* FF_TILE_PIXELS a slot */
+    ff_cache_slot *slots;
+    int32_t buckets[1024];
+} ff_cache;
+
+void ff_cache_reset(ff_cache *cache);
+
+/* A hash of `area.width` x `area.height` pixels, `pitch` apart. */
+uint64_t ff_cache_hash(const uint32_t *pixels, size_t pitch, ff_box area, const uint32_t *keys);
+
+/* The slot that holds exactly these pixels, or -1. */
+int32_t ff_cache_find(const ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area);
+
+/* Stores pixels in the slot unused for longest and returns it, or -1 when every slot is used in this packet already. */
+int32_t ff_cache_store(ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area, uint32_t now);
+
+#endif

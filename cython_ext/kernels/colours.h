@@ -1,0 +1,38 @@
+/* The encoder's side of the colour tables: which colours the decoder knows, and under which number.
+ *
+ * There are 16 tables of 256 slots, which live through the epoch; every drawn tile uses one of them. So parts of the screen
+ * that have little in common do not take each other's slots. Every colour has a few slots of its own, by its hash, the same in
+ * all tables, and enters the one of them that was unused for longest: a colour that comes back mostly gets the slot that it
+ * had, the same glyph gives the same indices, and its announcement the same four bytes. The decoder needs none of this, only
+ * the slots' colours. */
+#ifndef FF_COLOURS_H
+#define FF_COLOURS_H
+
+#include "palette.h"
+
+#define FF_TABLES 16u
+
+typedef struct ff_colour_table {
+    uint32_t colours[FF_TABLE_SLOTS];
+    uint32_t used[FF_TABLE_SLOTS]; /* when a tile used the slot last; 0: never */
+    uint32_t used_last;            /* when a tile used the table last */
+} ff_colour_table;
+
+typedef struct ff_colours {
+    ff_colour_table tables[FF_TABLES];
+    uint32_t clock; /* tiles drawn in this epoch */
+} ff_colours;
+
+void ff_colours_reset(ff_colours *colours);
+
+/* The table for a tile: the one that knows most of its colours; when none knows a quarter of them, the one unused for
+ * longest. Stores how many colours it does not know. Changes nothing. */
+uint32_t ff_colours_choose(const ff_colours *colours, const ff_palette *palette, uint32_t *missing);
+
+/* Finds every colour of the palette a slot in `table`: slots[i] becomes the slot of palette->colours[i], `announced` lists the
+ * indices i of the colours that are new. Returns their number. FF_NO_COLOUR gets FF_KEEP_SLOT, which no colour ever gets. `slots`
+ * and `announced` hold palette->count entries. */
+uint32_t ff_colours_assign(ff_colours *colours, uint32_t table, const ff_palette *palette, uint8_t *slots,
+                           uint8_t *announced);
+
+#endif

@@ -1,0 +1,151 @@
+#include "motion.h"
+
+#include <string.h>
+
+#define WINDOW 16u
+/* An odd number times 16. */
+#define MULTIPLIER (UINT64_C(0x9E3779B97F4A7C15) << 4)
+#define WINDOWS_PER_TILE 3u
+/* Fewer changes of colour than this, and the window is likely to stand in many places. */
+#define MIN_TRANSITIONS 4u
+/* Windows of equal hash that are kept: more of them are a pattern that votes for everything. */
+#define SAME_HASH 2u
+#define MIN_VOTES 2u
+
+static void add_window(ff_motion *motion, uint64_t hash, uint32_t x, uint32_t y) {
+    int32_t *bucket = &motion->buckets[hash >> 52];
+    uint32_t same = 0;
+    for (int32_t i = *bucket; i >= 0; i = motion->windows[i].next)
+        same += motion->windows[i].hash == hash;
+    if (same >= SAME_HASH || motion->window_count == FF_MOTION_WINDOWS)
+        return;
+    motion->windows[motion->window_count].hash = hash;
+    motion->windows[motion->window_count].x = x;
+    motion->windows[motion->window_count].y = y;
+    motion->windows[motion->window_count].next = *bucket;
+    *bucket = (int32_t)motion->window_count++;
+    motion->filter[hash >> 53] |= UINT64_C(1) << (hash >> 47 & 63);
+}
+
+/* Takes the windows with the most changes of colour, each from another third of the tile. */
+static void take_windows(ff_motion *motion, const uint32_t *tile, ff_box area) {
+    for (uint32_t part = 0; part < WINDOWS_PER_TILE; part++) {
+        const uint32_t first = area.height * part / WINDOWS_PER_TILE;
+        const uint32_t last = area.height * (part + 1) / WINDOWS_PER_TILE;
+        uint32_t best = MIN_TRANSITIONS - 1, best_x = 0, best_y = 0;
+        for (uint32_t y = first; y < last; y += 3) {
+            const uint32_t *row = tile + y * FF_TILE;
+            for (uint32_t x = 0; x + WINDOW <= area.width; x += WINDOW) {
+                uint32_t transitions = 0;
+                for (uint32_t i = 1; i < WINDOW; i++)
+                    transitions += row[x + i] != row[x + i - 1];
+                if (transitions > best) {
+                    best = transitions;
+                    best_x = x;
+                    best_y = y;
+                }
+            }
+        }
+        if (best < MIN_TRANSITIONS)
+            continue;
+        uint64_t hash = 0;
+        for (uint32_t i = 0; i < WINDOW; i++)
+            hash = hash * MULTIPLIER + tile[best_y * FF_TILE + best_x + i];
+        add_window(motion, hash, area.x + best_x, area.y + best_y);
+    }
+}
+
+static void vote(ff_motion *motion, int32_t dx, int32_t dy) {
+    uint32_t slot = ((uint32_t)dx * 0x9E3779B1u ^ (uint32_t)dy * 0x85EBCA6Bu) >> 20;
+    while (motion->votes[slot].count > 0) {
+        if (motion->votes[slot].vector.dx == dx && motion->votes[slot].vector.dy == dy) {
+            motion->votes[slot].count++;
+            return;
+        }
+        slot = (slot + 1) % FF_MOTION_VOTES;
+    }
+    if (motion->vote_count >= FF_MOTION_VOTES / 2)
+        return; /* a page of patterns: the true vectors are in the table already, or never will stand out */
+    motion->vote_count++;
+    motion->votes[slot].vector = (ff_vector){dx, dy};
+    motion->votes[slot].count = 1;
+}
+
+static void found(ff_motion *motion, uint64_t hash, uint32_t x, uint32_t y) {
+    for (int32_t i = motion->buckets[hash >> 52]; i >= 0; i = motion->windows[i].next) {
+        if (motion->windows[i].hash != hash)
+            continue;
+        const int32_t dx = (int32_t)x - (int32_t)motion->windows[i].x;
+        const int32_t dy = (int32_t)y - (int32_t)motion->windows[i].y;
+        /* Vectors are 16 bits on the wire. */
+        if ((dx != 0 || dy != 0) && dx >= INT16_MIN && dx <= INT16_MAX && dy >= INT16_MIN && dy <= INT16_MAX)
+            vote(motion, dx, dy);
+    }
+}
+
+/* Rolls the hash over columns `first` up to `end` of four rows: a single row would wait for its own multiplications. */
+static void roll(ff_motion *motion, const uint32_t *const rows[4], uint32_t count, uint32_t y, uint32_t first,
+                 uint32_t end) {
+    uint64_t hashes[4] = {0};
+    for (uint32_t x = first; x < end; x++)
+        for (uint32_t i = 0; i < 4; i++) {
+            hashes[i] = hashes[i] * MULTIPLIER + rows[i][x];
+            if ((motion->filter[hashes[i] >> 53] >> (hashes[i] >> 47 & 63) & 1) && x >= first + WINDOW - 1 && i < count)
+                found(motion, hashes[i], x + 1 - WINDOW, y + i);
+        }
+}
+
+static void pick_vectors(ff_motion *motion) {
+    motion->vector_count = 0;
+    while (motion->vector_count < FF_VECTORS) {
+        uint32_t best = 0;
+        for (uint32_t i = 1; i < FF_MOTION_VOTES; i++)
+            if (motion->votes[i].count > motion->votes[best].count)
+                best = i;
+        if (motion->votes[best].count < MIN_VOTES)
+            return;
+        motion->vectors[motion->vector_count++] = motion->votes[best].vector;
+        motion->votes[best].count = 0;
+    }
+}
+
+void ff_motion_search(ff_motion *motion, const ff_geometry *geometry, const uint32_t *tiles, const uint8_t *dirty,
+                      size_t dirty_count, const uint32_t *reference) {
+    motion->vector_count = 0;
+    if (dirty_count < FF_MOTION_MIN_TILES)
+        return;
+    motion->window_count = motion->vote_count = 0;
+    memset(motion->buckets, 0xFF, sizeof motion->buckets);
+    memset(motion->filter, 0, sizeof motion->filter);
+    memset(motion->votes, 0, sizeof motion->votes);
+
+    /* On large frames with much change only every n-th changed tile gives windows. */
+    const size_t step = dirty_count * WINDOWS_PER_TILE / FF_MOTION_WINDOWS + 1;
+    size_t number = 0;
+    for (uint32_t tile = 0; tile < geometry->columns * geometry->rows; tile++)
+        if (dirty[tile] && number++ % step == 0)
+            take_windows(motion, tiles + (size_t)tile * FF_TILE_PIXELS, ff_tile_area(geometry, tile));
+    if (motion->window_count < MIN_VOTES)
+        return;
+
+    for (uint32_t row = 0; row < geometry->rows; row++) {
+        uint32_t left = geometry->columns, right = 0;
+        for (uint32_t column = 0; column < geometry->columns; column++)
+            if (dirty[row * geometry->columns + column]) {
+                left = left < column ? left : column;
+                right = column + 1;
+            }
+        if (left >= right)
+            continue;
+        const uint32_t first = left * FF_TILE;
+        const uint32_t end = right * FF_TILE < geometry->width ? right * FF_TILE : geometry->width;
+        const uint32_t bottom = (row + 1) * FF_TILE < geometry->height ? (row + 1) * FF_TILE : geometry->height;
+        for (uint32_t y = row * FF_TILE; y < bottom; y += 4) {
+            const uint32_t *rows[4];
+            for (uint32_t i = 0; i < 4; i++)
+                rows[i] = reference + (size_t)(y + i < bottom ? y + i : y) * geometry->width;
+            roll(motion, rows, bottom - y < 4 ? bottom - y : 4, y, first, end);
+        }
+    }
+    pick_vectors(motion);
+}
