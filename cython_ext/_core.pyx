@@ -12,8 +12,6 @@ from libc.string cimport memset
 
 from kernels cimport *
 
-import numpy as np
-
 ff_isa_init()
 
 TILE_SIZE = FF_TILE
@@ -209,7 +207,7 @@ cdef class FrameDecoder:
         self.decoder.raw_bytes = <uint32_t *> allocate(self.tiles * FF_PLANES, sizeof(uint32_t))
         self.decoder.dirty = <ff_box *> allocate(self.tiles, sizeof(ff_box))
         self.hash_keys = make_hash_keys(width)
-        ff_decoder_reset(self.decoder)
+        ff_decoder_init(self.decoder)
 
     def __dealloc__(self):
         if self.decoder != NULL:
@@ -266,10 +264,8 @@ cdef class FrameDecoder:
         return self.decoder.modes[:self.tiles]
 
     def raw_bytes(self):
-        """How many bytes of each plane the last packet spent on each tile: uint32 (rows, columns, planes), a copy."""
-        shape = (self.decoder.geometry.rows, self.decoder.geometry.columns, FF_PLANES)
-        cdef uint32_t[:, :, ::1] view = <uint32_t[:shape[0], :shape[1], :shape[2]]> self.decoder.raw_bytes
-        return np.array(view)
+        """How many bytes of each plane the last packet spent on each tile: uint32 (rows, columns, planes), as bytes."""
+        return (<const uint8_t *> self.decoder.raw_bytes)[:self.tiles * FF_PLANES * sizeof(uint32_t)]
 
     def hash(self, const uint8_t[:, :, ::1] framebuffer):
         """The hash of a framebuffer of this size."""

@@ -110,6 +110,6 @@ cdef extern from "frame_decode.h" nogil:
         FF_FAULT_VECTOR
         FF_FAULT_SLOT
         FF_FAULT_TABLE
-    void ff_decoder_reset(ff_frame_decoder *decoder)
+    void ff_decoder_init(ff_frame_decoder *decoder)
     ff_fault ff_check_planes(const ff_frame_decoder *decoder, const ff_plane_view *planes, int *plane)
     void ff_apply_planes(ff_frame_decoder *decoder, const ff_plane_view *planes, uint32_t *framebuffer)

@@ -201,12 +201,10 @@ static ff_fault read_operation(reader *r, operation *op) {
     return op->flags & FF_OPERATION_KEEP ? read_slot(r, &op->kept_slot) : FF_OK;
 }
 
-void ff_decoder_reset(ff_frame_decoder *decoder) {
+void ff_decoder_init(ff_frame_decoder *decoder) {
     for (uint32_t table = 0; table < FF_TABLES; table++)
         for (uint32_t slot = 0; slot < FF_TABLE_SLOTS; slot++)
             decoder->colours[table][slot] = FF_OPAQUE;
-    for (size_t i = 0; i < (size_t)decoder->cache_slots * FF_TILE_PIXELS; i++)
-        decoder->cache[i] = FF_OPAQUE;
 }
 
 ff_fault ff_check_planes(const ff_frame_decoder *decoder, const ff_plane_view *planes, int *plane) {
@@ -256,6 +254,15 @@ static void gather_moved(const ff_frame_decoder *decoder, const ff_plane_view *p
     }
 }
 
+/* Slots begin as zeros, which the system hands out without touching them; setting X makes them the black that they stand
+ * for. */
+static void bring_back(const ff_frame_decoder *decoder, const operation *op, uint32_t *target) {
+    const uint32_t *slot = decoder->cache + op->slot * (size_t)FF_TILE_PIXELS;
+    for (uint32_t y = 0; y < op->area.height; y++, slot += FF_TILE, target += decoder->geometry.width)
+        for (uint32_t x = 0; x < op->area.width; x++)
+            target[x] = slot[x] | FF_OPAQUE;
+}
+
 /* Draws the box of a tile; `target` points at its first pixel. */
 static void draw(ff_frame_decoder *decoder, const operation *op, uint32_t *target) {
     const size_t pitch = decoder->geometry.width;
@@ -282,7 +289,7 @@ static void draw(ff_frame_decoder *decoder, const operation *op, uint32_t *targe
         ff_kernels->unxor_box(op->xor_planes, op->box, target, pitch);
         break;
     case FF_MODE_CACHED:
-        ff_store_box(decoder->cache + op->slot * (size_t)FF_TILE_PIXELS, op->box, target, pitch);
+        bring_back(decoder, op, target);
         break;
     default:
         break;

@@ -17,7 +17,7 @@ typedef struct ff_frame_decoder {
     ff_geometry geometry;
     uint32_t colours[FF_TABLES][FF_TABLE_SLOTS]; /* the colour tables; X = 255 */
     uint32_t cache_slots;
-    uint32_t *cache;                   /* FF_TILE_PIXELS a slot */
+    uint32_t *cache;                   /* FF_TILE_PIXELS a slot, zeroed by the caller */
     uint32_t *moved;                   /* scratch, FF_TILE_PIXELS a tile: where copied tiles wait to be drawn */
     uint8_t *modes;                    /* a byte a tile: enum ff_mode of the last packet */
     uint32_t *raw_bytes;               /* FF_PLANES counts a tile: bytes of each plane it took in the last packet */
@@ -37,8 +37,8 @@ typedef enum ff_fault {
     FF_FAULT_TABLE,           /* a colour table that does not exist */
 } ff_fault;
 
-/* Forgets the epoch: the colour tables and the cache are all black. */
-void ff_decoder_reset(ff_frame_decoder *decoder);
+/* Makes the colour tables black; a decoder serves one epoch. */
+void ff_decoder_init(ff_frame_decoder *decoder);
 
 /* Checks FF_PLANES planes; on a fault stores the number of the plane in which it was found. */
 ff_fault ff_check_planes(const ff_frame_decoder *decoder, const ff_plane_view *planes, int *plane);

@@ -13,7 +13,7 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._core import PLANES, TILE_SIZE, FrameDecoder
+from fastframe._core import PLANES, TILE_SIZE, FrameDecoder, plane_capacities
 from fastframe.codec.packet import MAX_U32, Header, parse_header, parse_planes
 from fastframe.codec.planes import PlaneDecompressor
 from fastframe.codec.stats import FrameStats, PlaneSizes, TileMap, frame_stats
@@ -22,6 +22,7 @@ from fastframe.geometry import Rect
 from fastframe.limits import Limits
 
 Framebuffer = npt.NDArray[np.uint8]
+BLACK = 0xFF000000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,11 @@ class _Epoch:
         self.width, self.height = header.width, header.height
         self.core = FrameDecoder(header.width, header.height, header.cache_slots)
         self.streams: dict[int, PlaneDecompressor] = {}
-        self.frame = np.zeros((header.height, header.width, 4), np.uint8)
-        self.frame[..., 3] = 255
+        self.capacities = plane_capacities(header.width, header.height)
+        black = np.full((header.height, header.width), BLACK, "<u4")
+        self.frame = black.view(np.uint8).reshape(header.height, header.width, 4)
+        # Where packets with a hash are drawn; then the two change places. Made when first needed.
+        self.spare: Framebuffer | None = None
 
 
 class Decoder:
@@ -82,14 +86,14 @@ class Decoder:
         self._last_epoch_number: int | None = None
         self._frame: Framebuffer | None = None
         # Of the last good packet: length, modes, raw bytes by tile and plane, sizes of the planes, seconds by stage.
-        self._last: tuple[int, bytes, npt.NDArray[np.uint32], PlaneSizes, dict[str, float]] | None = None
+        self._last: tuple[int, bytes, bytes, PlaneSizes, dict[str, float]] | None = None
 
     @property
     def frame(self) -> Framebuffer:
         """The last good frame: a read-only view (H, W, 4), uint8, BGRX with X = 255.
 
-        It shows every packet that was decoded, without a copy, so it changes with the next `decode`; after a keyframe
-        or a packet with a hash it is another buffer, so fetch it again after each `decode`, and copy what has to stay.
+        It shows every packet that was decoded, without a copy, so its contents change with the next `decode`. After a
+        keyframe or a packet with a hash it is another buffer: fetch it after each `decode`, and copy what has to stay.
 
         Raises
         ------
@@ -120,12 +124,14 @@ class Decoder:
         """
         if self._last is None:
             raise LocalProtocolError("there is no tile map yet: no keyframe has been decoded")
-        _, mode_bytes, raw, sizes, _ = self._last
-        cost = np.zeros(raw.shape[:2], np.float32)
+        _, modes, raw_bytes, sizes, _ = self._last
+        height, width = self.frame.shape[:2]
+        shape = (-(-height // TILE_SIZE), -(-width // TILE_SIZE))
+        raw = np.frombuffer(raw_bytes, np.uint32).reshape(*shape, len(PLANES))
+        cost = np.zeros(shape, np.float32)
         for number, (raw_size, size) in sizes.items():
             cost += raw[..., number] * np.float32(size / raw_size)
-        modes = np.frombuffer(mode_bytes, np.uint8).reshape(cost.shape)
-        return TileMap(TILE_SIZE, modes, cost)
+        return TileMap(TILE_SIZE, np.frombuffer(modes, np.uint8).reshape(shape), cost)
 
     def decode(self, packet: bytes | bytearray | memoryview) -> FrameUpdate:
         """Decodes one packet.
@@ -167,11 +173,11 @@ class Decoder:
         header, cursor, mask = parse_header(data, self._limits)
         if header.keyframe:
             self._check_keyframe(header)
-            planes = parse_planes(cursor, mask, header.width, header.height)
+            planes = parse_planes(cursor, mask, plane_capacities(header.width, header.height))
             epoch = _Epoch(header)
         else:
             epoch = self._continued_epoch(header)
-            planes = parse_planes(cursor, mask, epoch.width, epoch.height)
+            planes = parse_planes(cursor, mask, epoch.capacities)
         parsed = perf_counter()
 
         raw = [
@@ -188,7 +194,10 @@ class Decoder:
         frame = epoch.frame
         if header.frame_hash is not None and not header.keyframe:
             # Only the result tells whether it is right, so the good frame stays as it is. (A keyframe's is new anyway.)
-            frame = frame.copy()
+            if epoch.spare is None:
+                epoch.spare = np.empty_like(frame)
+            frame, epoch.spare = epoch.spare, frame
+            np.copyto(frame, epoch.spare)
         dirty = epoch.core.apply(raw, frame)
         if header.frame_hash is not None:
             actual = epoch.core.hash(frame)

@@ -1,9 +1,9 @@
 """Frames to packets.
 
 A frame passes three stages: the compiled core finds the changed tiles and writes them as planes, each plane goes
-through its own zstd stream, and the packet is put together around them. The core updates the reference (what the decoder shows
-after this packet) as it codes each tile, so a failure after that point cannot be undone; the encoder then begins a new
-epoch with the next frame, and the decoder never sees the difference.
+through its own zstd stream, and the packet is put together around them. All three move state that the decoder follows
+(the reference, the colour tables, the streams), so a failure on the way cannot be undone: the encoder then begins a
+new epoch with the next frame.
 """
 
 import threading
@@ -191,8 +191,8 @@ class Encoder:
             Begin a new epoch, so that a decoder can start here. The first frame and a frame of another size do
             so by themselves.
         budget
-            Bytes that the packet should not exceed by much. What does not fit stays for the next calls, in turn, so that
-            no region starves; `FrameUpdate.complete` is false meanwhile. At least one tile goes out each time.
+            Bytes that the packet should not exceed by much. What does not fit stays for the next calls, in turn, so
+            that no region starves; `FrameUpdate.complete` is false meanwhile. At least one tile goes out each time.
 
         Returns
         -------

@@ -7,7 +7,7 @@ written as unsigned LEB128 ("varint"), all others little-endian.
 import zlib
 from dataclasses import dataclass
 
-from fastframe._core import PLANES, plane_capacities
+from fastframe._core import PLANES
 from fastframe.errors import RemoteProtocolError
 from fastframe.limits import Limits
 
@@ -187,9 +187,8 @@ def parse_header(data: memoryview, limits: Limits) -> tuple[Header, "_Cursor", i
     return header, cursor, mask
 
 
-def parse_planes(cursor: _Cursor, mask: int, width: int, height: int) -> dict[int, CompressedPlane]:
-    """The compressed planes of a packet for a frame of that size, their sizes checked; they view the packet's bytes."""
-    capacities = plane_capacities(width, height)
+def parse_planes(cursor: _Cursor, mask: int, capacities: tuple[int, ...]) -> dict[int, CompressedPlane]:
+    """The compressed planes of a packet, which view the packet's bytes; none is larger than its capacity."""
     sizes: dict[int, tuple[int, int]] = {}
     for number, name in enumerate(PLANES):
         if not mask >> number & 1:
@@ -197,7 +196,7 @@ def parse_planes(cursor: _Cursor, mask: int, width: int, height: int) -> dict[in
         raw_size = cursor.varint(f"the size of plane {name!r}")
         if not 0 < raw_size <= capacities[number]:
             raise RemoteProtocolError(
-                f"plane {name!r} declares {raw_size} bytes; a {width} x {height} frame has 1 to {capacities[number]}",
+                f"plane {name!r} declares {raw_size} bytes; for this frame it has 1 to {capacities[number]}",
                 actual=raw_size,
                 limit=capacities[number],
             )

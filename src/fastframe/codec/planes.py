@@ -1,4 +1,4 @@
-"""Planes through zstd: one stream for each plane, which lives as long as the epoch, so that what was sent is found again.
+"""Planes through zstd: one stream for each plane, which lives as long as the epoch, so that repeats are found again.
 
 Every packet ends each of its streams at a flushed block, and a decoder reads exactly the bytes that the packet
 declares: a bomb that would decompress to more is noticed after one byte too many.
