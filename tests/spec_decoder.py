@@ -5,8 +5,10 @@ out, and so that a reader of SPEC.md sees every rule as code: the sections below
 It is slow, it allocates as it likes within `max_pixels`, and it is for tests only.
 """
 
+import struct
 import zlib
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -16,8 +18,9 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]
 
 TILE = 64
-PLANES = OPERATIONS, BOXES, COLOURS, INDICES, XORED, GREEN, BLUE, RED = range(8)
-SOLID, PALETTE, PHOTO, XOR = 1, 2, 3, 4
+PLANES = OPERATIONS, BOXES, COLOURS, INDICES, XORED, GREEN, BLUE, RED, VECTORS, CACHE = range(10)
+SOLID, PALETTE, PHOTO, XOR, DIFFERENCE, COPY, CACHED, PATCH = range(1, 9)
+BOXED, NEW_COLOURS, MOVED, KEEP = 0x10, 0x20, 0x40, 0x80
 MAX_WINDOW = 1 << 23
 
 
@@ -75,6 +78,7 @@ class Packet:
     epoch: int
     sequence: int
     size: tuple[int, int] | None
+    slots: int  # of the tile cache; only in a keyframe
     frame_hash: int | None
     planes: dict[int, tuple[int, bytes]]  # number -> (size before compression, compressed bytes)
 
@@ -94,11 +98,12 @@ def parse(data: bytes) -> Packet:
     require(sequence == 0 or not keyframe, "keyframe whose sequence number is not 0")
     size = (reader.unsigned(2), reader.unsigned(2)) if keyframe else None
     require(size is None or 0 not in size, "empty frame")
+    slots = reader.unsigned(2) if keyframe else 0
     frame_hash = reader.unsigned(8) if flags & 2 else None
     sizes = {plane: (reader.varint(), reader.varint()) for plane in PLANES if mask >> plane & 1}
     planes = {plane: (raw, reader.take(compressed)) for plane, (raw, compressed) in sizes.items()}
     require(reader.used_up, "bytes after the last plane")
-    return Packet(keyframe, bool(flags & 4), epoch, sequence, size, frame_hash, planes)
+    return Packet(keyframe, bool(flags & 4), epoch, sequence, size, slots, frame_hash, planes)
 
 
 # Planes -------------------------------------------------------------------------------------------
@@ -108,7 +113,19 @@ def plane_limits(width: int, height: int) -> list[int]:
     """The largest size of each plane before compression."""
     tiles = -(-width // TILE) * -(-height // TILE)
     pixels = width * height
-    return [3 * tiles + 1, 4 * tiles, 1021 * tiles, pixels, 3 * pixels, pixels, pixels, pixels]
+    sizes = {
+        OPERATIONS: 3 * tiles + 1,
+        BOXES: 4 * tiles,
+        COLOURS: 1023 * tiles,
+        INDICES: pixels,
+        XORED: 3 * pixels,
+        GREEN: pixels,
+        BLUE: pixels,
+        RED: pixels,
+        VECTORS: 1021 + tiles,
+        CACHE: 4 * tiles,
+    }
+    return [sizes[plane] for plane in PLANES]
 
 
 class PlaneStream:
@@ -128,16 +145,45 @@ class PlaneStream:
 
 # Operations ---------------------------------------------------------------------------------------
 
+# The flags that a mode may have, and in COPY's case must have.
+FLAGS = {
+    SOLID: BOXED | NEW_COLOURS | MOVED | KEEP,
+    PALETTE: BOXED | NEW_COLOURS | MOVED | KEEP,
+    PHOTO: BOXED | MOVED | KEEP,
+    XOR: BOXED | MOVED | KEEP,
+    DIFFERENCE: BOXED | MOVED | KEEP,
+    COPY: MOVED | KEEP,
+    CACHED: KEEP,
+    PATCH: BOXED | NEW_COLOURS | MOVED | KEEP,
+}
+
+
+def black_tile() -> Pixels:
+    return np.zeros((TILE, TILE, 3), np.uint8)
+
+
+@dataclass(slots=True)
+class Epoch:
+    """All that lives from a keyframe to the next one, black at first."""
+
+    slots: int
+    colours: Pixels = field(default_factory=lambda: np.zeros((16, 256, 3), np.uint8))
+    tiles: defaultdict[int, Pixels] = field(default_factory=lambda: defaultdict(black_tile))  # slot -> BGR
+    streams: defaultdict[int, PlaneStream] = field(default_factory=lambda: defaultdict(PlaneStream))
+
 
 class Painter:
-    """Runs the operations of one packet on a framebuffer and a colour table."""
+    """Runs the operations of one packet."""
 
-    def __init__(self, framebuffer: Pixels, colours: Pixels, planes: dict[int, bytes]) -> None:
-        self._framebuffer, self._colours = framebuffer, colours
+    def __init__(self, before: Pixels, epoch: Epoch, planes: dict[int, bytes]) -> None:
+        self._before, self._epoch = before, epoch
         self._planes = [Reader(planes.get(number, b""), f"plane {number}") for number in PLANES]
+        self._vectors: list[tuple[int, int]] | None = None  # None: not yet read
+        self.framebuffer = before.copy()
 
     def paint(self) -> None:
-        height, width = self._framebuffer.shape[:2]
+        """Run all operations on `framebuffer`."""
+        height, width = self.framebuffer.shape[:2]
         columns, rows = -(-width // TILE), -(-height // TILE)
         tiles = columns * rows
         after_last = walked = 0
@@ -148,8 +194,7 @@ class Painter:
             require(walked <= tiles, "tile named twice")
             tile = (after_last + skip) % tiles
             after_last = tile + 1
-            y, x = tile // columns * TILE, tile % columns * TILE
-            self._operation(self._framebuffer[y : y + TILE, x : x + TILE])
+            self._operation(tile % columns * TILE, tile // columns * TILE)
         require(all(plane.used_up for plane in self._planes), "bytes left in a plane")
 
     def _skip(self) -> int:
@@ -158,41 +203,90 @@ class Painter:
             skip += 255
         return skip + byte
 
-    def _operation(self, tile: Pixels) -> None:
+    def _operation(self, x: int, y: int) -> None:
+        """Run one operation on the tile at (x, y): read what it needs in order, then let it take effect."""
         byte = self._planes[OPERATIONS].unsigned(1)
-        mode = byte & 0b1111
-        require(mode in (SOLID, PALETTE, PHOTO, XOR), "reserved mode")
-        require(byte & 0b1100_0000 == 0, "reserved bit of an operation")
-        box = self._box(tile) if byte & 0b01_0000 else tile
-        if byte & 0b10_0000:
-            require(mode in (SOLID, PALETTE), "new colours for a mode that has none")
-            self._new_colours()
-        if mode == SOLID:
-            box[..., :3] = self._colours[self._planes[COLOURS].unsigned(1)]
-        elif mode == PALETTE:
-            box[..., :3] = self._colours[self._pixels(INDICES, box)]
+        mode, flags = byte & 0b1111, byte & 0b1111_0000
+        require(mode in FLAGS, "reserved mode")
+        require(flags & ~FLAGS[mode] == 0, "flag that the mode may not have")
+        require(mode != COPY or bool(flags & MOVED), "copy of nothing")
+
+        tile = self.framebuffer[y : y + TILE, x : x + TILE, :3]
+        source = self._moved(x, y) if flags & MOVED else tile
+        box = self._box(tile) if flags & BOXED else (slice(None), slice(None))
+        cached = self._cache_slot() if mode == CACHED else None
+        kept = self._cache_slot() if flags & KEEP else None
+
+        if kept is not None:
+            self._epoch.tiles[kept][: tile.shape[0], : tile.shape[1]] = tile
+        tile[:] = source
+        if cached is not None:
+            tile[:] = self._epoch.tiles[cached][: tile.shape[0], : tile.shape[1]]
+        elif mode in (SOLID, PALETTE, PATCH):
+            self._draw_colours(mode, bool(flags & NEW_COLOURS), tile[box])
+        elif mode in (PHOTO, DIFFERENCE):
+            self._draw_photo(mode, tile[box])
         elif mode == XOR:
-            green, blue, red = (self._pixels(XORED, box) for _ in range(3))
-            box[..., :3] ^= np.stack([blue, green, red], axis=-1)
-        else:
-            residuals = np.stack([self._pixels(part, box) for part in (GREEN, BLUE, RED)], axis=-1)
-            green, blue, red = np.moveaxis(unpredict(residuals), -1, 0)
-            box[..., :3] = np.stack([blue + green, green, red + green], axis=-1)
+            self._draw_xor(tile[box])
+
+    def _moved(self, x: int, y: int) -> Pixels:
+        """What fills the tile at (x, y), out of the framebuffer before the packet."""
+        plane = self._planes[VECTORS]
+        if self._vectors is None:
+            self._vectors = [struct.unpack("<hh", plane.take(4)) for _ in range(plane.unsigned(1))]
+        number = plane.unsigned(1)
+        require(number < len(self._vectors), "no such vector")
+        dx, dy = self._vectors[number]
+        height, width = self._before.shape[:2]
+        left, right = x + dx, min(x + TILE, width) + dx
+        top, bottom = y + dy, min(y + TILE, height) + dy
+        require(left >= 0 and top >= 0 and right <= width and bottom <= height, "moved from outside the frame")
+        return self._before[top:bottom, left:right, :3]
+
+    def _box(self, tile: Pixels) -> tuple[slice, slice]:
+        """Rows and columns of the tile."""
+        x, y, width_less_1, height_less_1 = self._planes[BOXES].take(4)
+        bottom, right = y + height_less_1 + 1, x + width_less_1 + 1
+        require(bottom <= tile.shape[0] and right <= tile.shape[1], "box outside its tile")
+        return slice(y, bottom), slice(x, right)
+
+    def _cache_slot(self) -> int:
+        slot = self._planes[CACHE].unsigned(2)
+        require(slot < self._epoch.slots, "no such slot of the tile cache")
+        return slot
 
     def _pixels(self, plane: int, box: Pixels) -> Pixels:
         height, width = box.shape[:2]
         return np.frombuffer(self._planes[plane].take(width * height), np.uint8).reshape(height, width)
 
-    def _box(self, tile: Pixels) -> Pixels:
-        x, y, width_less_1, height_less_1 = self._planes[BOXES].take(4)
-        bottom, right = y + height_less_1 + 1, x + width_less_1 + 1
-        require(bottom <= tile.shape[0] and right <= tile.shape[1], "box outside its tile")
-        return tile[y:bottom, x:right]
+    def _draw_colours(self, mode: int, new_colours: bool, box: Pixels) -> None:
+        plane = self._planes[COLOURS]
+        number = plane.unsigned(1)
+        require(number < len(self._epoch.colours), "no such colour table")
+        table = self._epoch.colours[number]
+        if new_colours:
+            for _ in range(plane.unsigned(1)):
+                slot, *colour = plane.take(4)
+                table[slot] = colour
+        if mode == SOLID:
+            box[:] = table[plane.unsigned(1)]
+        else:
+            indices = self._pixels(INDICES, box)
+            drawn = indices != 0 if mode == PATCH else np.full(indices.shape, True)
+            box[drawn] = table[indices[drawn]]
 
-    def _new_colours(self) -> None:
-        for _ in range(self._planes[COLOURS].unsigned(1)):
-            slot, *colour = self._planes[COLOURS].take(4)
-            self._colours[slot] = colour
+    def _draw_photo(self, mode: int, box: Pixels) -> None:
+        parts = unpredict(np.stack([self._pixels(part, box) for part in (GREEN, BLUE, RED)], axis=-1))
+        if mode == DIFFERENCE:
+            blue, green, red = np.moveaxis(box, -1, 0)
+            old = np.stack([green, blue - green, red - green], axis=-1)
+            parts = parts - np.uint8(128) + old
+        part_1, part_2, part_3 = np.moveaxis(parts, -1, 0)
+        box[:] = np.stack([part_2 + part_1, part_1, part_3 + part_1], axis=-1)
+
+    def _draw_xor(self, box: Pixels) -> None:
+        green, blue, red = (self._pixels(XORED, box) for _ in range(3))
+        box ^= np.stack([blue, green, red], axis=-1)
 
 
 def unpredict(residuals: Pixels) -> Pixels:
@@ -257,43 +351,43 @@ class SpecDecoder:
     def __init__(self, max_pixels: int = 1 << 22) -> None:
         self.frame: Pixels | None = None
         self._max_pixels = max_pixels
-        self._epoch: int | None = None
+        self._number: int | None = None  # of the epoch of the last good keyframe
         self._next_sequence: int | None = None  # None: refuse everything but a keyframe
-        self._colours = np.zeros((256, 3), np.uint8)
-        self._streams: dict[int, PlaneStream] = {}
+        self._epoch = Epoch(0)
 
     def decode(self, data: bytes) -> Update:
         """Accept a packet, or raise `SpecError` and refuse all packets up to the next good keyframe."""
         next_sequence, self._next_sequence = self._next_sequence, None
         packet = parse(data)
         if packet.size is not None:
-            framebuffer = self._begin_epoch(packet.epoch, packet.size)
+            before = self._begin_epoch(packet.epoch, packet.size, packet.slots)
         else:
             require(next_sequence is not None, "no keyframe yet, or none since a fault")
-            require(packet.epoch == self._epoch, "packet of another epoch")
+            require(packet.epoch == self._number, "packet of another epoch")
             require(packet.sequence == next_sequence, "gap in the chain")
             assert self.frame is not None
-            framebuffer = self.frame.copy()
-        limits = plane_limits(framebuffer.shape[1], framebuffer.shape[0])
+            before = self.frame
+        limits = plane_limits(before.shape[1], before.shape[0])
         for number, (raw_size, _) in packet.planes.items():
             require(1 <= raw_size <= limits[number], "plane empty or too large")
         planes = {
-            number: self._streams.setdefault(number, PlaneStream()).next_part(compressed, raw_size)
+            number: self._epoch.streams[number].next_part(compressed, raw_size)
             for number, (raw_size, compressed) in packet.planes.items()
         }
-        Painter(framebuffer, self._colours, planes).paint()
+        painter = Painter(before, self._epoch, planes)
+        painter.paint()
         if packet.frame_hash is not None:
-            require(frame_hash(framebuffer) == packet.frame_hash, "wrong frame hash")
-        self.frame, self._epoch, self._next_sequence = framebuffer, packet.epoch, packet.sequence + 1
+            require(frame_hash(painter.framebuffer) == packet.frame_hash, "wrong frame hash")
+        self.frame, self._number, self._next_sequence = painter.framebuffer, packet.epoch, packet.sequence + 1
         return Update(packet.epoch, packet.sequence, packet.keyframe, not packet.partial)
 
-    def _begin_epoch(self, epoch: int, size: tuple[int, int]) -> Pixels:
-        if self._epoch is not None:
-            require(0 < (epoch - self._epoch) % (1 << 32) < 1 << 31, "keyframe of the past")
+    def _begin_epoch(self, number: int, size: tuple[int, int], slots: int) -> Pixels:
+        """Forget everything; the framebuffer that the keyframe finds."""
+        if self._number is not None:
+            require(0 < (number - self._number) % (1 << 32) < 1 << 31, "keyframe of the past")
         width, height = size
         require(width * height <= self._max_pixels, "frame larger than this decoder's limit")
-        self._colours[:] = 0
-        self._streams.clear()
+        self._epoch = Epoch(slots)
         framebuffer = np.zeros((height, width, 4), np.uint8)
         framebuffer[..., 3] = 255
         return framebuffer
