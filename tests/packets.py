@@ -3,6 +3,7 @@
 Nothing here uses the package's own packet code: a mistake there must not hide itself.
 """
 
+import struct
 import zlib
 from dataclasses import dataclass, field
 
@@ -11,8 +12,8 @@ import zstandard
 from fastframe.codec import PLANES
 
 KEYFRAME, HASH, PARTIAL = 0x01, 0x02, 0x04
-SOLID, PALETTE, PHOTO, XOR = 1, 2, 3, 4
-BOXED, NEW_COLOURS = 0x10, 0x20
+SOLID, PALETTE, PHOTO, XOR, DIFFERENCE, COPY, CACHED, PATCH = range(1, 9)
+BOXED, NEW_COLOURS, MOVED, KEEP = 0x10, 0x20, 0x40, 0x80
 
 
 def varint(value: int, length: int = 1) -> bytes:
@@ -45,6 +46,7 @@ class Packet:
     more_flags: int = 0
     more_planes: int = 0
     mark: int = 0xF0
+    slots: int = 0  # of the tile cache; only where there is a size
 
     def build(self) -> bytes:
         flags = self.more_flags
@@ -53,7 +55,7 @@ class Packet:
         body = bytes((self.mark, flags)) + varint(self.more_planes | sum(1 << number for number in self.planes))
         body += varint(self.epoch) + varint(self.sequence)
         if self.size is not None:
-            body += self.size[0].to_bytes(2, "little") + self.size[1].to_bytes(2, "little")
+            body += b"".join(number.to_bytes(2, "little") for number in (*self.size, self.slots))
         if self.frame_hash is not None:
             body += self.frame_hash.to_bytes(8, "little")
         for _, (size, data) in sorted(self.planes.items()):
@@ -88,6 +90,7 @@ def parse(packet: bytes) -> Packet:
     result = Packet(number(), number(), mark=packet[0], more_flags=flags & ~(KEYFRAME | HASH))
     if flags & KEYFRAME:
         result.size = (int.from_bytes(take(2), "little"), int.from_bytes(take(2), "little"))
+        result.slots = int.from_bytes(take(2), "little")
     if flags & HASH:
         result.frame_hash = int.from_bytes(take(8), "little")
     sizes = {plane: (number(), number()) for plane in range(32) if mask >> plane & 1}
@@ -113,9 +116,19 @@ class Streams:
         return {PLANES.index(name): (len(data), self.compress(name, data)) for name, data in planes.items()}
 
 
-def keyframe(size: tuple[int, int], epoch: int = 1, **planes: bytes) -> bytes:
+def keyframe(size: tuple[int, int], epoch: int = 1, slots: int = 0, **planes: bytes) -> bytes:
     """A keyframe of planes as they are, without a frame hash."""
-    return Packet(epoch, 0, size, planes=Streams().planes(**planes)).build()
+    return Packet(epoch, 0, size, planes=Streams().planes(**planes), slots=slots).build()
+
+
+def vectors(*vectors: tuple[int, int]) -> bytes:
+    """The list that plane 8 begins with."""
+    return struct.pack(f"<B{2 * len(vectors)}h", len(vectors), *(part for vector in vectors for part in vector))
+
+
+def slots(*numbers: int) -> bytes:
+    """Slots of the tile cache, as plane 9 holds them."""
+    return struct.pack(f"<{len(numbers)}H", *numbers)
 
 
 def zstd_block(data: bytes, *, last: bool = False, repeat: int | None = None) -> bytes:

@@ -2,7 +2,7 @@
 
 It shares no line with the package, so that an encoder and a decoder which agree on a mistake are still found
 out, and so that a reader of SPEC.md sees every rule as code: the sections below have the names of SPEC.md's.
-It is slow, it allocates as it likes within `max_pixels`, and it is for tests only.
+It is slow, it allocates as it likes within its limits, and it is for tests only.
 """
 
 import struct
@@ -348,9 +348,9 @@ class Update:
 class SpecDecoder:
     """Decodes the packets of one stream; `frame` is the last good framebuffer, `None` before the first."""
 
-    def __init__(self, max_pixels: int = 1 << 22) -> None:
+    def __init__(self, max_pixels: int = 1 << 22, max_slots: int = 512) -> None:
         self.frame: Pixels | None = None
-        self._max_pixels = max_pixels
+        self._max_pixels, self._max_slots = max_pixels, max_slots
         self._number: int | None = None  # of the epoch of the last good keyframe
         self._next_sequence: int | None = None  # None: refuse everything but a keyframe
         self._epoch = Epoch(0)
@@ -387,6 +387,7 @@ class SpecDecoder:
             require(0 < (number - self._number) % (1 << 32) < 1 << 31, "keyframe of the past")
         width, height = size
         require(width * height <= self._max_pixels, "frame larger than this decoder's limit")
+        require(slots <= self._max_slots, "tile cache larger than this decoder's limit")
         self._epoch = Epoch(slots)
         framebuffer = np.zeros((height, width, 4), np.uint8)
         framebuffer[..., 3] = 255

@@ -9,6 +9,7 @@ packet, beyond what the encoder writes; a `Mutation` changes bytes.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import packets
@@ -126,6 +127,25 @@ def sparse(random: Generator, frame: Pixels) -> list[Rect]:
     return [rect]
 
 
+def type_text(random: Generator, frame: Pixels) -> list[Rect]:
+    """A few letters, all of one colour, on whatever is there."""
+    rect = some_rect(random, frame)
+    region = inside(frame, rect)
+    letters = np.kron(random.random((-(-rect.height // 9), -(-rect.width // 6))) < 0.1, np.ones((9, 6), bool))
+    strokes = random.random(letters.shape) < 0.35
+    region[(letters & strokes)[: rect.height, : rect.width]] = random.integers(0, 256, 3)
+    return [rect]
+
+
+def fade(random: Generator, frame: Pixels) -> list[Rect]:
+    """A region goes part of the way to one colour, as films, menus and dimmed windows do."""
+    rect = some_rect(random, frame)
+    region = inside(frame, rect)
+    weight = int(random.choice([2, 16, 64, 128]))
+    region[:] = (region * (256 - weight) + random.integers(0, 256, 3) * weight) // 256
+    return [rect]
+
+
 def scroll(random: Generator, frame: Pixels) -> list[Rect]:
     """A region moves up, down or sideways; what leaves it comes back on the other side."""
     rect = some_rect(random, frame)
@@ -134,13 +154,59 @@ def scroll(random: Generator, frame: Pixels) -> list[Rect]:
     return [rect]
 
 
+def scroll_anywhere(random: Generator, frame: Pixels) -> list[Rect]:
+    """The whole frame moves by any distance; something new comes in."""
+    height, width = frame.shape[:2]
+    dx, dy = int(random.integers(-width, width + 1)), int(random.integers(-height, height + 1))
+    before = frame.copy()
+    redraw(random, frame)
+    to_x, to_y, from_x, from_y = max(dx, 0), max(dy, 0), max(-dx, 0), max(-dy, 0)
+    frame[to_y : height - from_y, to_x : width - from_x] = before[from_y : height - to_y, from_x : width - to_x]
+    return [Rect(0, 0, width, height)]
+
+
+def scroll_columns(random: Generator, frame: Pixels) -> list[Rect]:
+    """Windows side by side scroll, each by a distance of its own."""
+    height, width = frame.shape[:2]
+    borders = sorted({0, *random.integers(0, width + 1, 3).tolist(), width})
+    for left, right in pairwise(borders):
+        frame[:, left:right] = np.roll(frame[:, left:right], int(random.integers(-height, height)), 0)
+    return [Rect(0, 0, width, height)]
+
+
 def move(random: Generator, frame: Pixels) -> list[Rect]:
-    """A window is dragged: its content is now elsewhere too."""
+    """A region is copied: its content is now elsewhere too."""
     source, target = some_rect(random, frame), some_rect(random, frame)
     width, height = min(source.width, target.width), min(source.height, target.height)
     source, target = source._replace(width=width, height=height), target._replace(width=width, height=height)
     inside(frame, target)[:] = inside(frame, source).copy()
     return [target]
+
+
+def drag(random: Generator, frame: Pixels) -> list[Rect]:
+    """Two windows are dragged at once, each to any place, and leave one colour behind."""
+    height, width = frame.shape[:2]
+    touched = []
+    for source in (some_rect(random, frame), some_rect(random, frame)):
+        x = int(random.integers(width - source.width + 1))
+        y = int(random.integers(height - source.height + 1))
+        content = inside(frame, source).copy()
+        inside(frame, source)[:] = random.integers(0, 256, 3)
+        target = source._replace(x=x, y=y)
+        inside(frame, target)[:] = content
+        touched += [source, target]
+    return touched
+
+
+def open_window(random: Generator, frame: Pixels) -> list[Rect]:
+    """One of three windows comes to the front, always the same at the same place: the first fills the screen."""
+    window = int(random.integers(3))
+    random = np.random.default_rng(window)
+    height, width = frame.shape[:2]
+    rect = some_rect(random, frame) if window else Rect(0, 0, width, height)
+    picture = (text, photograph, few_colours)[window]
+    inside(frame, rect)[:] = picture(random, rect.height, rect.width)
+    return [rect]
 
 
 def repaint(random: Generator, frame: Pixels) -> list[Rect]:
@@ -152,7 +218,7 @@ def repaint(random: Generator, frame: Pixels) -> list[Rect]:
 
 
 def cycle_palette(random: Generator, frame: Pixels) -> list[Rect]:
-    """200 colours that were not there before: two of these overflow the 256 slots of the colour table."""
+    """200 colours that were not there before: two of these overflow the 256 slots of a colour table."""
     height, width = frame.shape[:2]
     rect = Rect(0, 0, min(width, 20), min(height, 20))
     inside(frame, rect)[:] = of_colours(random, rect.height, rect.width, 200)
@@ -169,7 +235,24 @@ def redraw(random: Generator, frame: Pixels) -> list[Rect]:
 
 Edit = Callable[[Generator, Pixels], list[Rect]]
 EDITS: dict[str, Edit] = {
-    edit.__name__: edit for edit in (nothing, fill, single_pixel, sparse, scroll, move, repaint, cycle_palette, redraw)
+    edit.__name__: edit
+    for edit in (
+        nothing,
+        fill,
+        single_pixel,
+        sparse,
+        type_text,
+        fade,
+        open_window,
+        scroll,
+        scroll_anywhere,
+        scroll_columns,
+        move,
+        drag,
+        repaint,
+        cycle_palette,
+        redraw,
+    )
 }
 
 
@@ -315,27 +398,46 @@ def scenes(
 # Packets that no encoder writes ---------------------------------------------------------------------
 
 
+# The flags that a mode may have; a copy is always moved.
+FLAGS = {
+    packets.SOLID: packets.BOXED | packets.NEW_COLOURS | packets.MOVED | packets.KEEP,
+    packets.PALETTE: packets.BOXED | packets.NEW_COLOURS | packets.MOVED | packets.KEEP,
+    packets.PATCH: packets.BOXED | packets.NEW_COLOURS | packets.MOVED | packets.KEEP,
+    packets.COPY: packets.MOVED | packets.KEEP,
+    packets.CACHED: packets.KEEP,
+    packets.PHOTO: packets.BOXED | packets.MOVED | packets.KEEP,
+    packets.XOR: packets.BOXED | packets.MOVED | packets.KEEP,
+    packets.DIFFERENCE: packets.BOXED | packets.MOVED | packets.KEEP,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a packet; the box, the colours and the pixels come from the seed."""
+    """One operation of a packet; of its flags those count that its mode may have.
+
+    The box, the vector, the slots, the colours and the pixels come from the seed.
+    """
 
     skip: int
     mode: int
-    boxed: bool
-    new_colours: int | None
+    flags: int
+    new_colours: int
     seed: int
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The operations of one packet, good by SPEC.md for every frame size."""
+    """The operations of one packet, good by SPEC.md for every frame size and number of cache slots."""
 
     operations: tuple[Operation, ...]
 
-    def planes(self, size: tuple[int, int]) -> dict[str, bytes]:
-        """The planes by name, not compressed; operations that would name a tile again are left out."""
+    def planes(self, size: tuple[int, int], slots: int) -> dict[str, bytes]:
+        """The planes by name, not compressed; what would name a tile again or needs a slot is left out."""
         columns, rows = -(-size[0] // 64), -(-size[1] // 64)
         planes: dict[str, bytearray] = {}
+        # Vectors that no operation uses may point anywhere.
+        vectors: list[tuple[int, int]] = [(-32768, 32767), (32767, -32768)][: len(self.operations) % 3]
+        vector_numbers = bytearray()
 
         def put(plane: str, data: bytes) -> None:
             planes.setdefault(plane, bytearray()).extend(data)
@@ -346,35 +448,57 @@ class Program:
             walked += skip + 1 if walked else 1
             if walked > columns * rows:
                 break
+            mode = operation.mode if slots or operation.mode != packets.CACHED else packets.SOLID
+            flags = operation.flags & FLAGS[mode]
+            if mode == packets.COPY:
+                flags |= packets.MOVED
+            if not slots:
+                flags &= ~packets.KEEP
+            put("operations", b"\xff" * (skip // 255) + bytes([skip % 255, mode | flags]))
+
             tile = (position + skip) % (columns * rows)
             position = tile + 1
+            left, top = tile % columns * 64, tile // columns * 64
+            width, height = min(64, size[0] - left), min(64, size[1] - top)
             random = np.random.default_rng(operation.seed)
-            width = min(64, size[0] - tile % columns * 64)
-            height = min(64, size[1] - tile // columns * 64)
-            put("operations", b"\xff" * (skip // 255) + bytes([skip % 255]))
-            flags = packets.BOXED * operation.boxed
-            if operation.boxed:
+            if flags & packets.MOVED:
+                # From anywhere, above all from the frame's borders.
+                dx = int(random.choice([-left, size[0] - width - left, random.integers(size[0] - width + 1) - left]))
+                dy = int(random.choice([-top, size[1] - height - top, random.integers(size[1] - height + 1) - top]))
+                vector_numbers.append(len(vectors))
+                vectors.append((dx, dy))
+            if flags & packets.BOXED:
                 x, y = int(random.integers(width)), int(random.integers(height))
-                width, height = (
-                    int(random.integers(1, width - x + 1)),
-                    int(random.integers(1, height - y + 1)),
-                )
+                width, height = int(random.integers(1, width - x + 1)), int(random.integers(1, height - y + 1))
                 put("boxes", bytes([x, y, width - 1, height - 1]))
-            if operation.new_colours is not None and operation.mode in (packets.SOLID, packets.PALETTE):
-                flags |= packets.NEW_COLOURS
+            if mode in (packets.SOLID, packets.PALETTE, packets.PATCH):
+                # Often the same table, so that one operation finds what another has put there.
+                put("colours", bytes([int(random.choice([0, 15, random.integers(16)]))]))
+            if flags & packets.NEW_COLOURS:
                 put("colours", bytes([operation.new_colours]) + random.bytes(4 * operation.new_colours))
-            put("operations", bytes([operation.mode | flags]))
-            pixels = width * height
-            if operation.mode == packets.SOLID:
-                put("colours", random.bytes(1))
-            elif operation.mode == packets.PALETTE:
-                put("indices", random.bytes(pixels))
-            elif operation.mode == packets.XOR:
-                put("xor", random.bytes(3 * pixels))
-            else:
-                for part in ("green", "blue", "red"):
-                    put(part, random.bytes(pixels))
+            self._put_pixels(put, mode, width * height, random)
+            if mode == packets.CACHED:
+                put("cache", packets.slots(int(random.integers(slots))))
+            if flags & packets.KEEP:
+                put("cache", packets.slots(int(random.integers(slots))))
+        if vector_numbers:
+            put("vectors", packets.vectors(*vectors) + vector_numbers)
         return {name: bytes(data) for name, data in planes.items()}
+
+    @staticmethod
+    def _put_pixels(put: Callable[[str, bytes], None], mode: int, count: int, random: Generator) -> None:
+        match mode:
+            case packets.SOLID:
+                put("colours", random.bytes(1))
+            case packets.PALETTE:
+                put("indices", random.bytes(count))
+            case packets.PATCH:
+                put("indices", bytes(random.integers(0, 256, count, np.uint8) * (random.random(count) < 0.5)))
+            case packets.XOR:
+                put("xor", random.bytes(3 * count))
+            case packets.PHOTO | packets.DIFFERENCE:
+                for part in ("green", "blue", "red"):
+                    put(part, random.bytes(count))
 
 
 def programs() -> st.SearchStrategy[Program]:
@@ -382,13 +506,16 @@ def programs() -> st.SearchStrategy[Program]:
     operation = st.builds(
         Operation,
         skip=st.integers(0, 3) | st.integers(0, 1000),
-        mode=st.sampled_from([packets.SOLID, packets.PALETTE, packets.PHOTO, packets.XOR]),
-        boxed=st.booleans(),
-        # Not 255: with its slot, a solid tile would have one byte more than plane 2 has room for.
-        new_colours=st.none() | st.integers(0, 4) | st.integers(0, 254),
+        mode=st.sampled_from(list(FLAGS)),
+        flags=st.integers(0, 15).map(lambda bits: bits << 4),
+        new_colours=st.integers(0, 4) | st.integers(0, 255),
         seed=SEEDS,
     )
     return st.builds(Program, st.lists(operation, max_size=8).map(tuple))
+
+
+# Slots of the tile cache: none, so few that they are used again and again, more than there are tiles.
+SLOTS = st.sampled_from([2, 1, 0, 5, 500])
 
 
 @dataclass(frozen=True, slots=True)

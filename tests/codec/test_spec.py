@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from spec_decoder import SpecDecoder, SpecError
-from strategies import Mutation, Program, Scene, Shot, mutations, programs, scenes, sizes
+from strategies import SLOTS, Mutation, Program, Scene, Shot, mutations, programs, scenes, sizes
 
 from fastframe import Decoder, Encoder, EncoderConfig, FrameUpdate, Limits
 from fastframe.codec import PLANES
@@ -24,16 +24,17 @@ from fastframe.errors import RemoteProtocolError
 Frame = NDArray[np.uint8]
 
 EFFORTS = ("fast", "balanced", "tight")
-# Both decoders with the same limit, so that a mutated size is refused by both or by none.
-MAX_PIXELS = 1 << 21
+# Both decoders with the same limits, so that a mutated size is refused by both or by none.
+MAX_PIXELS, MAX_SLOTS = 1 << 21, 512
 
 
 class BothDecoders:
     """Gives every packet to both decoders and holds them to the same answer."""
 
     def __init__(self) -> None:
-        self.decoder = Decoder(Limits(max_width=65535, max_height=65535, max_pixels=MAX_PIXELS))
-        self.spec = SpecDecoder(MAX_PIXELS)
+        limits = Limits(max_width=65535, max_height=65535, max_pixels=MAX_PIXELS, max_cache_slots=MAX_SLOTS)
+        self.decoder = Decoder(limits)
+        self.spec = SpecDecoder(MAX_PIXELS, MAX_SLOTS)
 
     def decode(self, packet: bytes) -> FrameUpdate | None:
         """What the packet did; `None` if both refused it."""
@@ -101,23 +102,34 @@ def test_a_recorded_screen_arrives_bit_by_bit(clip_frames: tuple[Frame, ...], bu
 # What the encoder never does, and what it must not do -------------------------------------------------
 
 
-@given(size=sizes(), program=st.lists(programs(), min_size=1, max_size=3))
-def test_both_draw_what_the_format_allows(isa: str, size: tuple[int, int], program: list[Program]) -> None:
-    """Modes, boxes and colours in combinations that no encoder has a reason for."""
+@given(size=sizes(), slots=SLOTS, program=st.lists(programs(), min_size=1, max_size=4))
+def test_both_draw_what_the_format_allows(isa: str, size: tuple[int, int], slots: int, program: list[Program]) -> None:
+    """Modes, flags, boxes, colours, moves and slots in combinations that no encoder has a reason for."""
     viewer, streams = BothDecoders(), packets.Streams()
     for sequence, part in enumerate(program):
-        packet = packets.Packet(1, sequence, None if sequence else size)
-        packet.planes = streams.planes(**part.planes(size))
+        packet = packets.Packet(1, sequence, None if sequence else size, slots=slots)
+        packet.planes = streams.planes(**part.planes(size, slots))
         assert viewer.decode(packet.build()) is not None
 
 
-@given(size=sizes(), program=programs(), plane=st.integers(0, 7), mutation=mutations())
-def test_both_refuse_the_same_planes(size: tuple[int, int], program: Program, plane: int, mutation: Mutation) -> None:
-    """Good operations with one byte changed, added or missing in one plane."""
-    planes = program.planes(size)
-    changed = {PLANES[plane]: mutation.apply(planes.get(PLANES[plane], b""))}
-    packet = packets.Packet(1, 0, size, planes=packets.Streams().planes(**(planes | changed)))
-    BothDecoders().decode(packet.build())
+@given(
+    size=sizes(),
+    slots=SLOTS,
+    first=programs(),
+    program=programs(),
+    plane=st.sampled_from(PLANES),
+    mutation=mutations(),
+)
+def test_both_refuse_the_same_planes(
+    size: tuple[int, int], slots: int, first: Program, program: Program, plane: str, mutation: Mutation
+) -> None:
+    """Good operations, then some with one byte changed, added or missing in one plane."""
+    viewer, streams = BothDecoders(), packets.Streams()
+    planes = streams.planes(**first.planes(size, slots))
+    assert viewer.decode(packets.Packet(1, 0, size, planes=planes, slots=slots).build()) is not None
+    raw = program.planes(size, slots)
+    raw[plane] = mutation.apply(raw.get(plane, b""))
+    viewer.decode(packets.Packet(1, 1, planes=streams.planes(**raw)).build())
 
 
 @given(
@@ -145,9 +157,10 @@ FIELDS = st.fixed_dictionaries(
         "epoch": st.integers(0, 3) | st.sampled_from([2**31, 2**31 + 1, 2**32 - 1, 2**32]),
         "sequence": st.integers(0, 4) | st.sampled_from([2**32 - 1, 2**32]),
         "size": st.none() | st.tuples(st.integers(0, 300), st.integers(0, 300)) | st.just((65535, 65535)),
+        "slots": st.integers(0, 3) | st.sampled_from([MAX_SLOTS, MAX_SLOTS + 1, 65535]),
         "frame_hash": st.none() | st.integers(0, 2**64 - 1),
         "more_flags": st.integers(0, 255),
-        "more_planes": st.sampled_from([0, 1, 128, 256, 2**31, 2**32]),
+        "more_planes": st.sampled_from([0, 1, 128, 512, 1024, 2**31, 2**32]),
         "mark": st.sampled_from([0xF0, 0xF1, 0x00, 0xFF]),
     },
 )
