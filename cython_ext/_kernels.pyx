@@ -4,12 +4,33 @@ It is built from the same C files as fastframe._core and has its own active inst
 (rows, columns), tiles (64, 64); boxes are tuples (x, y, width, height).
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from kernels cimport *
 
 import numpy as np
+
+
+# What fastframe._core reaches only through the encoder and the decoder.
+cdef extern from "entropy.h" nogil:
+    uint32_t ff_entropy(const uint8_t *data, uint32_t count)
+
+
+cdef extern from "palette.h" nogil:
+    void ff_expand_patch(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target, size_t pitch)
+
+
+cdef extern from "motion.h" nogil:
+    ctypedef struct ff_vector:
+        int32_t dx, dy
+    ctypedef struct ff_motion:
+        ff_vector *vectors
+        uint32_t vector_count
+    void ff_motion_search(ff_motion *motion, const ff_geometry *geometry, const uint32_t *tiles, const uint8_t *dirty,
+                          size_t dirty_count, const uint32_t *reference)
+
 
 ff_isa_init()
 
@@ -48,6 +69,13 @@ cdef int check_tile(const uint32_t[:, ::1] tile) except -1:
     return 0
 
 
+cdef size_t pitch_of(const uint32_t[:, :] pixels) except 0:
+    """Pixels from one row to the next; rows may be further apart than they are long."""
+    if pixels.strides[1] != 4 or pixels.strides[0] < 4 * pixels.shape[1] or pixels.strides[0] % 4 != 0:
+        raise ValueError("rows must go from left to right and follow each other downwards")
+    return pixels.strides[0] // 4
+
+
 def diff_tiles(const uint8_t[:, :, :] frame, const uint32_t[:, ::1] reference, uint8_t[::1] dirty,
                candidates=None):
     """Marks in `dirty` the tiles in which `frame` (H, W, 4) differs from `reference` (H, W); returns their number."""
@@ -70,14 +98,48 @@ def diff_tiles(const uint8_t[:, :, :] frame, const uint32_t[:, ::1] reference, u
     return count
 
 
-def diff_box(const uint32_t[:, ::1] tile, const uint32_t[:, ::1] reference):
+def diff_box(const uint32_t[:, ::1] tile, const uint32_t[:, :] reference):
     """Compares `reference` with the upper left part of a tile; returns (changed pixels, box or None)."""
     cdef ff_box area = make_box((0, 0, reference.shape[1], reference.shape[0]))
     cdef ff_box box
     cdef uint32_t count
     check_tile(tile)
-    count = ff_kernels.diff_box(&tile[0, 0], &reference[0, 0], reference.shape[1], area, &box)
+    count = ff_kernels.diff_box(&tile[0, 0], &reference[0, 0], pitch_of(reference), area, &box)
     return count, ((box.x, box.y, box.width, box.height) if count else None)
+
+
+def count_differences(const uint32_t[:, ::1] tile, const uint32_t[:, :] source, uint32_t limit):
+    """The number of pixels in which `source` differs from the upper left part of a tile; above `limit`: any such number."""
+    cdef ff_box area = make_box((0, 0, source.shape[1], source.shape[0]))
+    check_tile(tile)
+    return ff_kernels.count_differences(&tile[0, 0], area, &source[0, 0], pitch_of(source), limit)
+
+
+def motion_search(const uint32_t[:, ::1] frame, const uint32_t[:, ::1] reference):
+    """The vectors (dx, dy) of what moved from `reference` to `frame`, most votes first."""
+    cdef ff_geometry geometry = ff_make_geometry(<uint32_t> frame.shape[1], <uint32_t> frame.shape[0])
+    cdef size_t tile, left, top, count = <size_t> geometry.columns * geometry.rows
+    cdef uint8_t[::1] dirty = np.empty(count, np.uint8)
+    cdef uint32_t[:, ::1] tiles = np.empty((count, FF_TILE_PIXELS), np.uint32)
+    cdef const uint8_t *pixels = <const uint8_t *> &frame[0, 0]
+    cdef ff_motion *motion
+    cdef ff_box area
+    if frame.shape[0] != reference.shape[0] or frame.shape[1] != reference.shape[1]:
+        raise ValueError("frame and reference do not fit together")
+    changed = ff_kernels.diff_tiles(pixels, frame.strides[0], &reference[0, 0], &geometry, NULL, &dirty[0])
+    for tile in range(count):
+        if dirty[tile]:
+            left, top = tile % geometry.columns * FF_TILE, tile // geometry.columns * FF_TILE
+            area = ff_box(left, top, min(FF_TILE, geometry.width - left), min(FF_TILE, geometry.height - top))
+            ff_load_tile(pixels, frame.strides[0], area, &tiles[tile, 0])
+    motion = <ff_motion *> calloc(1, sizeof(ff_motion))
+    if motion == NULL:
+        raise MemoryError("no memory for a search")
+    try:
+        ff_motion_search(motion, &geometry, &tiles[0, 0], &dirty[0], changed, &reference[0, 0])
+        return [(motion.vectors[i].dx, motion.vectors[i].dy) for i in range(motion.vector_count)]
+    finally:
+        free(motion)
 
 
 def hash_row(const uint32_t[::1] row):
@@ -115,29 +177,58 @@ def collect_palette(const uint32_t[:, ::1] tile, tuple box):
     return colours, indices.reshape(area.height, area.width), palette.transitions
 
 
-def expand_palette(const uint8_t[:, ::1] indices, const uint32_t[::1] colours, uint32_t[:, ::1] target):
-    """Draws `indices` into the upper left corner of `target`; `colours` has 256 entries."""
+def entropy(const uint8_t[::1] data):
+    """The estimate of what at most 4096 bytes cost, in bits."""
+    if not 0 < data.shape[0] <= FF_TILE_PIXELS:
+        raise ValueError("1 to 4096 bytes are needed")
+    return ff_entropy(&data[0], <uint32_t> data.shape[0])
+
+
+cdef ff_box check_expansion(const uint8_t[:, ::1] indices, const uint32_t[::1] colours, uint32_t[:, :] target) except *:
     cdef ff_box box = make_box((0, 0, indices.shape[1], indices.shape[0]))
     if colours.shape[0] != FF_TABLE_SLOTS or target.shape[0] < box.height or target.shape[1] < box.width:
         raise ValueError("indices, colours and target do not fit together")
-    ff_kernels.expand_palette(&indices[0, 0], &colours[0], box, &target[0, 0], target.shape[1])
+    return box
 
 
-def predict(const uint32_t[:, ::1] tile, tuple box, uint8_t[::1] green, uint8_t[::1] blue, uint8_t[::1] red):
-    """Writes the residuals of a box: planes of G, B - G and R - G; returns the estimate in bits."""
+def expand_palette(const uint8_t[:, ::1] indices, const uint32_t[::1] colours, uint32_t[:, :] target):
+    """Draws `indices` into the upper left corner of `target`; `colours` has 256 entries."""
+    cdef ff_box box = check_expansion(indices, colours, target)
+    ff_kernels.expand_palette(&indices[0, 0], &colours[0], box, &target[0, 0], pitch_of(target))
+
+
+def expand_patch(const uint8_t[:, ::1] indices, const uint32_t[::1] colours, uint32_t[:, :] target):
+    """As `expand_palette`, but pixels with index 0 keep their value."""
+    cdef ff_box box = check_expansion(indices, colours, target)
+    ff_expand_patch(&indices[0, 0], &colours[0], box, &target[0, 0], pitch_of(target))
+
+
+def predict(const uint32_t[:, ::1] tile, tuple box, uint8_t[::1] green, uint8_t[::1] blue, uint8_t[::1] red,
+            const uint32_t[:, :] base=None):
+    """Writes the residuals of a box: planes of G, B - G and R - G; returns the estimate in bits.
+
+    `base`: what the tile holds before, at least down to the box's lower right corner; None: nothing is subtracted.
+    """
     cdef ff_box area = make_box(box)
+    cdef const uint32_t *base_pixels = NULL
+    cdef size_t pitch = 0
     check_tile(tile)
     if min(green.shape[0], blue.shape[0], red.shape[0]) < area.width * area.height:
         raise ValueError("a plane is too short")
-    return ff_kernels.predict(&tile[0, 0], NULL, 0, area, &green[0], &blue[0], &red[0])
+    if base is not None:
+        if base.shape[0] < area.y + area.height or base.shape[1] < area.x + area.width:
+            raise ValueError("the base does not hold the box")
+        base_pixels, pitch = &base[0, 0], pitch_of(base)
+    return ff_kernels.predict(&tile[0, 0], base_pixels, pitch, area, &green[0], &blue[0], &red[0])
 
 
-def unpredict(const uint8_t[::1] green, const uint8_t[::1] blue, const uint8_t[::1] red, uint32_t[:, ::1] target):
-    """Rebuilds all of `target`, at most 64 x 64, from its residuals."""
+def unpredict(const uint8_t[::1] green, const uint8_t[::1] blue, const uint8_t[::1] red, uint32_t[:, :] target,
+              bint based=False):
+    """Rebuilds all of `target`, at most 64 x 64, from its residuals; with `based` it holds what they are relative to."""
     cdef ff_box box = make_box((0, 0, target.shape[1], target.shape[0]))
     if min(green.shape[0], blue.shape[0], red.shape[0]) < box.width * box.height:
         raise ValueError("a plane is too short")
-    ff_kernels.unpredict(&green[0], &blue[0], &red[0], 0, box, &target[0, 0], target.shape[1])
+    ff_kernels.unpredict(&green[0], &blue[0], &red[0], based, box, &target[0, 0], pitch_of(target))
 
 
 def xor_box(const uint32_t[:, ::1] tile, const uint32_t[:, ::1] reference, tuple box, uint8_t[::1] planes):
@@ -150,9 +241,9 @@ def xor_box(const uint32_t[:, ::1] tile, const uint32_t[:, ::1] reference, tuple
     ff_kernels.xor_box(&tile[0, 0], &reference[0, 0], FF_TILE, area, &planes[0])
 
 
-def unxor_box(const uint8_t[::1] planes, uint32_t[:, ::1] target):
+def unxor_box(const uint8_t[::1] planes, uint32_t[:, :] target):
     """Applies XOR planes to all of `target`, at most 64 x 64, in place."""
     cdef ff_box box = make_box((0, 0, target.shape[1], target.shape[0]))
     if planes.shape[0] < 3 * box.width * box.height:
         raise ValueError("planes are too short")
-    ff_kernels.unxor_box(&planes[0], box, &target[0, 0], target.shape[1])
+    ff_kernels.unxor_box(&planes[0], box, &target[0, 0], pitch_of(target))

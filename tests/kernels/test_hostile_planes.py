@@ -4,6 +4,8 @@ Inside a `Decoder` planes lie in larger buffers, where reading past an end goes 
 exactly as large as what it holds, so that under `make sanitize` one byte too many ends the run.
 """
 
+from functools import cache
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 from fastframe import _core
 
 # The last column and row of tiles are cut off, and rows are no multiple of a vector.
-WIDTH, HEIGHT = 149, 101
+WIDTH, HEIGHT = 277, 165
+CACHE_SLOTS = 5
 
 Planes = list[NDArray[np.uint8]]
 
@@ -21,27 +24,43 @@ def exact(data: memoryview | bytes) -> NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8).copy() if len(data) else np.empty(0, np.uint8)
 
 
-def written_planes() -> list[Planes]:
-    """Return the planes of two packets that between them use every mode."""
+def frames() -> list[NDArray[np.uint8]]:
+    """Return frames by which an encoder is led into every mode."""
     random = np.random.default_rng(5)
-    encoder = _core.FrameEncoder(WIDTH, HEIGHT)
-    frame = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
-    frame[:64] = random.integers(0, 256, (64, WIDTH, 4))
-    frame[64:, :64] = (200, 100, 50, 0)
-    frame[64:, 64:][random.random((HEIGHT - 64, WIDTH - 64)) < 0.3] = (240, 240, 240, 0)
+    page = np.zeros((HEIGHT, WIDTH + 40, 4), np.uint8)
+    page[:64] = random.integers(0, 256, (64, WIDTH + 40, 4))
+    page[64:, 64:][random.random((HEIGHT - 64, WIDTH - 24)) < 0.3] = (240, 240, 240, 0)
+    page[100:, :64] = (200, 100, 50, 0)
+    start = page[:, :WIDTH].copy()
+    sparse = start.copy()
+    sparse[3:60, 2:270:5] ^= 1
+    brighter = sparse.copy()
+    brighter[:64] = np.minimum(brighter[:64], 250) + random.integers(0, 4, (64, WIDTH, 1), np.uint8)
+    brighter[70:90, 10:270] = random.integers(0, 4, (20, 260, 1)) * 60
+    scrolled = page[:, 40:].copy()
+    spotted = scrolled.copy()
+    spotted[100:160:9, 5:200:7] = (9, 120, 200, 0)
+    window = spotted.copy()
+    window[20:140, 70:200] = (50, 50, 50, 0)
+    return [start, sparse, brighter, scrolled, spotted, spotted, spotted, spotted, window, spotted]
+
+
+@cache
+def written_planes() -> list[Planes]:
+    """Return the planes of packets that between them use every mode and flag."""
+    encoder = _core.FrameEncoder(WIDTH, HEIGHT, CACHE_SLOTS)
     packets = []
-    for _ in range(2):
-        encoder.begin(frame, None)
-        encoder.encode(frame, 1 << 40)
-        packets.append([exact(encoder.plane(number)) for number in range(len(_core.PLANES))])
-        frame[3:9, 2:147:5] ^= 1
-        frame[70:90, 10:120] = random.integers(0, 4, (20, 110, 1)) * 60
+    for frame in frames():
+        if encoder.begin(frame, None):
+            encoder.encode(1 << 40)
+            encoder.end()
+            packets.append([exact(encoder.plane(number)) for number in range(len(_core.PLANES))])
     return packets
 
 
-def attempt(planes: Planes) -> tuple[str, str] | None:
+def attempt(planes: Planes, cache_slots: int = CACHE_SLOTS) -> tuple[str, str] | None:
     """Let a new decoder check the planes and draw those that it finds good; return what it found."""
-    decoder = _core.FrameDecoder(WIDTH, HEIGHT)
+    decoder = _core.FrameDecoder(WIDTH, HEIGHT, cache_slots)
     fault = decoder.check(planes)
     if fault is None:
         framebuffer = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
@@ -51,14 +70,20 @@ def attempt(planes: Planes) -> tuple[str, str] | None:
     return fault
 
 
-def test_the_planes_use_every_mode() -> None:
-    decoder, modes = _core.FrameDecoder(WIDTH, HEIGHT), set()
+def test_the_planes_use_every_mode_and_draw_the_frames() -> None:
+    decoder, modes = _core.FrameDecoder(WIDTH, HEIGHT, CACHE_SLOTS), set()
     framebuffer = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    framebuffer[..., 3] = 255
+    shown = []
     for planes in written_planes():
         assert decoder.check(planes) is None
         decoder.apply(planes, framebuffer)
         modes |= {_core.MODES[mode] for mode in decoder.modes()}
+        shown.append(framebuffer[..., :3].copy())
     assert modes == set(_core.MODES)
+    assert all(any(len(planes[number]) for planes in written_planes()) for number in range(len(_core.PLANES)))
+    different = [frame for number, frame in enumerate(frames()) if number not in (5, 6, 7)]
+    np.testing.assert_array_equal(shown, [frame[..., :3] for frame in different])
 
 
 @pytest.mark.parametrize("number", range(len(_core.PLANES)), ids=_core.PLANES)
@@ -77,19 +102,28 @@ def test_a_plane_with_a_byte_too_many_is_refused(number: int) -> None:
         assert attempt([longer if i == number else plane for i, plane in enumerate(planes)]) is not None
 
 
+def test_slots_of_a_cache_that_is_smaller_are_refused() -> None:
+    found = {attempt(planes, slots) for planes in written_planes() for slots in range(CACHE_SLOTS)}
+    assert found == {None, ("names a cache slot that does not exist", "cache")}
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_damaged_planes_are_refused_or_drawn_within_bounds(seed: int) -> None:
     random = np.random.default_rng(seed)
     found = set()
+    # Operations, boxes, vectors and slots steer everything else, so they are hit as often as all the pixels.
+    names = ["operations", "operations", "boxes", "boxes", "vectors", "cache", "colours", "indices", "xor", "green"]
     for planes in written_planes():
-        sizes = [len(plane) for plane in planes]
-        for _ in range(150):
+        for _ in range(80):
             damaged = [plane.copy() for plane in planes]
-            # Operations and boxes steer everything else, so they are hit as often as all the pixels.
-            number = int(random.choice([0, 0, 1, 1, 2, 3, 4, 5]))
-            if sizes[number]:
-                places = random.integers(0, sizes[number], random.integers(1, 4))
-                damaged[number][places] = random.integers(0, 256, len(places))
+            plane = damaged[_core.PLANES.index(str(random.choice(names)))]
+            if len(plane):
+                places = random.integers(0, len(plane), random.integers(1, 4))
+                # Small numbers are the ones that nearly fit.
+                plane[places] = random.integers(0, random.choice([8, 256]), len(places))
             found.add(attempt(damaged))
+    faults = {fault[0] for fault in found if fault is not None}
     assert None in found
-    assert len(found) > 1
+    assert any("vector" in fault for fault in faults)
+    assert any("box" in fault for fault in faults)
+    assert any("operation" in fault for fault in faults)

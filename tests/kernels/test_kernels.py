@@ -75,6 +75,30 @@ def tile_with(box_pixels: Pixels, box: tuple[int, int, int, int], poison: int) -
     return tile
 
 
+def part_of_a_frame(part: Pixels, beside: int, poison: int) -> Pixels:
+    """The pixels inside rows that go on with `beside` pixels of poison."""
+    height, width = part.shape
+    frame = np.full((height, width + beside), poison * 0x01010101, np.uint32)
+    frame[:, :width] = part
+    return frame[:, :width]
+
+
+class Target:
+    """Pixels to be drawn on, with guards before, beside and behind them."""
+
+    def __init__(self, before: Pixels, poison: int) -> None:
+        self._poison = np.uint32(poison * 0x01010101)
+        height, width = before.shape
+        self._memory = np.full((height + 2, width + 9), self._poison, np.uint32)
+        self.pixels: Pixels = self._memory[1:-1, 4 : 4 + width]
+        self.pixels[...] = before
+
+    def assert_guards(self) -> None:
+        outside = np.ones(self._memory.shape, bool)
+        outside[1:-1, 4 : 4 + self.pixels.shape[1]] = False
+        assert (self._memory[outside] == self._poison).all()
+
+
 def channels(box_pixels: Pixels) -> Bytes:
     """G, B and R as three planes."""
     planes: Bytes = as_bytes(np.ascontiguousarray(box_pixels))[..., [1, 0, 2]].transpose(2, 0, 1)
@@ -178,7 +202,27 @@ def test_diff_box(isa: str, width: int, height: int) -> None:
             box = (left, top, int(columns.max()) - left + 1, int(rows.max()) - top + 1)
         for poison in POISONS:
             tile = tile_with(changed, (0, 0, width, height), poison)
-            assert _kernels.diff_box(tile, reference) == (count, box)
+            for beside in (0, 9):
+                assert _kernels.diff_box(tile, part_of_a_frame(reference, beside, poison)) == (count, box)
+
+
+@pytest.mark.parametrize("width", SIDES)
+@pytest.mark.parametrize("height", [1, 2, 33, 64])
+def test_count_differences(isa: str, width: int, height: int) -> None:
+    random = np.random.default_rng(width * height)
+    source = pixels(random, width, height)
+    for changes in (0, 1, 3, width * height):
+        changed = source.copy()
+        for place in random.integers(0, width * height, changes):
+            changed.flat[place] ^= np.uint32(1 << random.integers(24))
+        count = int((changed != source).sum())
+        for poison in POISONS:
+            tile = tile_with(changed, (0, 0, width, height), poison)
+            for beside in (0, 9):
+                laid = part_of_a_frame(source, beside, poison)
+                for limit in {0, count // 2, max(count - 1, 0), count, count + 1, 2**32 - 1}:
+                    found = _kernels.count_differences(tile, laid, limit)
+                    assert found == count if count <= limit else limit < found <= count
 
 
 # -- hash ------------------------------------------------------------------------------------------
@@ -287,20 +331,127 @@ def test_expand_palette(isa: str, width: int, height: int, runs: bool) -> None:
     if runs:
         indices[...] = np.sort(indices // 100 * 100, axis=1)
     for poison in POISONS:
-        target = np.full((height + 2, width + 9), poison, np.uint32)
-        _kernels.expand_palette(indices, colours, target)
-        np.testing.assert_array_equal(target[:height, :width], colours[indices])
-        assert (target[:, width:] == poison).all()
-        assert (target[height:] == poison).all()
+        target = Target(pixels(random, width, height), poison)
+        _kernels.expand_palette(indices, colours, target.pixels)
+        np.testing.assert_array_equal(target.pixels, colours[indices])
+        target.assert_guards()
+
+
+@pytest.mark.parametrize("width", SIDES)
+@pytest.mark.parametrize("height", [1, 3, 64])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.9, 1.0])
+def test_expand_patch(isa: str, width: int, height: int, share: float) -> None:
+    random = np.random.default_rng(width)
+    colours, before = pixels(random, 256, 1)[0], pixels(random, width, height)
+    kept = random.random((height, width)) < share
+    indices = np.where(kept, 0, random.integers(1, 256, (height, width))).astype(np.uint8)
+    for poison in POISONS:
+        target = Target(before, poison)
+        _kernels.expand_patch(indices, colours, target.pixels)
+        np.testing.assert_array_equal(target.pixels, np.where(kept, before, colours[indices]))
+        target.assert_guards()
+
+
+# -- entropy ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7, 63, 64, 255, 256, 257, 1000, 2047, 4093, 4095, 4096])
+@pytest.mark.parametrize("values", [1, 2, 3, 16, 255, 256])
+def test_entropy(count: int, values: int) -> None:
+    random = np.random.default_rng(count * values)
+    for spread in (1.0, 6.0):
+        data = (random.random(count) ** spread * values).astype(np.uint8)
+        shares = np.bincount(data) / count
+        bits = -(shares[shares > 0] * np.log2(shares[shares > 0])).sum() * count
+        whole, part = guarded(count, 0xA5)
+        part[...] = data
+        # It computes logarithms of eight bits, so it may be off by a hundredth of a bit for each byte.
+        assert _kernels.entropy(part) == pytest.approx(bits, abs=1 + 0.02 * count)
+        assert_guards(whole, 0xA5)
+
+
+# -- motion ----------------------------------------------------------------------------------------
+
+
+def text(random: np.random.Generator, width: int, height: int) -> Pixels:
+    """Something with edges that stands nowhere twice."""
+    chosen = np.full((height, width), 0xFFFFFFFF, np.uint32)
+    ink = random.random((height, width)) < 0.3
+    chosen[ink] = pixels(random, width, height, 6)[ink]
+    return chosen
+
+
+@pytest.mark.parametrize(
+    ("dx", "dy"),
+    [
+        (0, 1), (1, 0), (-1, 0), (0, -1), (0, 48), (0, -64), (17, 0), (-63, 65), (5, 3), (-100, 37), (128, -128),
+        (0, 200), (300, 0), (-299, -199),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (517, 395)])
+def test_motion_search_finds_where_a_picture_moved(isa: str, width: int, height: int, dx: int, dy: int) -> None:
+    random = np.random.default_rng(0)
+    picture = text(random, width + 300, height + 200)
+    x, y = max(dx, 0), max(dy, 0)
+    reference = np.ascontiguousarray(picture[y : y + height, x : x + width])
+    frame = np.ascontiguousarray(picture[y - dy : y - dy + height, x - dx : x - dx + width])
+    # A vector tells where the pixels come from.
+    assert _kernels.motion_search(frame, reference)[0] == (-dx, -dy)
+
+
+def test_motion_search_finds_windows_that_move_apart(isa: str) -> None:
+    random = np.random.default_rng(0)
+    background, first, second = text(random, 700, 500), text(random, 260, 200), text(random, 250, 230)
+    reference, frame = background.copy(), background.copy()
+    reference[10:210, 20:280], reference[240:470, 400:650] = first, second
+    frame[47:247, 51:311], frame[229:459, 330:580] = first, second
+    assert set(_kernels.motion_search(frame, reference)[:2]) == {(-31, -37), (70, 11)}
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (333, 150), (64, 300), (300, 64), (15, 400), (1, 300)])
+def test_motion_search_of_other_pictures_stays_within_bounds(isa: str, width: int, height: int) -> None:
+    random = np.random.default_rng(0)
+    stripes = np.resize(np.arange(5, dtype=np.uint32) * np.uint32(0x332211) | np.uint32(0xFF000000), (height, width))
+    kinds = [
+        np.full((height, width), 0xFF000000, np.uint32),
+        pixels(random, width, height),
+        pixels(random, width, height, 2),
+        stripes,
+        np.ascontiguousarray(stripes[::-1, ::-1]),
+    ]
+    for frame in kinds:
+        for reference in kinds:
+            vectors = _kernels.motion_search(frame, reference)
+            assert len(vectors) == len(set(vectors)) <= 8
+            assert (0, 0) not in vectors
+            assert all(abs(dx) < width and abs(dy) < height for dx, dy in vectors)
+            if frame is reference:
+                assert vectors == []
+
+
+def test_motion_search_leaves_vectors_alone_that_the_format_cannot_hold(isa: str) -> None:
+    random = np.random.default_rng(0)
+    sign = text(random, 40_000, 64)
+    reference, frame = np.full((2, 64, 40_000), 0xFF808080, np.uint32)
+    reference[:, :400], frame[:, 39_600:] = sign[:, :400], sign[:, :400]
+    assert _kernels.motion_search(frame, reference) == []
+    reference[:, 7000:7400] = sign[:, :400]
+    assert _kernels.motion_search(frame, reference) == [(7000 - 39_600, 0)]
 
 
 # -- prediction ------------------------------------------------------------------------------------
 
 
-def expected_residuals(box_pixels: Pixels) -> Bytes:
-    """G, B - G and R - G, each minus the median of left, above and left + above - above left."""
+def parts_of(box_pixels: Pixels) -> Bytes:
+    """G, B - G and R - G as three planes."""
     green, blue, red = channels(box_pixels)
-    parts = np.stack([green, blue - green, red - green]).astype(np.int32)
+    return np.stack([green, blue - green, red - green])
+
+
+def expected_residuals(box_pixels: Pixels, base: Pixels | None = None) -> Bytes:
+    """Each part, or 128 and its difference from a base's, minus the median of left, above and left + above - corner."""
+    split = parts_of(box_pixels) if base is None else parts_of(box_pixels) - parts_of(base) + np.uint8(128)
+    parts = split.astype(np.int32)
     left, above, corner = (np.zeros_like(parts) for _ in range(3))
     left[:, :, 1:] = parts[:, :, :-1]
     above[:, 1:] = parts[:, :-1]
@@ -325,39 +476,45 @@ def pictures(random: np.random.Generator, width: int, height: int) -> list[Pixel
     ]
 
 
+@pytest.mark.parametrize("based", [False, True])
 @pytest.mark.parametrize("box", BOXES)
-def test_predict(isa: str, box: tuple[int, int, int, int]) -> None:
+def test_predict(isa: str, box: tuple[int, int, int, int], based: bool) -> None:
     count = box[2] * box[3]
-    for picture in pictures(np.random.default_rng(count), box[2], box[3]):
-        for poison in POISONS:
-            outputs = [guarded(count, poison) for _ in range(3)]
-            estimate = _kernels.predict(tile_with(picture, box, poison), box, *(part for _, part in outputs))
-            for (whole, part), expected in zip(outputs, expected_residuals(picture), strict=True):
-                np.testing.assert_array_equal(part, expected)
-                assert_guards(whole, poison)
-            _kernels.force_isa("scalar")
-            spare = [np.empty(count, np.uint8) for _ in range(3)]
-            assert estimate == _kernels.predict(tile_with(picture, box, poison), box, *spare)
-            _kernels.force_isa(isa)
+    random = np.random.default_rng(count)
+    for picture in pictures(random, box[2], box[3]):
+        for old in pictures(random, box[2], box[3]) if based else [None]:
+            for poison in POISONS:
+                base = None
+                if old is not None:
+                    # As in a frame: what is beside the box, and beside the tile, must not count.
+                    base = part_of_a_frame(tile_with(old, box, 0x5A), 9, poison)
+                tile = tile_with(picture, box, poison)
+                outputs = [guarded(count, poison) for _ in range(3)]
+                estimate = _kernels.predict(tile, box, *(part for _, part in outputs), base)
+                for (whole, part), expected in zip(outputs, expected_residuals(picture, old), strict=True):
+                    np.testing.assert_array_equal(part, expected)
+                    assert_guards(whole, poison)
+                assert estimate == sum(_kernels.entropy(part) for _, part in outputs)
 
 
+@pytest.mark.parametrize("based", [False, True])
 @pytest.mark.parametrize("width", SIDES)
 @pytest.mark.parametrize("height", [1, 2, 3, 31, 64])
-def test_unpredict(isa: str, width: int, height: int) -> None:
+def test_unpredict(isa: str, width: int, height: int, based: bool) -> None:
     random = np.random.default_rng(width * height)
     count = width * height
-    residuals = [expected_residuals(picture) for picture in pictures(random, width, height)]
-    # Residuals that no picture was asked for make pictures too.
-    residuals += [random.integers(0, 256, (3, count), np.uint8), np.full((3, count), 0xFF, np.uint8)]
-    for green, blue, red in residuals:
-        for poison in POISONS:
-            memory = np.full(count + 2 * GUARD, poison * 0x01010101, np.uint32)
-            target = memory[GUARD : GUARD + count].reshape(height, width)
-            _kernels.unpredict(green, blue, red, target)
-            np.testing.assert_array_equal(expected_residuals(target), [green, blue, red])
-            assert (target >> np.uint32(24) == 255).all()
-            assert (memory[:GUARD] == poison * 0x01010101).all()
-            assert (memory[-GUARD:] == poison * 0x01010101).all()
+    for old in pictures(random, width, height):
+        base = old if based else None
+        residuals = [expected_residuals(picture, base) for picture in pictures(random, width, height)]
+        # Residuals that no picture was asked for make pictures too.
+        residuals += [random.integers(0, 256, (3, count), np.uint8), np.full((3, count), 0xFF, np.uint8)]
+        for green, blue, red in residuals:
+            for poison in POISONS:
+                target = Target(old, poison)
+                _kernels.unpredict(green, blue, red, target.pixels, based)
+                np.testing.assert_array_equal(expected_residuals(target.pixels, base), [green, blue, red])
+                assert (target.pixels >> np.uint32(24) == 255).all()
+                target.assert_guards()
 
 
 # -- XOR -------------------------------------------------------------------------------------------
@@ -379,12 +536,9 @@ def test_xor_box(isa: str, box: tuple[int, int, int, int]) -> None:
 @pytest.mark.parametrize("height", [1, 2, 33, 64])
 def test_unxor_box(isa: str, width: int, height: int) -> None:
     random = np.random.default_rng(width * height)
-    count = width * height
     new, old = pixels(random, width, height), pixels(random, width, height)
-    memory = np.full(count + 2 * GUARD, 0x5A5A5A5A, np.uint32)
-    target = memory[GUARD : GUARD + count].reshape(height, width)
-    target[...] = old
-    _kernels.unxor_box(np.ascontiguousarray(channels(new ^ old)).ravel(), target)
-    np.testing.assert_array_equal(target, new)
-    assert (memory[:GUARD] == 0x5A5A5A5A).all()
-    assert (memory[-GUARD:] == 0x5A5A5A5A).all()
+    for poison in POISONS:
+        target = Target(old, poison)
+        _kernels.unxor_box(np.ascontiguousarray(channels(new ^ old)).ravel(), target.pixels)
+        np.testing.assert_array_equal(target.pixels, new)
+        target.assert_guards()
