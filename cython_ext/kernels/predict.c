@@ -8,12 +8,13 @@
 #include <immintrin.h>
 #endif
 
-FF_INLINE int smaller(int a, int b) { return a < b ? a : b; }
-FF_INLINE int larger(int a, int b) { return a > b ? a : b; }
-
-FF_INLINE int median_edge(int left, int up, int corner) {
-    const int low = smaller(left, up), high = larger(left, up);
-    return larger(low, smaller(high, left + up - corner));
+/* median(left, up, left + up - corner) without leaving eight bits: where the corner is not between the two, it is one of
+ * them, and else the sum is in range. So compilers work on as many pixels as a vector has bytes. */
+FF_INLINE uint8_t median_edge(uint8_t left, uint8_t up, uint8_t corner) {
+    const uint8_t low = left < up ? left : up, high = left < up ? up : left;
+    const uint8_t gradient = (uint8_t)(left + up - corner);
+    const uint8_t upper = corner <= low ? high : gradient;
+    return corner >= high ? low : upper;
 }
 
 /* B - G, G and R - G in the lower three bytes, modulo 256. */
@@ -40,53 +41,63 @@ FF_INLINE uint32_t subtract_bytes(uint32_t a, uint32_t b) {
 /* Differences from a base stand around this value. */
 #define MIDDLE 0x00808080u
 
-/* Takes a box apart into three planes, box.width bytes a row: byte planes are what a compiler turns into vector code. */
+/* One part of a box with a border, so that every pixel has its neighbours: zeros above the first row, which make the median
+ * the left neighbour, and left of each row the pixel above its first, which makes it that pixel. Rows have a fixed length, so
+ * that compilers need no loops for what is left over. */
+#define BORDER 32u
+#define PART_PITCH (BORDER + FF_TILE)
+typedef uint8_t part_plane[(FF_TILE + 1) * PART_PITCH];
+
+FF_INLINE uint8_t *part_row(uint8_t *part, uint32_t y) { return part + (y + 1) * PART_PITCH + BORDER; }
+
+/* The parts of a row of pixels, or of their difference from a base. Two loops: with the question inside, compilers read the
+ * base under a mask, and masked reads of no address are slow. */
+FF_INLINE void split_row(const uint32_t *pixels, const uint32_t *base, uint32_t width, uint32_t *parts) {
+    if (base == NULL)
+        for (uint32_t x = 0; x < width; x++)
+            parts[x] = split_channels(pixels[x]);
+    else
+        for (uint32_t x = 0; x < width; x++)
+            parts[x] = add_bytes(subtract_bytes(split_channels(pixels[x]), split_channels(base[x])), MIDDLE);
+}
+
 FF_INLINE void split_box(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint8_t *green,
                          uint8_t *blue, uint8_t *red) {
-    tile += box.y * FF_TILE + box.x;
-    if (base != NULL)
-        base += box.y * pitch + box.x;
-    for (uint32_t y = 0; y < box.height; y++, tile += FF_TILE) {
-        for (uint32_t x = 0; x < box.width; x++) {
-            uint32_t parts = split_channels(tile[x]);
-            if (base != NULL)
-                parts = add_bytes(subtract_bytes(parts, split_channels(base[x])), MIDDLE);
-            *blue++ = (uint8_t)parts;
-            *green++ = (uint8_t)(parts >> 8);
-            *red++ = (uint8_t)(parts >> 16);
+    uint32_t parts[FF_TILE] = {0};
+    for (uint32_t y = box.y; y < box.y + box.height; y++) {
+        uint8_t *greens = part_row(green, y - box.y), *blues = part_row(blue, y - box.y), *reds = part_row(red, y - box.y);
+        split_row(tile + y * FF_TILE + box.x, base == NULL ? NULL : base + y * pitch + box.x, box.width, parts);
+        for (uint32_t x = 0; x < FF_TILE; x++) {
+            blues[x] = (uint8_t)parts[x];
+            greens[x] = (uint8_t)(parts[x] >> 8);
+            reds[x] = (uint8_t)(parts[x] >> 16);
         }
-        if (base != NULL)
-            base += pitch;
     }
 }
 
-FF_INLINE void predict_channel(const uint8_t *restrict values, uint32_t width, uint32_t height,
-                               uint8_t *restrict residuals) {
-    residuals[0] = values[0];
-    for (uint32_t x = 1; x < width; x++)
-        residuals[x] = (uint8_t)(values[x] - values[x - 1]);
-    for (uint32_t y = 1; y < height; y++) {
-        const uint8_t *above = values;
-        values += width;
-        residuals += width;
-        residuals[0] = (uint8_t)(values[0] - above[0]);
-        for (uint32_t x = 1; x < width; x++)
-            residuals[x] = (uint8_t)(values[x] - median_edge(values[x - 1], above[x], above[x - 1]));
+FF_INLINE void predict_part(uint8_t *part, ff_box box, uint8_t *residuals) {
+    memset(part, 0, 2 * PART_PITCH - FF_TILE);
+    for (uint32_t y = 0; y < box.height; y++, residuals += box.width) {
+        uint8_t row_residuals[FF_TILE];
+        uint8_t *row = part_row(part, y);
+        const uint8_t *above = row - PART_PITCH;
+        if (y > 0)
+            row[-1] = above[0];
+        for (uint32_t x = 0; x < FF_TILE; x++)
+            row_residuals[x] = (uint8_t)(row[x] - median_edge(row[(ptrdiff_t)x - 1], above[x], above[(ptrdiff_t)x - 1]));
+        memcpy(residuals, row_residuals, box.width);
     }
 }
 
 FF_INLINE uint32_t predict(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint8_t *green,
                            uint8_t *blue, uint8_t *red) {
-    uint8_t channels[3 * FF_TILE_PIXELS];
-    uint8_t *const planes[3] = {green, blue, red};
+    part_plane parts[3];
     const uint32_t count = box.width * box.height;
-    uint32_t bits = 0;
-    split_box(tile, base, pitch, box, channels, channels + FF_TILE_PIXELS, channels + 2 * FF_TILE_PIXELS);
-    for (int i = 0; i < 3; i++) {
-        predict_channel(channels + i * FF_TILE_PIXELS, box.width, box.height, planes[i]);
-        bits += ff_entropy(planes[i], count);
-    }
-    return bits;
+    split_box(tile, base, pitch, box, parts[0], parts[1], parts[2]);
+    predict_part(parts[0], box, green);
+    predict_part(parts[1], box, blue);
+    predict_part(parts[2], box, red);
+    return ff_entropy(green, count) + ff_entropy(blue, count) + ff_entropy(red, count);
 }
 
 uint32_t ff_predict_scalar(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint8_t *green,
@@ -109,18 +120,18 @@ void ff_unpredict_scalar(const uint8_t *green, const uint8_t *blue, const uint8_
     uint8_t above[3][FF_TILE]; /* the row above, taken apart */
     uint32_t parts[FF_TILE];
     for (uint32_t y = 0; y < box.height; y++, target += pitch) {
-        int left[3] = {0}, corner[3] = {0};
+        uint8_t left[3] = {0}, corner[3] = {0};
         for (uint32_t x = 0; x < box.width; x++) {
-            const int residuals[3] = {*blue++, *green++, *red++};
+            const uint8_t residuals[3] = {*blue++, *green++, *red++};
             parts[x] = 0;
             for (int channel = 0; channel < 3; channel++) {
-                const int up = y > 0 ? above[channel][x] : 0;
-                const int prediction = y == 0   ? left[channel]
+                const uint8_t up = y > 0 ? above[channel][x] : 0;
+                const uint8_t prediction = y == 0   ? left[channel]
                                        : x == 0 ? up
                                                 : median_edge(left[channel], up, corner[channel]);
-                left[channel] = (prediction + residuals[channel]) & 255;
+                left[channel] = (uint8_t)(prediction + residuals[channel]);
                 corner[channel] = up;
-                above[channel][x] = (uint8_t)left[channel];
+                above[channel][x] = left[channel];
                 parts[x] |= (uint32_t)left[channel] << 8 * channel;
             }
         }
