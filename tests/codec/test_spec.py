@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import packets
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from spec_decoder import SpecDecoder, SpecError
-from strategies import SLOTS, Mutation, Program, Scene, Shot, mutations, programs, scenes, sizes
+from strategies import SLOTS, Mutation, Program, Scene, Shot, Step, mutations, programs, scenes, sizes
 
 from fastframe import Decoder, Encoder, EncoderConfig, FrameUpdate, Limits
 from fastframe.codec import PLANES
@@ -84,7 +84,16 @@ def show(shots: Iterable[Shot], effort: str = "balanced") -> None:
         np.testing.assert_array_equal(viewer.decoder.frame, shot.shown)
 
 
+# Windows that come back, and pages that scroll: every effort finds tiles to keep and to copy in these.
+REOPENED = Scene((200, 160), "text", 1, "packed", tuple(Step("open_window", seed, pause=5) for seed in (11, 1, 11, 1)))
+SCROLLED = Scene((200, 160), "photograph", 2, "packed", tuple(Step("scroll_anywhere", seed) for seed in range(5)))
+
+
 @given(scene=scenes(), effort=st.sampled_from(EFFORTS))
+@example(REOPENED, "fast")
+@example(REOPENED, "tight")
+@example(SCROLLED, "fast")
+@example(SCROLLED, "tight")
 def test_the_viewer_sees_the_source(isa: str, scene: Scene, effort: str) -> None:
     show(scene.play(), effort)
 
