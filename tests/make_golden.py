@@ -13,10 +13,16 @@ from pathlib import Path
 import numpy as np
 from packets import (
     BOXED,
+    CACHED,
+    COPY,
+    DIFFERENCE,
     HASH,
+    KEEP,
     KEYFRAME,
+    MOVED,
     NEW_COLOURS,
     PALETTE,
+    PATCH,
     PHOTO,
     SOLID,
     XOR,
@@ -24,7 +30,9 @@ from packets import (
     Streams,
     keyframe,
     seal,
+    slots,
     varint,
+    vectors,
 )
 from spec_decoder import SpecDecoder, SpecError, frame_hash
 from strategies import Scene, Step
@@ -33,44 +41,160 @@ from fastframe import Encoder, EncoderConfig
 
 FOLDER = Path(__file__).parent / "golden" / "version-0"
 
-WHITE, BLUE = bytes([255, 255, 255]), bytes([200, 30, 10])
+WHITE, BLUE, GREY = bytes([255, 255, 255]), bytes([200, 30, 10]), bytes([90, 91, 92])
 
 
 def some_bytes(count: int, seed: int = 0) -> bytes:
     return np.random.default_rng(seed).bytes(count)
 
 
+def residuals(count: int, seed: int) -> dict[str, bytes]:
+    """The planes of photo and difference."""
+    return {name: some_bytes(count, seed + number) for number, name in enumerate(("green", "blue", "red"))}
+
+
+def pattern(size: tuple[int, int], streams: Streams, epoch: int = 1, slots: int = 0) -> bytes:
+    """A keyframe of two tiles whose pixels tell where they come from."""
+    planes = streams.planes(
+        operations=bytes([0, PHOTO, 0, PHOTO]), **dict.fromkeys(("green", "blue", "red"), b"\1" * (size[0] * size[1]))
+    )
+    return Packet(epoch, size=size, slots=slots, planes=planes).build()
+
+
 def modes() -> Iterable[bytes]:
-    """Each mode, on whole tiles and in boxes, in a keyframe and after it; tiles cut at both edges."""
+    """Each mode that draws, on whole tiles and in boxes, in a keyframe and after it; tiles cut at both edges."""
     size = (130, 70)  # tiles of 64, 64 and 2 pixels by 64 and 6
     streams = Streams()
     yield Packet(
         epoch=7,
         size=size,
         planes=streams.planes(
-            operations=bytes([0, SOLID | NEW_COLOURS, 0, PALETTE | NEW_COLOURS, 0, PHOTO, 0, XOR, 0, SOLID, 0, PHOTO]),
-            colours=bytes([1, 3]) + WHITE + bytes([3]) + bytes([2, 9]) + BLUE + bytes([255]) + WHITE + bytes([9]),
-            indices=bytes([3, 9, 255, 0] * (64 * 64 // 4)),
-            green=some_bytes(2 * 64 + 2 * 6, 1),
-            blue=some_bytes(2 * 64 + 2 * 6, 2),
-            red=some_bytes(2 * 64 + 2 * 6, 3),
+            operations=bytes(
+                [0, SOLID | NEW_COLOURS, 0, PALETTE | NEW_COLOURS, 0, PHOTO, 0, XOR, 0, PATCH, 0, DIFFERENCE]
+            ),
+            colours=bytes([0, 1, 3]) + WHITE + bytes([3]) + bytes([0, 2, 9]) + BLUE + bytes([255]) + WHITE + bytes([0]),
+            indices=bytes([3, 9, 255, 0] * (64 * 64 // 4)) + bytes([9, 0, 0, 255] * (64 * 6 // 4)),
             xor=some_bytes(3 * 64 * 6, 4),
+            **residuals(2 * 64 + 2 * 6, 1),
         ),
     ).build()
     yield Packet(
         epoch=7,
         sequence=1,
         planes=streams.planes(
-            operations=bytes([0, PALETTE | BOXED, 0, XOR | BOXED, 1, SOLID | BOXED | NEW_COLOURS, 0, PHOTO | BOXED]),
-            boxes=bytes([0, 0, 0, 0, 63, 0, 0, 63, 5, 5, 58, 0, 1, 2, 62, 3]),
-            colours=bytes([1, 0]) + BLUE + bytes([0]),
-            indices=bytes([9]),
+            operations=bytes(
+                [0, PALETTE | BOXED, 0, XOR | BOXED, 0, DIFFERENCE | BOXED, 0, SOLID | BOXED | NEW_COLOURS]
+            )
+            + bytes([0, PHOTO | BOXED, 0, PATCH | BOXED | NEW_COLOURS]),
+            boxes=bytes([0, 0, 0, 0, 63, 0, 0, 63, 0, 1, 1, 61, 5, 5, 58, 0, 1, 2, 62, 3, 1, 0, 0, 5]),
+            colours=bytes([0]) + bytes([0, 1, 0]) + BLUE + bytes([0]) + bytes([0, 1, 0]) + WHITE,
+            indices=bytes([9]) + bytes([0, 3, 0, 9, 255, 0]),
             xor=some_bytes(3 * 64, 5),
-            green=some_bytes(63 * 4, 6),
-            blue=some_bytes(63 * 4, 7),
-            red=some_bytes(63 * 4, 8),
+            **residuals(2 * 62 + 63 * 4, 6),
         ),
     ).build()
+    # Differences of differences: the same tile again and again.
+    for sequence in (2, 3):
+        planes = streams.planes(operations=bytes([2, DIFFERENCE, 2, DIFFERENCE]), **residuals(2 * 64 + 2 * 6, sequence))
+        yield Packet(epoch=7, sequence=sequence, planes=planes).build()
+
+
+def moves() -> Iterable[bytes]:
+    """Copies from everywhere, and each mode on top of one: the frame before the packet is what is copied."""
+    size = (100, 20)  # tiles of 64 and 36 pixels
+    streams = Streams()
+    yield pattern(size, streams)
+    # The second tile is taken from where the first one is drawn over, and the first one from the second.
+    yield Packet(
+        sequence=1,
+        planes=streams.planes(
+            operations=bytes([0, COPY | MOVED, 0, COPY | MOVED]), vectors=vectors((36, 0), (-64, 0)) + bytes([0, 1])
+        ),
+    ).build()
+    # Vectors that nothing uses, one given twice, one that moves nothing.
+    yield Packet(
+        sequence=2,
+        planes=streams.planes(
+            operations=bytes([1, COPY | MOVED, 0, COPY | MOVED]),
+            vectors=vectors((-32768, 32767), (-5, 0), (0, 0), (-5, 0)) + bytes([3, 2]),
+        ),
+    ).build()
+    for sequence, mode in enumerate((SOLID, PALETTE, PHOTO, XOR, DIFFERENCE, PATCH), start=3):
+        # 9 x 4 pixels of the second tile change, after all of it has moved.
+        planes = {"operations": bytes([1, mode | MOVED | BOXED]), "boxes": bytes([20, 3, 8, 3])}
+        planes["vectors"] = vectors((-10 - sequence, 0)) + bytes([0])
+        if mode in (SOLID, PALETTE, PATCH):
+            planes["operations"] = bytes([1, mode | MOVED | BOXED | NEW_COLOURS])
+            planes["colours"] = bytes([4, 2, 1]) + WHITE + bytes([2]) + BLUE + bytes([2] if mode == SOLID else [])
+        if mode in (PALETTE, PATCH):
+            planes["indices"] = bytes([0, 1, 2] * 12)
+        elif mode == XOR:
+            planes["xor"] = some_bytes(3 * 36, sequence)
+        elif mode in (PHOTO, DIFFERENCE):
+            planes |= residuals(36, sequence)
+        yield Packet(sequence=sequence, planes=streams.planes(**planes)).build()
+    # In a keyframe what was before it is black.
+    yield keyframe(
+        size,
+        2,
+        operations=bytes([0, SOLID | NEW_COLOURS, 0, COPY | MOVED]),
+        colours=bytes([0, 1, 0]) + WHITE + bytes([0]),
+        vectors=vectors((-64, 0)) + bytes([0]),
+    )
+
+
+def cache() -> Iterable[bytes]:
+    """Tiles kept and brought back, whole and cut; slots never filled, filled twice, filled from a smaller tile."""
+    size = (100, 20)
+    streams = Streams()
+
+    def packet(sequence: int, **planes: bytes) -> bytes:
+        return Packet(sequence=sequence, planes=streams.planes(**planes)).build()
+
+    yield pattern(size, streams, slots=300)
+    grey = bytes([0, 1, 1]) + GREY + bytes([1])
+    white = bytes([0, 1, 2]) + WHITE + bytes([2])
+    yield packet(1, operations=bytes([0, SOLID | NEW_COLOURS | KEEP] * 2), colours=grey + white, cache=slots(299, 7))
+    # Each in the other's place: what was kept of the second tile does not fill the first one.
+    yield packet(2, operations=bytes([0, CACHED, 0, CACHED]), cache=slots(7, 299))
+    # The slot that is brought back is kept anew just before.
+    yield packet(3, operations=bytes([1, CACHED | KEEP]), cache=slots(7, 7))
+    # A small tile enters a slot that a larger one was in: the rest stays.
+    yield packet(4, operations=bytes([1, SOLID | KEEP]), colours=bytes([0, 2]), cache=slots(299))
+    yield packet(5, operations=bytes([0, CACHED]), cache=slots(299))
+    # One operation keeps, the next brings back what the first one kept.
+    yield packet(
+        6,
+        operations=bytes([0, PALETTE | BOXED | KEEP, 0, CACHED]),
+        boxes=bytes([0, 0, 63, 0]),
+        colours=bytes([0]),
+        indices=some_bytes(64),
+        cache=slots(0, 0),
+    )
+    # Kept, moved and drawn, in this order, in each mode that may.
+    yield packet(
+        7,
+        operations=bytes([0, PATCH | BOXED | MOVED | KEEP | NEW_COLOURS, 0, COPY | MOVED | KEEP]),
+        boxes=bytes([3, 3, 2, 2]),
+        colours=bytes([0, 1, 9]) + BLUE,
+        indices=bytes([9, 0, 9] * 3),
+        vectors=vectors((7, 0), (-9, 0)) + bytes([0, 1]),
+        cache=slots(1, 2),
+    )
+    for sequence, mode in enumerate((PHOTO, XOR, DIFFERENCE), start=8):
+        pixels = {"xor": some_bytes(12, 8)} if mode == XOR else residuals(4, sequence)
+        yield packet(
+            sequence,
+            operations=bytes([0, mode | BOXED | KEEP]),
+            boxes=bytes([9, 9, 1, 1]),
+            cache=slots(sequence),
+            **pixels,
+        )
+    yield packet(11, operations=bytes([0, CACHED, 0, CACHED]), cache=slots(1, 2))
+    yield packet(12, operations=bytes([0, CACHED, 0, CACHED]), cache=slots(150, 9))  # one never filled: black
+    yield packet(13, operations=bytes([0, CACHED]), cache=slots(300))  # there is none
+    # A keyframe empties all of them.
+    yield keyframe(size, 2, 3, operations=bytes([0, SOLID | NEW_COLOURS, 0, CACHED]), colours=white, cache=slots(2))
 
 
 def skips() -> Iterable[bytes]:
@@ -80,7 +204,7 @@ def skips() -> Iterable[bytes]:
 
     def fills(*skipped: bytes) -> dict[int, tuple[int, bytes]]:
         operations = b"".join(skip + bytes([SOLID | BOXED | NEW_COLOURS]) for skip in skipped)
-        colours = b"".join(bytes([1, number, number + 1, 100, 50, number]) for number in range(len(skipped)))
+        colours = b"".join(bytes([0, 1, number, number + 1, 100, 50, number]) for number in range(len(skipped)))
         return streams.planes(operations=operations, boxes=bytes(4 * len(skipped)), colours=colours)
 
     yield Packet(size=size, planes=fills(bytes([254]), bytes([0]), bytes([0]))).build()
@@ -92,8 +216,8 @@ def skips() -> Iterable[bytes]:
     yield Packet(sequence=5, planes=fills(bytes([255, 118]), bytes([255, 118]))).build()
 
 
-def colour_table() -> Iterable[bytes]:
-    """No new colours, 255 of them, a slot given twice, a slot used in the packet after."""
+def colour_tables() -> Iterable[bytes]:
+    """No new colours, 255 of them, a slot given twice, slots used in later packets, 16 tables that are apart."""
     size = (64, 4)
     all_slots = bytes(range(256))
     streams = Streams()
@@ -101,36 +225,60 @@ def colour_table() -> Iterable[bytes]:
     yield Packet(
         size=size,
         planes=streams.planes(
-            operations=bytes([0, PALETTE | NEW_COLOURS]), colours=bytes([255]) + table, indices=all_slots
+            operations=bytes([0, PALETTE | NEW_COLOURS]), colours=bytes([0, 255]) + table, indices=all_slots
         ),
     ).build()
     yield Packet(
         sequence=1,
         planes=streams.planes(
             operations=bytes([0, PALETTE | NEW_COLOURS]),
-            colours=bytes([3, 7]) + WHITE + bytes([255]) + WHITE + bytes([7]) + BLUE,
+            colours=bytes([0, 3, 7]) + WHITE + bytes([255]) + WHITE + bytes([7]) + BLUE,
             indices=all_slots[::-1],
         ),
     ).build()
     yield Packet(
         sequence=2,
         planes=streams.planes(
-            operations=bytes([0, SOLID | BOXED | NEW_COLOURS]),
-            boxes=bytes([3, 1, 9, 2]),
-            colours=bytes([0, 7]),
+            operations=bytes([0, SOLID | BOXED | NEW_COLOURS]), boxes=bytes([3, 1, 9, 2]), colours=bytes([0, 0, 7])
         ),
     ).build()
+    # Colours enter the last table, then the first one, in which only slot 7 changes.
+    yield Packet(
+        sequence=3,
+        planes=streams.planes(
+            operations=bytes([0, PALETTE | NEW_COLOURS]), colours=bytes([15, 1, 7]) + GREY, indices=all_slots
+        ),
+    ).build()
+    yield Packet(
+        sequence=4,
+        planes=streams.planes(
+            operations=bytes([0, PATCH | NEW_COLOURS]), colours=bytes([0, 1, 7]) + WHITE, indices=all_slots
+        ),
+    ).build()
+    yield Packet(
+        sequence=5,
+        planes=streams.planes(
+            operations=bytes([0, PALETTE | BOXED]),
+            boxes=bytes([0, 0, 63, 0]),
+            colours=bytes([15]),
+            indices=bytes(range(64)),
+        ),
+    ).build()
+    yield Packet(sequence=6, planes=streams.planes(operations=bytes([0, SOLID]), colours=bytes([16, 0]))).build()
+    # A new epoch begins with black tables.
+    yield keyframe(size, 2, operations=bytes([0, PALETTE]), colours=bytes([0]), indices=all_slots)
 
 
 def header() -> Iterable[bytes]:
-    """Long varints, unused bits, frame hashes, epochs around 2^32, sizes that change."""
+    """Long varints, unused bits, frame hashes, epochs around 2^32, sizes and numbers of slots that change."""
     for epoch, size in [(2**32 - 1, (1, 1)), (0, (65, 1)), (1, (1, 65)), (2**31, (63, 129))]:
         streams = Streams()
         plain = Packet(
             epoch,
             size=size,
+            slots=size[1],
             planes=streams.planes(
-                operations=bytes([0, SOLID | NEW_COLOURS]), colours=bytes([1, 5]) + BLUE + bytes([5])
+                operations=bytes([0, SOLID | NEW_COLOURS]), colours=bytes([0, 1, 5]) + BLUE + bytes([5])
             ),
         )
         decoder = SpecDecoder()
@@ -145,9 +293,16 @@ def header() -> Iterable[bytes]:
 
 def faults() -> Iterable[bytes]:
     """What must be refused, what must be refused because of that, and the keyframe that ends it."""
+    size = (5, 3)
 
     def good_keyframe(epoch: int) -> bytes:
-        return keyframe((5, 3), epoch, operations=bytes([0, PALETTE]), indices=some_bytes(15, epoch))
+        colours = bytes([0, 1, epoch]) + BLUE
+        return keyframe(
+            size, epoch, operations=bytes([0, PALETTE | NEW_COLOURS]), colours=colours, indices=bytes([epoch] * 15)
+        )
+
+    def bad(*operations: int, **planes: bytes) -> bytes:
+        return keyframe(size, 3, slots=2, operations=bytes(operations), **planes)
 
     yield Packet(sequence=0).build()  # no keyframe yet
     yield good_keyframe(1)
@@ -157,22 +312,49 @@ def faults() -> Iterable[bytes]:
     yield good_keyframe(2)[:-1] + b"?"  # CRC
     yield good_keyframe(2)
     yield seal(bytes([0xF1, KEYFRAME]) + good_keyframe(3)[2:-4])  # version
-    yield Packet(3, size=(5, 3), more_flags=0x40).build()  # reserved flag
-    yield Packet(3, size=(5, 3), more_planes=0x100).build()  # reserved plane
+    yield Packet(3, size=size, more_flags=0x40).build()  # reserved flag
+    yield Packet(3, size=size, more_planes=0x400).build()  # reserved plane
     yield Packet(3, size=(5, 0)).build()  # empty frame
-    yield Packet(3, sequence=1, size=(5, 3)).build()  # keyframe that is not the first of its epoch
-    yield Packet(3, size=(5, 3), frame_hash=0).build()  # wrong frame hash
-    yield keyframe((5, 3), 3, operations=bytes([0, 5]))  # reserved mode
-    yield keyframe((5, 3), 3, operations=bytes([0, SOLID | 0x40]), colours=bytes(1))  # reserved bit
-    yield keyframe((5, 3), 3, operations=bytes([1, SOLID]), colours=bytes(1))  # skip over the frame
-    yield keyframe((5, 3), 3, operations=bytes([0, SOLID] * 2), colours=bytes(2))  # tile named twice
-    yield keyframe((5, 3), 3, operations=bytes([0, SOLID]), colours=bytes(2))  # bytes left over
-    yield keyframe((5, 3), 3, operations=bytes([0, PALETTE]), indices=bytes(14))  # bytes missing
-    yield keyframe((5, 3), 3, operations=bytes([0, SOLID | BOXED]), boxes=bytes([5, 0, 0, 0]), colours=bytes(1))
-    yield keyframe((5, 3), 3, operations=bytes([0, XOR | NEW_COLOURS]), colours=bytes(1), xor=bytes(45))
+    yield Packet(3, sequence=1, size=size).build()  # keyframe that is not the first of its epoch
+    yield Packet(3, size=size, frame_hash=0).build()  # wrong frame hash
+    yield bad(0, 0)  # reserved mode
+    yield bad(0, 9)  # reserved mode
+    yield bad(1, SOLID, colours=bytes(2))  # skip over the frame
+    yield bad(0, SOLID, 0, SOLID, colours=bytes(4))  # tile named twice
+    yield bad(0, SOLID, colours=bytes(3))  # bytes left over
+    yield bad(0, PALETTE, colours=bytes(1), indices=bytes(14))  # bytes missing
+    yield bad(0, SOLID | BOXED, boxes=bytes([5, 0, 0, 0]), colours=bytes(2))  # box outside its tile
+    yield bad(0, SOLID, colours=bytes([16, 0]))  # no such colour table
+    # Flags that the mode may not have.
+    yield bad(0, XOR | NEW_COLOURS, colours=bytes(2), xor=bytes(45))
+    yield bad(0, PHOTO | NEW_COLOURS, colours=bytes(2), **residuals(15, 0))
+    yield bad(0, DIFFERENCE | NEW_COLOURS, colours=bytes(2), **residuals(15, 0))
+    yield bad(0, COPY | MOVED | BOXED, boxes=bytes(4), vectors=vectors((0, 0)) + bytes(1))
+    yield bad(0, COPY | MOVED | NEW_COLOURS, colours=bytes(2), vectors=vectors((0, 0)) + bytes(1))
+    yield bad(0, CACHED | BOXED, boxes=bytes(4), cache=slots(0))
+    yield bad(0, CACHED | NEW_COLOURS, colours=bytes(2), cache=slots(0))
+    yield bad(0, CACHED | MOVED, vectors=vectors((0, 0)) + bytes(1), cache=slots(0))
+    # Vectors.
+    yield bad(0, COPY)  # a copy of nothing
+    yield bad(0, COPY | MOVED)  # no vectors
+    yield bad(0, COPY | MOVED, vectors=vectors() + bytes(1))  # an empty list
+    yield bad(0, COPY | MOVED, vectors=vectors((0, 0)) + bytes([1]))  # a vector behind the last
+    yield bad(0, COPY | MOVED, vectors=vectors((0, 0), (0, 0))[:-1])  # a list that is cut
+    yield bad(0, SOLID, colours=bytes(2), vectors=vectors())  # a list without a move
+    yield bad(0, COPY | MOVED, vectors=vectors((1, 0)) + bytes(1))  # from outside the frame
+    yield bad(0, COPY | MOVED, vectors=vectors((0, -1)) + bytes(1))  # from outside the frame
+    # A box does not make the tile that moves smaller.
+    yield bad(0, SOLID | MOVED | BOXED, boxes=bytes(4), colours=bytes(2), vectors=vectors((1, 0)) + bytes(1))
+    # The tile cache.
+    yield bad(0, CACHED, cache=slots(2))  # no such slot
+    yield bad(0, SOLID | KEEP, colours=bytes(2), cache=slots(2))  # no such slot
+    yield bad(0, SOLID | KEEP, colours=bytes(2))  # no slot
+    yield bad(0, CACHED | KEEP, cache=slots(0))  # only one of two slots
+    yield bad(0, CACHED, cache=slots(0, 0))  # a slot too many
+    # zstd.
     compressed = Streams().compress("operations", bytes([0, SOLID]))
-    yield Packet(3, size=(5, 3), planes={0: (3, compressed)}).build()  # fewer bytes than stated
-    yield Packet(3, size=(5, 3), planes={0: (1, compressed)}).build()  # more bytes than stated
+    yield Packet(3, size=size, planes={0: (3, compressed)}).build()  # fewer bytes than stated
+    yield Packet(3, size=size, planes={0: (1, compressed)}).build()  # more bytes than stated
     yield good_keyframe(3)
     yield Packet(3, sequence=1).build()
     yield Packet(3, sequence=2, planes={1: (4, b"no zstd frame")}).build()
@@ -185,12 +367,15 @@ def encoded(config: EncoderConfig, scene: Scene) -> Iterable[bytes]:
 
 
 def screen() -> Iterable[bytes]:
-    """The encoder at work: text, photographs, scrolling, a new size, a packet a budget leaves partial."""
+    """The encoder at work: windows that come back, scrolling, text, a new size, a packet a budget leaves partial."""
     steps = (
-        Step("repaint", 3),
-        Step("scroll", 4, damage=True),
+        Step("open_window", 11, pause=4),
+        Step("open_window", 1, pause=4),
+        Step("open_window", 11),
+        Step("type_text", 2),
+        Step("scroll_columns", 3),
+        Step("fade", 4),
         Step("sparse", 5),
-        Step("nothing", 6, damage=True),
         Step("cycle_palette", 7),
         Step("cycle_palette", 8),
         Step("redraw", 9, budget=300),
@@ -199,7 +384,7 @@ def screen() -> Iterable[bytes]:
         Step("fill", 12, size=(65, 33)),
         Step("move", 13, keyframe=True),
     )
-    yield from encoded(EncoderConfig(effort="tight"), Scene((100, 70), "photograph", 2, "packed", steps))
+    yield from encoded(EncoderConfig(effort="tight"), Scene((150, 70), "text", 2, "packed", steps))
 
 
 def long_epoch() -> Iterable[bytes]:
@@ -228,8 +413,10 @@ def write(name: str, about: str, stream: Iterable[bytes]) -> None:
 
 VECTORS: tuple[Callable[[], Iterable[bytes]], ...] = (
     modes,
+    moves,
+    cache,
     skips,
-    colour_table,
+    colour_tables,
     header,
     faults,
     screen,
