@@ -9,7 +9,7 @@ from dataclasses import replace
 import apart
 import numpy as np
 import pytest
-from packets import Packet, Streams, keyframe, parse, seal
+from packets import PALETTE, Packet, Streams, keyframe, parse, seal
 from pictures import Frame, assert_shows, desktop, noise
 
 from fastframe import Decoder, Encoder, EncoderConfig, RemoteProtocolError
@@ -315,8 +315,9 @@ def test_any_order_of_a_real_chain_shows_only_frames_that_were_sent(clip_frames:
 def test_another_stream_in_the_same_place_is_harmless_or_refused() -> None:
     """Everything about the packet is right but what its planes refer to: the history of another stream."""
     decoder, streams = Decoder(), Streams()
-    decoder.decode(keyframe((64, 64), operations=bytes([0, 2]), indices=bytes(4096)))
-    other = Packet(1, 1, planes=streams.planes(operations=bytes([0, 2]), indices=bytes(range(256)) * 16))
+    decoder.decode(keyframe((64, 64), operations=bytes([0, PALETTE]), colours=b"\0", indices=bytes(4096)))
+    planes = streams.planes(operations=bytes([0, PALETTE]), colours=b"\0", indices=bytes(range(256)) * 16)
+    other = Packet(1, 1, planes=planes)
     with pytest.raises(RemoteProtocolError):
         decoder.decode(other.build())
     assert_shows(decoder, np.zeros((64, 64, 4), np.uint8))

@@ -81,7 +81,8 @@ def test_faults_and_refusals_do_not_grow() -> None:
         """
     )
     assert len(samples) == 10
-    assert max(samples[2:]) - samples[1] < 4 * MIB
+    # The allocator keeps more or less of what was given back; a kilobyte lost each time would come to more than this.
+    assert max(samples[2:]) - max(samples[:2]) < 8 * MIB
 
 
 @apart.measures_memory

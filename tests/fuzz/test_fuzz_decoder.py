@@ -189,7 +189,7 @@ def test_varints_of_every_length_are_read_or_refused() -> None:
     ):
         for length in range(1, 8):
             field = varint(value, length)
-            packet = seal(b"\xf0\x01\x00" + field + b"\x00" + bytes([5, 0, 5, 0]))
+            packet = seal(b"\xf0\x01\x00" + field + b"\x00" + bytes([5, 0, 5, 0, 0, 0]))
             decoder = Decoder(LIMITS)
             try:
                 assert decoder.decode(packet).epoch == value
