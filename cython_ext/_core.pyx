@@ -8,7 +8,7 @@ from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.buffer cimport PyBUF_READ
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from kernels cimport *
 
@@ -29,6 +29,10 @@ cdef dict FAULTS = {
     FF_FAULT_SLOT: "names a cache slot that does not exist",
     FF_FAULT_TABLE: "names a colour table that does not exist",
 }
+
+
+class PlaneError(ValueError):
+    """The planes of a packet break the rules; the message says which plane and how."""
 
 
 def isa():
@@ -133,37 +137,44 @@ cdef class FrameEncoder:
             memset(self.candidates + row * self.encoder.geometry.columns + left, 1, right - left + 1)
         return 0
 
-    def begin(self, const uint8_t[:, :, :] frame, damage):
-        """Begins a packet: finds the tiles that differ from the reference.
+    def encode(self, const uint8_t[:, :, :] frame, damage, uint64_t bit_budget):
+        """Encodes a frame: finds the tiles that differ from the reference and codes them into the planes until the estimate
+        reaches `bit_budget`.
 
-        `damage`: None, or a list of (x, y, width, height) inside the frame; tiles that a byte budget left over are looked at in any
-        case. Returns the number of tiles to code.
+        `damage`: None, or a list of (x, y, width, height) inside the frame; tiles that a byte budget left over are
+        looked at in any case. Returns (tiles still dirty, estimated bits). When tiles are left over, either
+        `encode_more` or `end` must follow before the next frame.
         """
         cdef const uint8_t *candidates = NULL
-        cdef size_t dirty, tile
+        cdef size_t left
+        cdef uint64_t estimate = 0
         if damage is not None:
             candidates = self.candidates
-            for tile in range(self.tiles):
-                self.candidates[tile] = self.encoder.dirty[tile]
+            memcpy(self.candidates, self.encoder.dirty, self.tiles)
             for x, y, width, height in damage:
                 self.mark(x, y, width, height)
         with nogil:
-            dirty = ff_begin_packet(self.encoder, &frame[0, 0, 0], frame.strides[0], candidates)
-        return dirty
+            left = ff_begin_packet(self.encoder, &frame[0, 0, 0], frame.strides[0], candidates)
+            if left > 0:
+                left = self.encode_dirty(bit_budget, &estimate)
+        return left, estimate
 
-    def encode(self, uint64_t bit_budget):
-        """Codes dirty tiles into the planes until the estimate reaches `bit_budget`; goes on where the last call ended.
-
-        Returns (tiles still dirty, estimated bits).
-        """
+    def encode_more(self, uint64_t bit_budget):
+        """Goes on where `encode` stopped; the planes then hold only what was added."""
         cdef size_t left
         cdef uint64_t estimate = 0
         with nogil:
-            left = ff_encode_tiles(self.encoder, self.next_tile, bit_budget, &self.next_tile, &estimate)
+            left = self.encode_dirty(bit_budget, &estimate)
         return left, estimate
 
+    cdef size_t encode_dirty(self, uint64_t bit_budget, uint64_t *estimate) noexcept nogil:
+        cdef size_t left = ff_encode_tiles(self.encoder, self.next_tile, bit_budget, &self.next_tile, estimate)
+        if left == 0:
+            ff_end_packet(self.encoder)
+        return left
+
     def end(self):
-        """Ends a packet: the reference now shows what was coded."""
+        """Ends a packet that leaves tiles over: the reference now shows what was coded."""
         with nogil:
             ff_end_packet(self.encoder)
 
@@ -231,28 +242,24 @@ cdef class FrameDecoder:
                 views[plane].data = &data[0]
         return 0
 
-    def check(self, list planes):
-        """Checks the planes of a packet (bytes-like objects, which the caller keeps alive), and changes nothing.
+    def decode(self, list planes, uint8_t[:, :, ::1] framebuffer):
+        """Checks the planes of a packet (bytes-like objects), and draws them if they are good.
 
-        Returns None, or what is wrong and the name of the plane in which it was found.
+        Returns the list of changed rectangles as tuples. Raises PlaneError, and then nothing has changed.
         """
         cdef ff_plane_view views[FF_PLANES]
         cdef int plane = 0
         cdef ff_fault fault
-        self.view(planes, views)
-        with nogil:
-            fault = ff_check_planes(self.decoder, views, &plane)
-        return None if fault == FF_OK else (FAULTS[fault], PLANES[plane])
-
-    def apply(self, list planes, uint8_t[:, :, ::1] framebuffer):
-        """Draws planes that `check` found good; returns the list of changed rectangles as tuples."""
-        cdef ff_plane_view views[FF_PLANES]
         cdef ff_box *box
         if framebuffer.shape[0] != self.height or framebuffer.shape[1] != self.width or framebuffer.shape[2] != 4:
             raise ValueError("the framebuffer has another size")
         self.view(planes, views)
         with nogil:
-            ff_apply_planes(self.decoder, views, <uint32_t *> &framebuffer[0, 0, 0])
+            fault = ff_check_planes(self.decoder, views, &plane)
+            if fault == FF_OK:
+                ff_apply_planes(self.decoder, views, <uint32_t *> &framebuffer[0, 0, 0])
+        if fault != FF_OK:
+            raise PlaneError(f"plane {PLANES[plane]!r} {FAULTS[fault]}")
         dirty = []
         for i in range(self.decoder.dirty_count):
             box = &self.decoder.dirty[i]

@@ -67,6 +67,7 @@ size_t ff_begin_packet(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_
     encoder->position = 0;
     encoder->vectors_written = 0;
     encoder->packet++;
+    memset(encoder->sizes, 0, sizeof encoder->sizes);
     memset(encoder->modes, FF_MODE_UNCHANGED, tiles);
     const size_t count =
         ff_kernels->diff_tiles(frame, stride, encoder->reference, &encoder->geometry, candidates, encoder->dirty);

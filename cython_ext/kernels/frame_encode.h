@@ -17,7 +17,7 @@ typedef struct ff_frame_encoder {
     ff_box *boxes;               /* a tile: what the packet draws of it; width 0: nothing */
     uint32_t *changed_at;        /* a tile: number of the packet that changed it last */
     uint8_t *planes[FF_PLANES];  /* capacity: ff_plane_capacity() */
-    size_t sizes[FF_PLANES];     /* bytes written by the last ff_encode_tiles */
+    size_t sizes[FF_PLANES];     /* bytes written since ff_begin_packet or by the last ff_encode_tiles */
     const uint32_t *hash_keys;   /* for width pixels, and FF_TILE at least */
     uint32_t packet;             /* number of the packet, from 1 in each epoch */
     uint32_t position;           /* the tile that a skip of 0 would name */

@@ -13,7 +13,7 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._core import PLANES, TILE_SIZE, FrameDecoder, plane_capacities
+from fastframe._core import PLANES, TILE_SIZE, FrameDecoder, PlaneError, plane_capacities
 from fastframe.codec.packet import MAX_U32, Header, parse_header, parse_planes
 from fastframe.codec.planes import PlaneDecompressor
 from fastframe.codec.stats import FrameStats, PlaneSizes, TileMap, frame_stats
@@ -188,9 +188,6 @@ class Decoder:
         ]
         decompressed = perf_counter()
 
-        fault = epoch.core.check(raw)
-        if fault is not None:
-            raise RemoteProtocolError(f"plane {fault[1]!r} {fault[0]}")
         frame = epoch.frame
         if header.frame_hash is not None and not header.keyframe:
             # Only the result tells whether it is right, so the good frame stays as it is. (A keyframe's is new anyway.)
@@ -198,7 +195,10 @@ class Decoder:
                 epoch.spare = np.empty_like(frame)
             frame, epoch.spare = epoch.spare, frame
             np.copyto(frame, epoch.spare)
-        dirty = epoch.core.apply(raw, frame)
+        try:
+            dirty = epoch.core.decode(raw, frame)
+        except PlaneError as error:
+            raise RemoteProtocolError(str(error)) from error
         if header.frame_hash is not None:
             actual = epoch.core.hash(frame)
             if actual != header.frame_hash:

@@ -242,9 +242,7 @@ class Encoder:
         planes: dict[int, CompressedPlane] = {}
         compressing = 0.0
         if damage is None or damage or self._left_over:
-            self._left_over = core.begin(frame, damage)
-            if self._left_over:
-                planes, compressing = self._encode_tiles(core, budget)
+            planes, compressing = self._encode_tiles(core, frame, damage, budget)
         analysed = perf_counter()
 
         self._sequence = 0 if keyframe else self._sequence + 1
@@ -293,34 +291,46 @@ class Encoder:
         self._left_over = 0
         return core
 
-    def _encode_tiles(self, core: FrameEncoder, budget: int | None) -> tuple[dict[int, CompressedPlane], float]:
-        """Codes dirty tiles up to the budget. Returns the compressed planes and the seconds that zstd took."""
+    def _encode_tiles(
+        self,
+        core: FrameEncoder,
+        frame: npt.NDArray[np.uint8],
+        damage: list[tuple[int, int, int, int]] | None,
+        budget: int | None,
+    ) -> tuple[dict[int, CompressedPlane], float]:
+        """Codes changed tiles up to the budget. Returns the compressed planes and the seconds that zstd took."""
         parts: dict[int, list[bytes]] = {number: [] for number in range(len(PLANES))}
         raw_sizes = dict.fromkeys(parts, 0)
         written = HEADER_ROOM
-        seconds = 0.0
-        while True:
-            bits = UNBOUNDED
-            if budget is not None:
-                # Half of what is left each time: an estimate that is off by two still keeps to the budget.
-                bits = max(1, int((budget - written) * 8 * 0.5 / self._estimate_factor))
-            self._left_over, estimate = core.encode(bits)
-            started = perf_counter()
+        self._left_over, estimate = core.encode(frame, damage, self._bits_for(budget, written))
+        started = perf_counter()
+        while estimate:
             chunk = 0
             for number, part in parts.items():
                 if size := core.plane_size(number):
                     part.append(self._compressor(number).compress(core.plane(number)))
                     raw_sizes[number] += size
                     chunk += len(part[-1])
-            seconds += perf_counter() - started
             written += chunk
-            if estimate:
-                self._estimate_factor += 0.25 * (min(8.0, max(1 / 64, chunk * 8 / estimate)) - self._estimate_factor)
-            if self._left_over == 0 or budget is None or (budget - written) * 8 < budget:
+            # An average over the last few frames, which one strange tile does not upset.
+            factor = min(8.0, max(1 / 64, chunk * 8 / estimate))
+            self._estimate_factor += 0.25 * (factor - self._estimate_factor)
+            if self._left_over == 0:
                 break
-        core.end()
+            if budget is None or (budget - written) * 8 < budget:
+                core.end()
+                break
+            self._left_over, estimate = core.encode_more(self._bits_for(budget, written))
+        seconds = perf_counter() - started
         planes = {number: CompressedPlane(raw_sizes[number], b"".join(part)) for number, part in parts.items() if part}
         return planes, seconds
+
+    def _bits_for(self, budget: int | None, written: int) -> int:
+        """The estimate up to which tiles are coded next, when `written` bytes of the budget are used up."""
+        if budget is None:
+            return UNBOUNDED
+        # Half of what is left each time: an estimate that is off by two still keeps to the budget.
+        return max(1, int((budget - written) * 8 * 0.5 / self._estimate_factor))
 
     def _compressor(self, number: int) -> PlaneCompressor:
         compressor = self._compressors.get(number)
