@@ -215,7 +215,7 @@ cdef class FrameDecoder:
         self.decoder.cache = <uint32_t *> allocate(<size_t> cache_slots * FF_TILE_PIXELS + 1, sizeof(uint32_t))
         self.decoder.moved = <uint32_t *> allocate(self.tiles * FF_TILE_PIXELS, sizeof(uint32_t))
         self.decoder.modes = <uint8_t *> allocate(self.tiles, 1)
-        self.decoder.raw_bytes = <uint32_t *> allocate(self.tiles * FF_PLANES, sizeof(uint32_t))
+        self.decoder.weights = <uint32_t *> allocate(self.tiles * FF_PLANES, sizeof(uint32_t))
         self.decoder.dirty = <ff_box *> allocate(self.tiles, sizeof(ff_box))
         self.hash_keys = make_hash_keys(width)
         ff_decoder_init(self.decoder)
@@ -225,7 +225,7 @@ cdef class FrameDecoder:
             free(self.decoder.cache)
             free(self.decoder.moved)
             free(self.decoder.modes)
-            free(self.decoder.raw_bytes)
+            free(self.decoder.weights)
             free(self.decoder.dirty)
             free(self.decoder)
         free(self.hash_keys)
@@ -270,9 +270,9 @@ cdef class FrameDecoder:
         """The mode of each tile in the last packet: one byte a tile, an index into MODES."""
         return self.decoder.modes[:self.tiles]
 
-    def raw_bytes(self):
-        """How many bytes of each plane the last packet spent on each tile: uint32 (rows, columns, planes), as bytes."""
-        return (<const uint8_t *> self.decoder.raw_bytes)[:self.tiles * FF_PLANES * sizeof(uint32_t)]
+    def weights(self):
+        """Each tile's share in each plane of the last packet, in no unit: uint32 (rows, columns, planes), as bytes."""
+        return (<const uint8_t *> self.decoder.weights)[:self.tiles * FF_PLANES * sizeof(uint32_t)]
 
     def hash(self, const uint8_t[:, :, ::1] framebuffer):
         """The hash of a framebuffer of this size."""

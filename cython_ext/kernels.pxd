@@ -97,7 +97,7 @@ cdef extern from "frame_decode.h" nogil:
         uint32_t *cache
         uint32_t *moved
         uint8_t *modes
-        uint32_t *raw_bytes
+        uint32_t *weights
         ff_box *dirty
         uint32_t dirty_count
     ctypedef enum ff_fault:

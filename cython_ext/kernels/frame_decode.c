@@ -302,13 +302,24 @@ static void keep(const ff_frame_decoder *decoder, const operation *op, const uin
         memcpy(slot, pixels, (size_t)op->area.width * 4);
 }
 
+/* What part of a plane costs after zstd, in no unit: its bytes, but of indices and XOR mostly those that differ from the
+ * byte before, since runs cost next to nothing. */
+static uint32_t weight(int plane, const uint8_t *data, size_t size) {
+    if (plane != FF_PLANE_INDICES && plane != FF_PLANE_XOR)
+        return (uint32_t)size;
+    uint32_t changes = 0;
+    for (size_t i = 1; i < size; i++)
+        changes += data[i] != data[i - 1];
+    return changes + (uint32_t)(size + 31) / 32;
+}
+
 void ff_apply_planes(ff_frame_decoder *decoder, const ff_plane_view *planes, uint32_t *framebuffer) {
     reader r = make_reader(decoder, planes);
     const size_t tiles = (size_t)decoder->geometry.columns * decoder->geometry.rows;
     const size_t pitch = decoder->geometry.width;
     const uint32_t *moved = decoder->moved;
     memset(decoder->modes, FF_MODE_UNCHANGED, tiles);
-    memset(decoder->raw_bytes, 0, tiles * FF_PLANES * sizeof *decoder->raw_bytes);
+    memset(decoder->weights, 0, tiles * FF_PLANES * sizeof *decoder->weights);
     decoder->dirty_count = 0;
     if (planes[FF_PLANE_VECTORS].size > 0)
         gather_moved(decoder, planes, framebuffer);
@@ -330,7 +341,8 @@ void ff_apply_planes(ff_frame_decoder *decoder, const ff_plane_view *planes, uin
         draw(decoder, &op, target + op.box.y * pitch + op.box.x);
         decoder->modes[op.tile] = (uint8_t)op.mode;
         for (int plane = 0; plane < FF_PLANES; plane++)
-            decoder->raw_bytes[op.tile * FF_PLANES + plane] += (uint32_t)(before[plane].size - r.planes[plane].size);
+            decoder->weights[op.tile * FF_PLANES + plane] =
+                weight(plane, before[plane].data, before[plane].size - r.planes[plane].size);
         add_dirty(decoder, dirty);
     }
 }

@@ -20,7 +20,7 @@ typedef struct ff_frame_decoder {
     uint32_t *cache;                   /* FF_TILE_PIXELS a slot, zeroed by the caller */
     uint32_t *moved;                   /* scratch, FF_TILE_PIXELS a tile: where copied tiles wait to be drawn */
     uint8_t *modes;                    /* a byte a tile: enum ff_mode of the last packet */
-    uint32_t *raw_bytes;               /* FF_PLANES counts a tile: bytes of each plane it took in the last packet */
+    uint32_t *weights;                 /* FF_PLANES numbers a tile: its share in each plane of the last packet */
     ff_box *dirty;                     /* capacity: one a tile */
     uint32_t dirty_count;              /* rectangles of the last packet, in frame pixels */
 } ff_frame_decoder;
@@ -43,7 +43,7 @@ void ff_decoder_init(ff_frame_decoder *decoder);
 /* Checks FF_PLANES planes; on a fault stores the number of the plane in which it was found. */
 ff_fault ff_check_planes(const ff_frame_decoder *decoder, const ff_plane_view *planes, int *plane);
 
-/* Draws planes that were checked into `framebuffer` (width * height pixels) and fills modes, raw_bytes and dirty. */
+/* Draws planes that were checked into `framebuffer` (width * height pixels) and fills modes, weights and dirty. */
 void ff_apply_planes(ff_frame_decoder *decoder, const ff_plane_view *planes, uint32_t *framebuffer);
 
 #endif

@@ -17,14 +17,17 @@ from fastframe.codec import MODES, TileMap
 Picture = npt.NDArray[np.uint8]
 Color = tuple[int, int, int]
 
-# Blue, green, red; far apart for most kinds of colour blindness (Okabe and Ito). A mode that is not here is
-# white.
+# Blue, green, red; far apart for most kinds of colour blindness (Okabe and Ito, and white).
 _COLORS: dict[str, Color] = {
     "unchanged": (90, 90, 90),
     "solid": (178, 114, 0),
     "palette": (115, 158, 0),
     "photo": (0, 94, 213),
     "xor": (167, 121, 204),
+    "difference": (0, 159, 230),
+    "copy": (233, 180, 86),
+    "cached": (66, 228, 240),
+    "patch": (235, 235, 235),
 }
 _WHITE: Color = (255, 255, 255)
 _BLACK: Color = (0, 0, 0)
@@ -96,7 +99,7 @@ def draw_heatmap(costs: TileCosts, frame: Picture, name: str) -> Picture:
 
 def _draw_tiles(costs: TileCosts, frame: Picture) -> Picture:
     total = costs.cost.sum(0)
-    palette = np.array([_COLORS.get(mode, _WHITE) for mode in MODES], np.float64)
+    palette = np.array([_COLORS[mode] for mode in MODES], np.float64)
     color = palette[costs.cost.argmax(0)]
     # Costs spread over four orders of magnitude: the exponent keeps small ones visible and large ones apart.
     strength = (total / max(1.0, total.max())) ** 0.4
@@ -147,7 +150,7 @@ def _draw_legend(costs: TileCosts, frame: Picture, name: str, width: int) -> Pic
     draw_text(legend, _MARGIN, y, title, _WHITE, 2)
     for mode in used:
         y += _LINE
-        legend[y : y + GLYPH_HEIGHT * 2, _MARGIN : _MARGIN + 40] = _COLORS.get(MODES[mode], _WHITE)
+        legend[y : y + GLYPH_HEIGHT * 2, _MARGIN : _MARGIN + 40] = _COLORS[MODES[mode]]
         cost = costs.cost[mode].sum()
         text = f"{MODES[mode]:<10} {share(cost, total):>7} of bytes  {costs.tiles[mode]} tiles"
         draw_text(legend, _MARGIN + 56, y, text, _WHITE, 2)

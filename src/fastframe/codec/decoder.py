@@ -85,7 +85,7 @@ class Decoder:
         self._epoch: _Epoch | None = None
         self._last_epoch_number: int | None = None
         self._frame: Framebuffer | None = None
-        # Of the last good packet: length, modes, raw bytes by tile and plane, sizes of the planes, seconds by stage.
+        # Of the last good packet: length, modes, weights by tile and plane, sizes of the planes, seconds by stage.
         self._last: tuple[int, bytes, bytes, PlaneSizes, dict[str, float]] | None = None
 
     @property
@@ -124,13 +124,14 @@ class Decoder:
         """
         if self._last is None:
             raise LocalProtocolError("there is no tile map yet: no keyframe has been decoded")
-        _, modes, raw_bytes, sizes, _ = self._last
+        _, modes, weight_bytes, sizes, _ = self._last
         height, width = self.frame.shape[:2]
         shape = (-(-height // TILE_SIZE), -(-width // TILE_SIZE))
-        raw = np.frombuffer(raw_bytes, np.uint32).reshape(*shape, len(PLANES))
+        weights = np.frombuffer(weight_bytes, np.uint32).reshape(*shape, len(PLANES))
         cost = np.zeros(shape, np.float32)
-        for number, (raw_size, size) in sizes.items():
-            cost += raw[..., number] * np.float32(size / raw_size)
+        for number, (_, size) in sizes.items():
+            plane = weights[..., number]
+            cost += plane * np.float32(size / plane.sum())
         return TileMap(TILE_SIZE, np.frombuffer(modes, np.uint8).reshape(shape), cost)
 
     def decode(self, packet: bytes | bytearray | memoryview) -> FrameUpdate:
@@ -217,7 +218,7 @@ class Decoder:
             "decompression": decompressed - parsed,
             "drawing": perf_counter() - decompressed,
         }
-        self._last = len(data), epoch.core.modes(), epoch.core.raw_bytes(), sizes, seconds
+        self._last = len(data), epoch.core.modes(), epoch.core.weights(), sizes, seconds
         if header.keyframe:
             rectangles: tuple[Rect, ...] = (Rect(0, 0, epoch.width, epoch.height),)
         else:

@@ -45,7 +45,8 @@ class TileMap:
     modes
         uint8 (rows, columns): each tile's mode, an index into `fastframe.codec.MODES`.
     cost
-        float32 (rows, columns): compressed bytes, each plane's shared out by the bytes that the tiles have in it.
+        float32 (rows, columns): compressed bytes, an estimate: each plane's bytes are shared out by how much of it a
+        tile takes, and by how restless that part is.
     """
 
     tile_size: int
