@@ -11,11 +11,32 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
-from packets import Packet, Streams, keyframe, parse, seal, varint
+from packets import (
+    BOXED,
+    CACHED,
+    COPY,
+    DIFFERENCE,
+    KEEP,
+    MOVED,
+    NEW_COLOURS,
+    PALETTE,
+    PATCH,
+    PHOTO,
+    SOLID,
+    XOR,
+    Packet,
+    Streams,
+    keyframe,
+    parse,
+    seal,
+    slots,
+    varint,
+    vectors,
+)
 from pictures import desktop, noise
 
 from fastframe import Decoder, Encoder, Limits, RemoteProtocolError
-from fastframe.codec import PLANES
+from fastframe.codec import MODES, PLANES
 
 ITERATIONS = int(os.environ.get("FASTFRAME_FUZZ", "8000"))
 SEED = int(os.environ.get("FASTFRAME_FUZZ_SEED", "0"))
@@ -23,6 +44,16 @@ LIMITS = Limits(max_width=300, max_height=300, max_pixels=40_000, max_packet_byt
 
 # What breaks parsers: nothing, one, signs, ends of ranges, tile sizes.
 BYTES = (0, 1, 2, 3, 4, 5, 15, 16, 0x1F, 0x3F, 63, 64, 127, 128, 254, 255)
+# Slots of the tile cache in epochs that the fuzzer begins.
+SLOTS = 3
+# The flags that each mode is drawn with; boxes are the rule, since they fit into every tile.
+DRAWN = (BOXED, BOXED | NEW_COLOURS, BOXED | MOVED, BOXED | KEEP, BOXED | MOVED | KEEP, 0)
+FLAGS = {
+    **dict.fromkeys((SOLID, PALETTE, PATCH), DRAWN),
+    **dict.fromkeys((PHOTO, XOR, DIFFERENCE), (BOXED, BOXED | MOVED, BOXED | KEEP, BOXED | MOVED | KEEP)),
+    COPY: (MOVED, MOVED, MOVED | KEEP),
+    CACHED: (0, KEEP),
+}
 
 
 def seeds() -> list[bytes]:
@@ -78,6 +109,7 @@ class Fuzzer:
             epoch=epoch + new,
             sequence=0 if new else sequence,
             size=(fields.size or (149, 101)) if new else None,
+            slots=SLOTS,
             frame_hash=fields.frame_hash if self.below(3) == 0 else None,
         )
         match self.below(6):
@@ -89,7 +121,7 @@ class Fuzzer:
                 # A field that matters, set to something that matters.
                 sides = (BYTES[self.below(16)], BYTES[self.below(16)] + 256 * self.below(2))
                 fields = replace(fields, size=sides if new else None, more_flags=BYTES[self.below(16)])
-                number = self.below(8)
+                number = self.below(len(PLANES))
                 declared = [0, 1, 2**7, 2**14, 2**31, 2**32 - 1][self.below(6)]
                 data = fields.planes.get(number, (0, b""))[1]
                 return replace(fields, planes=fields.planes | {number: (declared, data)}).build()
@@ -108,23 +140,54 @@ class Fuzzer:
 
     def program(self, fields: Packet) -> bytes:
         """Operations and planes of about the right sizes, made up."""
-        operations, tiles = bytearray(), 1 + self.below(8)
+        operations, tiles = bytearray(), 1 + self.below(6)
+        colours, cache = bytearray(), bytearray()
+        moves = [(self.below(260) - 130, self.below(260) - 130) if self.below(3) else (0, 0) for _ in range(3)]
+        numbers = bytearray()
         for _ in range(tiles):
             skip = 0 if self.below(4) else BYTES[self.below(16)]
-            operations += bytes([skip, 1 + self.below(4) | (self.below(4) << 4 if self.below(2) else 0)])
-        sizes = {"boxes": 4 * tiles, "colours": 40, "indices": 4096, "xor": 12288}
-        sizes |= dict.fromkeys(("green", "blue", "red"), 4096)
+            mode = 1 + self.below(8)
+            flags = self.below(16) << 4 if self.below(8) == 0 else FLAGS[mode][self.below(len(FLAGS[mode]))]
+            operations += bytes([skip, mode | flags])
+            if mode in (SOLID, PALETTE, PATCH):
+                colours += bytes([self.below(18)]) if self.below(9) == 0 else bytes([self.below(16)])
+                if flags & NEW_COLOURS:
+                    count = self.below(4)
+                    colours += bytes([count]) + self.random.bytes(4 * count)
+                colours += bytes([self.below(256)]) * (mode == SOLID)
+            if flags & MOVED:
+                numbers += bytes([self.below(3) if self.below(9) else self.below(256)])
+            for flag in (mode == CACHED, flags & KEEP):
+                cache += slots(self.below(SLOTS) if self.below(9) else self.below(600)) if flag else b""
         planes = {"operations": bytes(operations)}
-        for name, size in sizes.items():
-            if self.below(2):
-                planes[name] = self.random.bytes(self.below(size) + 1) if self.below(3) else bytes(size)
+        exact = {"colours": colours, "cache": cache, "vectors": vectors(*moves) + numbers if numbers else b""}
+        planes |= {name: bytes(data) for name, data in exact.items() if data and self.below(20)}
+        boxed, counts = [], dict.fromkeys(("indices", "xor", "green", "blue", "red"), 0)
+        for operation in operations[1::2]:
+            # Boxes fit into every tile of these frames, so each pixel is counted.
+            side = 1 + self.below(21)
+            if operation & BOXED:
+                boxed.append(bytes([0, self.below(2), side - 1, side - 1]))
+            pixels = side * side if operation & BOXED else 4096
+            match operation & 15:
+                case mode if mode in (PALETTE, PATCH):
+                    counts["indices"] += pixels
+                case mode if mode == XOR:
+                    counts["xor"] += 3 * pixels
+                case mode if mode in (PHOTO, DIFFERENCE):
+                    for name in ("green", "blue", "red"):
+                        counts[name] += pixels
+        planes |= {"boxes": b"".join(boxed)} if boxed else {}
+        for name, size in counts.items():
+            if size:
+                planes[name] = self.random.bytes(size + (self.below(20) == 0))
         return replace(fields, planes=Streams().planes(**planes)).build()
 
 
 def test_no_bytes_do_harm() -> None:
     fuzzer, decoder, outcomes = Fuzzer(SEED), Decoder(LIMITS), Counter[str]()
-    epoch, sequence = 0, 1
-    decoder.decode(keyframe((149, 101), epoch))
+    epoch, sequence, modes = 0, 1, Counter[str]()
+    decoder.decode(keyframe((149, 101), epoch, SLOTS))
     for number in range(ITERATIONS):
         packet = fuzzer.packet(epoch, sequence)
         before = decoder.frame.copy()
@@ -136,9 +199,11 @@ def test_no_bytes_do_harm() -> None:
             # Mostly the chain begins anew; else the decoder stays dead and only a keyframe can come.
             if number % 4:
                 epoch, sequence = (epoch + 1) % 2**32, 1
-                decoder.decode(keyframe((149, 101), epoch))
+                decoder.decode(keyframe((149, 101), epoch, SLOTS))
             continue
         outcomes["accepted"] += 1
+        assert decoder.stats is not None
+        modes.update(decoder.stats.tiles)
         epoch, sequence = update.epoch, (update.sequence + 1) % 2**32
         frame = decoder.frame
         height, width = frame.shape[:2]
@@ -155,6 +220,7 @@ def test_no_bytes_do_harm() -> None:
     # It would be no test if either never happened.
     assert outcomes["refused"] > ITERATIONS // 10
     assert outcomes["accepted"] > ITERATIONS // 20
+    assert all(modes[mode] for mode in MODES)
 
 
 def test_zstd_streams_of_noise_do_no_harm() -> None:
@@ -162,7 +228,9 @@ def test_zstd_streams_of_noise_do_no_harm() -> None:
     head = b"\x28\xb5\x2f\xfd"
     for number in range(ITERATIONS // 20):
         stream = head * int(random.integers(2)) + random.bytes(int(random.integers(1, 200)))
-        planes = Streams().planes(operations=bytes([0, 2])) | {PLANES.index("indices"): (4096, stream)}
+        planes = Streams().planes(operations=bytes([0, PALETTE]), colours=b"\0") | {
+            PLANES.index("indices"): (4096, stream)
+        }
         decoder = Decoder(LIMITS)
         try:
             decoder.decode(Packet(1, 0, (64, 64), planes=planes).build())
