@@ -382,7 +382,7 @@ def sizes(draw: st.DrawFn, max_pixels: int = 1 << 14, least: int = 1) -> tuple[i
 @st.composite
 def scenes(
     draw: st.DrawFn,
-    max_pixels: int = 1 << 15,
+    max_pixels: int = 1 << 14,
     max_steps: int = 7,
     resizes: bool = True,
     budgets: bool = True,
