@@ -417,9 +417,6 @@ def test_a_decoder_with_fewer_slots_than_a_keyframe_asks_for_refuses_it_and_stay
 def test_a_cache_of_the_largest_size_can_be_allowed() -> None:
     limits = Limits(max_cache_slots=65535)
     planes = operations(0, CACHED) | {"cache": slots(65534)}
-    # (On the way to it is one GiB of black.)
-    if apart.SANITIZED:
-        pytest.skip("the sanitizers need more memory than that")
     decoder = Decoder(limits)
     decoder.decode(keyframe((64, 64), 1, 65535, **planes))
     assert_shows(decoder, np.zeros((64, 64, 4), np.uint8))
@@ -435,6 +432,13 @@ def test_limits_that_make_no_sense_are_refused(field: str, value: Any) -> None:
         Limits(**{field: value})
     assert caught.value.expected[0] >= 1
     assert caught.value.actual is value
+
+
+@pytest.mark.parametrize("value", [-1, 65536, 2**40, 1.0, float("nan"), None, "12", [], 5j])
+def test_a_number_of_cache_slots_that_cannot_be_said_is_refused(value: Any) -> None:
+    with pytest.raises(LocalProtocolError, match="max_cache_slots") as caught:
+        Limits(max_cache_slots=value)
+    assert caught.value.expected == (0, 65535)
 
 
 def test_an_encoder_never_sends_what_its_limits_forbid() -> None:
