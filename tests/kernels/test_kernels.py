@@ -490,7 +490,8 @@ def test_predict(isa: str, box: tuple[int, int, int, int], based: bool) -> None:
                     base = part_of_a_frame(tile_with(old, box, 0x5A), 9, poison)
                 tile = tile_with(picture, box, poison)
                 outputs = [guarded(count, poison) for _ in range(3)]
-                estimate = _kernels.predict(tile, box, *(part for _, part in outputs), base)
+                (_, green), (_, blue), (_, red) = outputs
+                estimate = _kernels.predict(tile, box, green, blue, red, base)
                 for (whole, part), expected in zip(outputs, expected_residuals(picture, old), strict=True):
                     np.testing.assert_array_equal(part, expected)
                     assert_guards(whole, poison)
