@@ -194,7 +194,7 @@ cdef class FrameEncoder:
         """The hash of the reference."""
         cdef uint64_t value
         with nogil:
-            value = ff_hash_frame(self.encoder.reference, self.width, self.height, self.hash_keys)
+            value = ff_hash_pixels(self.encoder.reference, self.width, self.width, self.height, self.hash_keys)
         return value
 
 
@@ -280,5 +280,6 @@ cdef class FrameDecoder:
         if framebuffer.shape[0] != self.height or framebuffer.shape[1] != self.width or framebuffer.shape[2] != 4:
             raise ValueError("the framebuffer has another size")
         with nogil:
-            value = ff_hash_frame(<const uint32_t *> &framebuffer[0, 0, 0], self.width, self.height, self.hash_keys)
+            value = ff_hash_pixels(<const uint32_t *> &framebuffer[0, 0, 0], self.width, self.width, self.height,
+                                   self.hash_keys)
         return value

@@ -160,7 +160,7 @@ def hash_frame(const uint32_t[:, ::1] frame):
     cdef uint32_t[::1] keys = hash_keys(frame.shape[1] + frame.shape[1] % 2)
     cdef uint64_t value
     with nogil:
-        value = ff_hash_frame(&frame[0, 0], <uint32_t> frame.shape[1], <uint32_t> frame.shape[0], &keys[0])
+        value = ff_hash_pixels(&frame[0, 0], frame.shape[1], <uint32_t> frame.shape[1], <uint32_t> frame.shape[0], &keys[0])
     return value
 
 

@@ -36,7 +36,8 @@ cdef extern from "isa.h" nogil:
 
 cdef extern from "hash.h" nogil:
     void ff_hash_keys(uint32_t *keys, size_t count)
-    uint64_t ff_hash_frame(const uint32_t *frame, uint32_t width, uint32_t height, const uint32_t *keys)
+    uint64_t ff_hash_pixels(const uint32_t *pixels, size_t pitch, uint32_t width, uint32_t height,
+                            const uint32_t *keys)
 
 
 cdef extern from "palette.h" nogil:

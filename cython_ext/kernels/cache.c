@@ -2,25 +2,14 @@
 
 #include <string.h>
 
-#define BUCKETS 1024u
-
 void ff_cache_reset(ff_cache *cache) {
     memset(cache->buckets, 0xFF, sizeof cache->buckets);
     if (cache->slot_count > 0)
         memset(cache->slots, 0, cache->slot_count * sizeof *cache->slots);
 }
 
-uint64_t ff_cache_hash(const uint32_t *pixels, size_t pitch, ff_box area, const uint32_t *keys) {
-    uint64_t hash = (uint64_t)area.width << 32 | area.height;
-    for (uint32_t y = 0; y < area.height; y++) {
-        hash = (hash ^ ff_kernels->hash_row(pixels + y * pitch, keys, area.width)) * 0x9E3779B97F4A7C15u;
-        hash ^= hash >> 32;
-    }
-    return hash;
-}
-
 int32_t ff_cache_find(const ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area) {
-    int32_t slot = cache->buckets[hash % BUCKETS];
+    int32_t slot = cache->buckets[hash % FF_CACHE_BUCKETS];
     for (; slot >= 0; slot = cache->slots[slot].next) {
         if (cache->slots[slot].hash != hash)
             continue;
@@ -45,15 +34,15 @@ int32_t ff_cache_store(ff_cache *cache, uint64_t hash, const uint32_t *pixels, s
     if (entry->used == now)
         return -1;
     if (entry->used > 0) {
-        int32_t *link = &cache->buckets[entry->hash % BUCKETS];
+        int32_t *link = &cache->buckets[entry->hash % FF_CACHE_BUCKETS];
         while (*link != slot)
             link = &cache->slots[*link].next;
         *link = entry->next;
     }
     entry->hash = hash;
     entry->used = now;
-    entry->next = cache->buckets[hash % BUCKETS];
-    cache->buckets[hash % BUCKETS] = slot;
+    entry->next = cache->buckets[hash % FF_CACHE_BUCKETS];
+    cache->buckets[hash % FF_CACHE_BUCKETS] = slot;
     for (uint32_t y = 0; y < area.height; y++)
         memcpy(cache->pixels + (size_t)slot * FF_TILE_PIXELS + y * FF_TILE, pixels + y * pitch, (size_t)area.width * 4);
     return slot;

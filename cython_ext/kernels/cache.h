@@ -8,10 +8,9 @@
 
 #include "isa.h"
 
-/* 16 KiB a slot. */
-#define FF_MAX_CACHE_SLOTS 65535u
 /* A tile is kept if it has not changed in this many packets: what moves all the time does not come back as it was. */
 #define FF_CACHE_SETTLED 4u
+#define FF_CACHE_BUCKETS 1024u
 
 typedef struct ff_cache_slot {
     uint64_t hash;
@@ -21,17 +20,14 @@ typedef struct ff_cache_slot {
 
 typedef struct ff_cache {
     uint32_t slot_count;
-    uint32_t *pixels;     /* FF_TILE_PIXELS a slot */
+    uint32_t *pixels; /* FF_TILE_PIXELS a slot */
     ff_cache_slot *slots;
-    int32_t buckets[1024];
+    int32_t buckets[FF_CACHE_BUCKETS]; /* first slot of each hash value, -1: none */
 } ff_cache;
 
 void ff_cache_reset(ff_cache *cache);
 
-/* A hash of `area.width` x `area.height` pixels, `pitch` apart. */
-uint64_t ff_cache_hash(const uint32_t *pixels, size_t pitch, ff_box area, const uint32_t *keys);
-
-/* The slot that holds exactly these pixels, or -1. */
+/* The slot that holds exactly the pixels of `area`, whose ff_hash_pixels is `hash`, or -1. */
 int32_t ff_cache_find(const ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area);
 
 /* Stores pixels in the slot unused for longest and returns it, or -1 when every slot is used in this packet already. */

@@ -4,6 +4,7 @@
 
 #include "diff.h"
 #include "entropy.h"
+#include "hash.h"
 #include "predict.h"
 
 /* What the modes cost after zstd, in bits; fitted to recorded desktops (benchmarks/bench_scenes.py). They only choose
@@ -169,7 +170,6 @@ static uint32_t put_colours(ff_frame_encoder *encoder, uint32_t table, const ff_
 /* What a tile can be made from, before anything is drawn on it. */
 typedef struct base {
     const uint32_t *pixels; /* the frame before, at the tile's place or where it moved from */
-    int32_t vector;         /* its number, -1: none */
     uint32_t changed;       /* pixels that differ */
     ff_box box;             /* where */
 } base;
@@ -307,7 +307,7 @@ static uint32_t keep(ff_frame_encoder *encoder, uint32_t tile, ff_box area) {
         encoder->packet - encoder->changed_at[tile] < FF_CACHE_SETTLED)
         return 0;
     const uint32_t *old = reference_at(encoder, area);
-    const uint64_t hash = ff_cache_hash(old, pitch, area, encoder->hash_keys);
+    const uint64_t hash = ff_hash_pixels(old, pitch, area.width, area.height, encoder->hash_keys);
     const int32_t known = ff_cache_find(&encoder->cache, hash, old, pitch, area);
     if (known >= 0) {
         encoder->cache.slots[known].used = encoder->packet;
@@ -328,7 +328,7 @@ static uint64_t encode_tile(ff_frame_encoder *encoder, uint32_t tile) {
     const size_t pitch = encoder->geometry.width;
     uint64_t bits = BITS_PER_TILE;
     uint32_t operation = 0;
-    base from = {reference_at(encoder, area), -1, 0, whole};
+    base from = {reference_at(encoder, area), 0, whole};
 
     from.changed = ff_kernels->diff_box(pixels, from.pixels, pitch, area, &from.box);
     if (from.changed == 0) /* the frame was changed back since it was compared */
@@ -337,7 +337,7 @@ static uint64_t encode_tile(ff_frame_encoder *encoder, uint32_t tile) {
 
     if (from.changed >= FEW_PIXELS) {
         if (encoder->cache.slot_count > 0) {
-            const uint64_t hash = ff_cache_hash(pixels, FF_TILE, area, encoder->hash_keys);
+            const uint64_t hash = ff_hash_pixels(pixels, FF_TILE, area.width, area.height, encoder->hash_keys);
             const int32_t slot = ff_cache_find(&encoder->cache, hash, pixels, FF_TILE, area);
             if (slot >= 0) {
                 encoder->cache.slots[slot].used = encoder->packet;
@@ -349,7 +349,6 @@ static uint64_t encode_tile(ff_frame_encoder *encoder, uint32_t tile) {
         const int32_t vector = best_vector(encoder, pixels, area, from.changed);
         if (vector >= 0) {
             const ff_vector moved = encoder->motion.vectors[vector];
-            from.vector = vector;
             from.pixels += (ptrdiff_t)moved.dy * (ptrdiff_t)pitch + moved.dx;
             from.changed = ff_kernels->diff_box(pixels, from.pixels, pitch, area, &from.box);
             operation |= put_vector(encoder, (uint32_t)vector);

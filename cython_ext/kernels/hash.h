@@ -1,4 +1,5 @@
-/* A hash of the whole framebuffer, by which a decoder learns that it holds what the encoder holds.
+/* A hash of pixels: of the whole framebuffer, by which a decoder learns that it holds what the encoder holds, and of tiles,
+ * by which the encoder finds them in its cache.
  *
  * It guards against faults (a bug, a bad memory module), not against an attacker: the transport does that. Rows go
  * through NH, the almost-universal hash of UMAC (Black, Halevi, Krawczyk, Krovetz, Rogaway, CRYPTO '99): sums of
@@ -17,7 +18,7 @@ uint64_t ff_hash_row_scalar(const uint32_t *row, const uint32_t *keys, size_t wi
 uint64_t ff_hash_row_avx2(const uint32_t *row, const uint32_t *keys, size_t width);
 #endif
 
-/* The hash of a framebuffer without gaps between rows. */
-uint64_t ff_hash_frame(const uint32_t *frame, uint32_t width, uint32_t height, const uint32_t *keys);
+/* The hash of a rectangle of pixels, rows `pitch` pixels apart: of a framebuffer, or of a tile in it. */
+uint64_t ff_hash_pixels(const uint32_t *pixels, size_t pitch, uint32_t width, uint32_t height, const uint32_t *keys);
 
 #endif
