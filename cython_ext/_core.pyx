@@ -15,6 +15,7 @@ from kernels cimport *
 ff_isa_init()
 
 TILE_SIZE = FF_TILE
+MAX_TILE_BYTES = FF_MAX_TILE_BYTES
 PLANES = ("operations", "boxes", "colours", "indices", "xor", "green", "blue", "red", "vectors", "cache")
 MODES = ("unchanged", "solid", "palette", "photo", "xor", "difference", "copy", "cached", "patch")
 assert len(PLANES) == FF_PLANES and len(MODES) == FF_MODES
@@ -74,10 +75,8 @@ cdef uint32_t *make_hash_keys(uint32_t width) except NULL:
     return keys
 
 
-
-
 cdef class FrameEncoder:
-    """The encoder's side of one frame size: the reference, the colour table and the planes being written."""
+    """The encoder's side of one frame size: the reference, the colour tables, the cache and the planes being written."""
 
     cdef ff_frame_encoder *encoder
     cdef uint32_t *hash_keys
@@ -123,7 +122,7 @@ cdef class FrameEncoder:
         free(self.hash_keys)
 
     def reset(self):
-        """Forgets the epoch: the reference is black, the colour table empty."""
+        """Forgets the epoch: the reference is black, colour tables and cache are empty."""
         self.next_tile = 0
         with nogil:
             ff_encoder_reset(self.encoder)
@@ -137,9 +136,9 @@ cdef class FrameEncoder:
             memset(self.candidates + row * self.encoder.geometry.columns + left, 1, right - left + 1)
         return 0
 
-    def encode(self, const uint8_t[:, :, :] frame, damage, uint64_t bit_budget):
+    def encode(self, const uint8_t[:, :, :] frame, damage, uint64_t bit_budget, uint64_t byte_room):
         """Encodes a frame: finds the tiles that differ from the reference and codes them into the planes until the estimate
-        reaches `bit_budget`.
+        reaches `bit_budget`, or the planes could outgrow `byte_room`; at least one tile, if one differs.
 
         `damage`: None, or a list of (x, y, width, height) inside the frame; tiles that a byte budget left over are
         looked at in any case. Returns (tiles still dirty, estimated bits). When tiles are left over, either
@@ -156,19 +155,24 @@ cdef class FrameEncoder:
         with nogil:
             left = ff_begin_packet(self.encoder, &frame[0, 0, 0], frame.strides[0], candidates)
             if left > 0:
-                left = self.encode_dirty(bit_budget, &estimate)
+                left = self.encode_dirty(bit_budget, byte_room, &estimate)
         return left, estimate
 
-    def encode_more(self, uint64_t bit_budget):
+    def skip(self):
+        """Stands for a packet of a frame that is known to be unchanged."""
+        self.encoder.packet += 1
+
+    def encode_more(self, uint64_t bit_budget, uint64_t byte_room):
         """Goes on where `encode` stopped; the planes then hold only what was added."""
         cdef size_t left
         cdef uint64_t estimate = 0
         with nogil:
-            left = self.encode_dirty(bit_budget, &estimate)
+            left = self.encode_dirty(bit_budget, byte_room, &estimate)
         return left, estimate
 
-    cdef size_t encode_dirty(self, uint64_t bit_budget, uint64_t *estimate) noexcept nogil:
-        cdef size_t left = ff_encode_tiles(self.encoder, self.next_tile, bit_budget, &self.next_tile, estimate)
+    cdef size_t encode_dirty(self, uint64_t bit_budget, uint64_t byte_room, uint64_t *estimate) noexcept nogil:
+        cdef size_t left = ff_encode_tiles(self.encoder, self.next_tile, bit_budget, byte_room,
+                                           &self.next_tile, estimate)
         if left == 0:
             ff_end_packet(self.encoder)
         return left
@@ -199,7 +203,7 @@ cdef class FrameEncoder:
 
 
 cdef class FrameDecoder:
-    """The decoder's side of one frame size: the colour table. The framebuffer belongs to the caller."""
+    """The decoder's side of one epoch: the colour tables and the cache. The framebuffer belongs to the caller."""
 
     cdef ff_frame_decoder *decoder
     cdef uint32_t *hash_keys

@@ -55,6 +55,7 @@ cdef extern from "planes.h" nogil:
     enum:
         FF_PLANES
         FF_MODES
+        FF_MAX_TILE_BYTES
 
 
 cdef extern from "cache.h" nogil:
@@ -78,13 +79,14 @@ cdef extern from "frame_encode.h" nogil:
         uint8_t **planes
         size_t *sizes
         const uint32_t *hash_keys
+        uint32_t packet
         ff_cache cache
     size_t ff_plane_capacity(const ff_geometry *geometry, int plane)
     void ff_encoder_reset(ff_frame_encoder *encoder)
     size_t ff_begin_packet(ff_frame_encoder *encoder, const uint8_t *frame, Py_ssize_t stride,
                            const uint8_t *candidates)
-    size_t ff_encode_tiles(ff_frame_encoder *encoder, uint32_t start, uint64_t bit_budget, uint32_t *next,
-                           uint64_t *estimate)
+    size_t ff_encode_tiles(ff_frame_encoder *encoder, uint32_t start, uint64_t bit_budget, uint64_t byte_room,
+                           uint32_t *next, uint64_t *estimate)
     void ff_end_packet(ff_frame_encoder *encoder)
 
 

@@ -20,7 +20,7 @@ static uint32_t home_slots(uint32_t colour) {
 void ff_colours_reset(ff_colours *colours) {
     memset(colours, 0, sizeof *colours);
     for (uint32_t i = 0; i < FF_TABLES; i++)
-        colours->tables[i].used[FF_KEEP_SLOT] = UINT32_MAX; /* so it never makes room */
+        colours->tables[i].used[FF_KEEP_SLOT] = UINT64_MAX; /* so it never makes room */
 }
 
 /* The slot of a colour, or -1. Colours that a crowded tile sent away from home are not found: they are announced again. */
@@ -52,7 +52,7 @@ uint32_t ff_colours_choose(const ff_colours *colours, const ff_palette *palette,
     return *missing * 4 > palette->count * 3 && palette->count > 4 ? oldest : best;
 }
 
-static uint8_t replace(ff_colour_table *table, uint32_t colour, uint32_t now) {
+static uint8_t replace(ff_colour_table *table, uint32_t colour, uint64_t now) {
     uint32_t homes = home_slots(colour);
     uint8_t best = (uint8_t)homes;
     for (uint32_t i = 1; i < HOMES; i++) {
@@ -72,7 +72,7 @@ static uint8_t replace(ff_colour_table *table, uint32_t colour, uint32_t now) {
 uint32_t ff_colours_assign(ff_colours *colours, uint32_t number, const ff_palette *palette, uint8_t *slots,
                            uint8_t *announced) {
     ff_colour_table *table = &colours->tables[number];
-    const uint32_t now = ++colours->clock;
+    const uint64_t now = ++colours->clock;
     uint32_t missing = 0;
     table->used_last = now;
     /* First mark the colours that are here as used, so that none of them makes room for the others. */

@@ -14,13 +14,13 @@
 
 typedef struct ff_colour_table {
     uint32_t colours[FF_TABLE_SLOTS];
-    uint32_t used[FF_TABLE_SLOTS]; /* when a tile used the slot last; 0: never */
-    uint32_t used_last;            /* when a tile used the table last */
+    uint64_t used[FF_TABLE_SLOTS]; /* when a tile used the slot last; 0: never */
+    uint64_t used_last;            /* when a tile used the table last */
 } ff_colour_table;
 
 typedef struct ff_colours {
     ff_colour_table tables[FF_TABLES];
-    uint32_t clock; /* tiles drawn in this epoch */
+    uint64_t clock; /* tiles drawn in this epoch: 2^32 of them are a day or two of full change */
 } ff_colours;
 
 void ff_colours_reset(ff_colours *colours);

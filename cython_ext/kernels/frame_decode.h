@@ -29,7 +29,7 @@ typedef enum ff_fault {
     FF_OK,
     FF_FAULT_PLANE_SHORT,     /* a plane ended inside an operation */
     FF_FAULT_PLANE_LONG,      /* a plane holds more than the operations use */
-    FF_FAULT_OPERATION,       /* unknown mode or reserved bit */
+    FF_FAULT_OPERATION,       /* unknown mode, or a flag that the mode may not have */
     FF_FAULT_TILE,            /* a tile is named twice */
     FF_FAULT_BOX,             /* a box leaves its tile */
     FF_FAULT_VECTOR,          /* an unknown vector, or one that leaves the frame */

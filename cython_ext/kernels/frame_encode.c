@@ -366,8 +366,15 @@ static uint64_t encode_tile(ff_frame_encoder *encoder, uint32_t tile) {
     return bits;
 }
 
-size_t ff_encode_tiles(ff_frame_encoder *encoder, uint32_t start, uint64_t bit_budget, uint32_t *next,
-                       uint64_t *estimate) {
+static size_t total_size(const ff_frame_encoder *encoder) {
+    size_t total = 0;
+    for (int plane = 0; plane < FF_PLANES; plane++)
+        total += encoder->sizes[plane];
+    return total;
+}
+
+size_t ff_encode_tiles(ff_frame_encoder *encoder, uint32_t start, uint64_t bit_budget, uint64_t byte_room,
+                       uint32_t *next, uint64_t *estimate) {
     const uint32_t tiles = (uint32_t)count_tiles(encoder);
     size_t left = 0;
     uint64_t bits = 0;
@@ -377,7 +384,7 @@ size_t ff_encode_tiles(ff_frame_encoder *encoder, uint32_t start, uint64_t bit_b
     for (uint32_t i = 0; i < tiles; i++, tile = tile + 1 == tiles ? 0 : tile + 1) {
         if (!encoder->dirty[tile])
             continue;
-        if (bits > 0 && bits >= bit_budget) {
+        if (bits > 0 && (bits >= bit_budget || total_size(encoder) + FF_MAX_TILE_BYTES > byte_room)) {
             left++;
             continue;
         }

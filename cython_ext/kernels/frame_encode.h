@@ -33,7 +33,7 @@ typedef struct ff_frame_encoder {
 /* Bytes that plane `plane` of one packet takes at most. */
 size_t ff_plane_capacity(const ff_geometry *geometry, int plane);
 
-/* Forgets the epoch: black reference, empty colour table and cache, nothing dirty. */
+/* Forgets the epoch: black reference, empty colour tables and cache, nothing dirty. */
 void ff_encoder_reset(ff_frame_encoder *encoder);
 
 /* Begins a packet: compares the frame with the reference, loads the tiles that differ and looks for motion. `candidates`: one
@@ -41,12 +41,12 @@ void ff_encoder_reset(ff_frame_encoder *encoder);
  * is not needed afterwards, and may change while it is read (a capture buffer): what is coded is what was loaded. */
 size_t ff_begin_packet(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_t stride, const uint8_t *candidates);
 
-/* Codes dirty tiles from tile `start` on, around the end of the frame to the tile before `start`, until none is left or
- * the estimated size reaches `bit_budget`, at least one. The planes then hold this chunk only: those of several chunks
+/* Codes dirty tiles from tile `start` on, around the end of the frame to the tile before `start`, until none is left, the
+ * estimated size reaches `bit_budget`, or another tile could make the planes larger than `byte_room` together; at least one. The planes then hold this chunk only: those of several chunks
  * of one packet, each continuing where the last one stopped, are joined by the caller. Returns the number of tiles that are
  * still dirty, and stores where to continue and the estimate in bits. */
-size_t ff_encode_tiles(ff_frame_encoder *encoder, uint32_t start, uint64_t bit_budget, uint32_t *next,
-                       uint64_t *estimate);
+size_t ff_encode_tiles(ff_frame_encoder *encoder, uint32_t start, uint64_t bit_budget, uint64_t byte_room,
+                       uint32_t *next, uint64_t *estimate);
 
 /* Ends a packet: brings the reference up to what was coded. */
 void ff_end_packet(ff_frame_encoder *encoder);

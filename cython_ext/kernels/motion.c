@@ -12,6 +12,11 @@
 #define SAME_HASH 2u
 #define MIN_VOTES 2u
 
+/* The shifts below take the top bits of a hash for the sizes of these tables. */
+_Static_assert(FF_MOTION_WINDOWS == 1u << (64 - 52), "buckets are numbered by 12 bits");
+_Static_assert(FF_MOTION_VOTES == 1u << (32 - 20), "votes are numbered by 12 bits");
+_Static_assert(sizeof ((ff_motion *)0)->filter == (1u << (64 - 47)) / 8, "the filter has 17 bits for its number");
+
 static void add_window(ff_motion *motion, uint64_t hash, uint32_t x, uint32_t y) {
     int32_t *bucket = &motion->buckets[hash >> 52];
     uint32_t same = 0;

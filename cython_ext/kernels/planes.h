@@ -51,5 +51,7 @@ enum ff_mode {
 /* The list of vectors: a count, then dx and dy in 16 bits each. */
 #define FF_MAX_VECTORS 255u
 #define FF_VECTOR_BYTES 4u
+/* More than one tile takes in all planes together: three bytes a pixel, and the small planes. */
+#define FF_MAX_TILE_BYTES (3u * 64u * 64u + 3072u)
 
 #endif

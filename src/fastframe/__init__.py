@@ -17,7 +17,7 @@ from fastframe.errors import (
     RemoteProtocolError,
     TransientCaptureError,
 )
-from fastframe.geometry import Rect, Size
+from fastframe.geometry import Rect
 from fastframe.limits import Limits
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "RecordingError",
     "Rect",
     "RemoteProtocolError",
-    "Size",
     "TileMap",
     "TransientCaptureError",
     "__version__",

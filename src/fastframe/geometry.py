@@ -1,13 +1,6 @@
-"""Rectangles and sizes in pixels; the origin is the upper left corner."""
+"""Rectangles in pixels; the origin is the upper left corner."""
 
 from typing import NamedTuple
-
-
-class Size(NamedTuple):
-    """Width and height in pixels."""
-
-    width: int
-    height: int
 
 
 class Rect(NamedTuple):

@@ -23,7 +23,7 @@ class Limits:
     max_window_log
         Base-2 logarithm of the largest zstd window a decoder allocates for each plane; 10 to 23.
     max_cache_slots
-        Tiles kept to be shown again, at 16 KiB each; 0 turns the tile cache off, 65535 is the most.
+        Tiles kept to be shown again, at 16 KiB each; 0 turns the tile cache off, 4096 is the most.
     """
 
     max_width: int = 16384
@@ -49,8 +49,8 @@ class Limits:
 _RANGES = {
     "max_width": (1, 65535),
     "max_height": (1, 65535),
-    "max_pixels": (1, 65535**2),
+    "max_pixels": (1, 2**30),
     "max_packet_bytes": (1, 2**31 - 1),
     "max_window_log": (10, 23),
-    "max_cache_slots": (0, 65535),
+    "max_cache_slots": (0, 4096),
 }

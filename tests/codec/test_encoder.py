@@ -524,6 +524,35 @@ def test_a_budget_of_many_packets_costs_little_more_than_none(clip_frames: tuple
     assert total <= whole * 1.15
 
 
+@pytest.mark.parametrize("budget", [20_000, 50_000, 200_000])
+def test_a_budget_is_kept_when_noise_follows_what_compressed_well(budget: int) -> None:
+    pattern = np.zeros((512, 768, 4), np.uint8)
+    pattern[::2, ::3] = 200
+    encoder, decoder = Encoder(), Decoder()
+    for step in range(12):
+        decoder.decode(encoder.encode(np.roll(pattern, step, 1), keyframe=True, budget=budget))
+    picture = noise(768, 512)
+    for _ in range(200):
+        packet = encoder.encode(picture, budget=budget)
+        assert len(packet) < 4 * budget
+        if decoder.decode(packet).complete:
+            break
+    assert_shows(decoder, picture)
+
+
+def test_frames_known_to_be_unchanged_count_as_time_that_a_tile_stood_still() -> None:
+    page, menu = desktop(320, 256, 1), noise(320, 256)
+    encoder, decoder = Encoder(), Decoder()
+    decoder.decode(encoder.encode(page))
+    for picture in (menu, page):
+        for _ in range(10):
+            decoder.decode(encoder.encode(picture, damage=[]))
+        decoder.decode(encoder.encode(picture))
+        assert_shows(decoder, picture)
+    assert encoder.stats is not None
+    assert encoder.stats.tiles["cached"] == 20
+
+
 def test_a_budget_of_one_byte_sends_one_tile_at_a_time() -> None:
     pair, frame = Pair(), noise(190, 120)
     for sent in range(1, 7):

@@ -64,6 +64,7 @@ def test_a_decoder_that_is_interrupted_never_shows_a_wrong_pixel() -> None:
             for packet in packets[:position]:
                 decoder.decode(packet)
             struck = strike(lambda d=decoder, p=packets[position]: d.decode(p), line)  # type: ignore[misc]
+            assert decoder.tile_map().modes.shape == (2, 3)
             # Tried again, and with what follows, it is right or refused.
             for packet in packets[position : position + 2]:
                 try:

@@ -27,6 +27,7 @@ class PacketSource:
     def __iter__(self) -> Iterator[CapturedFrame]:
         decoder = Decoder()
         pacer = Pacer()
+        index = -1
         for index, record in enumerate(self._reader):
             try:
                 decoder.decode(record.packet)
@@ -37,6 +38,8 @@ class PacketSource:
             if self._realtime:
                 pacer.wait_for(record.timestamp)
             yield CapturedFrame(decoder.frame, record.timestamp)
+        if index < 0:
+            raise RecordingError(f"{self._path} holds no frames")
 
     def close(self) -> None:
         """Close the file."""

@@ -209,21 +209,23 @@ class Decoder:
                     actual=actual,
                 )
 
-        epoch.frame = self._frame = frame
-        epoch.next_sequence = header.sequence + 1
-        self._epoch, self._last_epoch_number = epoch, header.epoch
         sizes = {number: (plane.raw_size, len(plane.data)) for number, plane in planes.items()}
         seconds = {
             "parsing": parsed - started,
             "decompression": decompressed - parsed,
             "drawing": perf_counter() - decompressed,
         }
-        self._last = len(data), epoch.core.modes(), epoch.core.weights(), sizes, seconds
+        last = len(data), epoch.core.modes(), epoch.core.weights(), sizes, seconds
         if header.keyframe:
             rectangles: tuple[Rect, ...] = (Rect(0, 0, epoch.width, epoch.height),)
         else:
             rectangles = tuple(map(Rect._make, dirty))
-        return FrameUpdate(header.epoch, header.sequence, header.keyframe, rectangles, not header.partial)
+        update = FrameUpdate(header.epoch, header.sequence, header.keyframe, rectangles, not header.partial)
+
+        epoch.frame = self._frame = frame
+        epoch.next_sequence = header.sequence + 1
+        self._epoch, self._last_epoch_number, self._last = epoch, header.epoch, last
+        return update
 
     def _check_keyframe(self, header: Header) -> None:
         """Refuses a keyframe that was replayed or whose frame is beyond the limits."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._core import PLANES, FrameEncoder
+from fastframe._core import MAX_TILE_BYTES, PLANES, FrameEncoder
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, CompressedPlane, Header, pack
 from fastframe.codec.planes import EFFORTS, PlaneCompressor
 from fastframe.codec.stats import FrameStats, PlaneSizes, frame_stats
@@ -28,8 +28,9 @@ from fastframe.limits import Limits
 PACKETS_PER_HASH = 64
 
 UNBOUNDED = 2**63
-# Noise takes three bytes a pixel, and some for operations and zstd's blocks.
-MOST_BYTES_PER_PIXEL = 4
+# What a packet takes besides its planes' bytes: the header, and what zstd adds to bytes that it cannot compress.
+PACKET_ROOM = HEADER_ROOM + 512
+MIN_PACKET_BYTES = MAX_TILE_BYTES + PACKET_ROOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class EncoderConfig:
     effort
         "fast" (local networks: least time), "balanced", or "tight" (slow uplinks: least bytes).
     limits
-        What the peer is willing to hold; frames beyond it are refused.
+        What the peer is willing to hold: frames beyond it are refused, packets are kept below it (16 KiB at least), and
+        what does not fit follows with the next frames, as with a budget.
     first_epoch
         Number of the first epoch, 0 to 2**32 - 1. A decoder accepts keyframes of later epochs only, so an encoder that
         continues for the decoder of an earlier one starts above its last epoch.
@@ -60,6 +62,13 @@ class EncoderConfig:
             )
         if not isinstance(self.limits, Limits):
             raise LocalProtocolError(f"limits must be a Limits object, not {self.limits!r}", actual=self.limits)
+        if self.limits.max_packet_bytes < MIN_PACKET_BYTES:
+            raise LocalProtocolError(
+                f"an encoder needs room for one tile: limits.max_packet_bytes must be {MIN_PACKET_BYTES} or more, "
+                f"not {self.limits.max_packet_bytes}",
+                expected=MIN_PACKET_BYTES,
+                actual=self.limits.max_packet_bytes,
+            )
         if not isinstance(self.first_epoch, int) or not 0 <= self.first_epoch <= MAX_U32:
             raise LocalProtocolError(
                 f"first_epoch must be an integer from 0 to {MAX_U32}, not {self.first_epoch!r}",
@@ -90,7 +99,7 @@ def _checked_frame(frame: Any, limits: Limits) -> npt.NDArray[np.uint8]:
             actual=(width, height),
             limit=(limits.max_width, limits.max_height, limits.max_pixels),
         )
-    if array.strides[1:] != (4, 1):
+    if array.strides[2] != 1 or (width > 1 and array.strides[1] != 4):
         raise LocalProtocolError(
             f"pixels of a row must follow each other: strides (any, 4, 1), not {array.strides}",
             expected=(None, 4, 1),
@@ -119,19 +128,16 @@ def _clipped_damage(damage: Iterable[Any], width: int, height: int) -> list[tupl
     return clipped
 
 
-def _checked_budget(budget: int | None, limits: Limits, pixels: int) -> int | None:
-    """The bytes that a packet may take: what the caller asks for, and what the peer accepts; `None`: any number."""
-    most = HEADER_ROOM + pixels * MOST_BYTES_PER_PIXEL
-    room = None if limits.max_packet_bytes >= most else limits.max_packet_bytes * 3 // 4
+def _checked_budget(budget: int | None) -> int | None:
     if budget is None:
-        return room
+        return None
     try:
         wanted = index(budget)
     except TypeError as error:
         raise LocalProtocolError(f"budget must be a number of bytes, not {budget!r}", actual=budget) from error
     if wanted < 1:
         raise LocalProtocolError(f"budget must be a positive number of bytes, not {budget!r}", actual=budget)
-    return min(wanted, room or most)
+    return wanted
 
 
 class Encoder:
@@ -197,7 +203,7 @@ class Encoder:
         Returns
         -------
         bytes
-            One packet. All packets must reach the decoder in order; a frame without change gives one of ten bytes.
+            One packet. All packets must reach the decoder in order; a frame without change gives one of about ten.
 
         Raises
         ------
@@ -212,9 +218,9 @@ class Encoder:
             array = _checked_frame(frame, self._config.limits)
             height, width = array.shape[:2]
             rectangles = None if damage is None else _clipped_damage(damage, width, height)
-            checked = _checked_budget(budget, self._config.limits, width * height)
+            begin_epoch, checked = bool(keyframe), _checked_budget(budget)
             try:
-                return self._encode(array, rectangles, bool(keyframe), checked)
+                return self._encode(array, rectangles, begin_epoch, checked)
             except BaseException:
                 # Also after KeyboardInterrupt: nobody knows how far it got, so the next frame begins a new epoch.
                 self._core = None
@@ -243,6 +249,8 @@ class Encoder:
         compressing = 0.0
         if damage is None or damage or self._left_over:
             planes, compressing = self._encode_tiles(core, frame, damage, budget)
+        else:
+            core.skip()
         analysed = perf_counter()
 
         self._sequence = 0 if keyframe else self._sequence + 1
@@ -262,13 +270,6 @@ class Encoder:
             frame_hash=frame_hash,
         )
         packet = pack(header, planes)
-        limit = self._config.limits.max_packet_bytes
-        if len(packet) > limit:
-            raise LocalProtocolError(
-                f"the packet has {len(packet)} bytes, the peer's limit is {limit}: lower the budget",
-                actual=len(packet),
-                limit=limit,
-            )
         sizes = {number: (plane.raw_size, len(plane.data)) for number, plane in planes.items()}
         seconds = {
             "analysis": analysed - started - compressing,
@@ -301,8 +302,8 @@ class Encoder:
         """Codes changed tiles up to the budget. Returns the compressed planes and the seconds that zstd took."""
         parts: dict[int, list[bytes]] = {number: [] for number in range(len(PLANES))}
         raw_sizes = dict.fromkeys(parts, 0)
-        written = HEADER_ROOM
-        self._left_over, estimate = core.encode(frame, damage, self._bits_for(budget, written))
+        written = PACKET_ROOM
+        self._left_over, estimate = core.encode(frame, damage, *self._room(budget, written))
         started = perf_counter()
         while estimate:
             chunk = 0
@@ -312,25 +313,32 @@ class Encoder:
                     raw_sizes[number] += size
                     chunk += len(part[-1])
             written += chunk
-            # An average over the last few frames, which one strange tile does not upset.
+            # An average over the last few chunks, which one strange tile does not upset.
             factor = min(8.0, max(1 / 64, chunk * 8 / estimate))
             self._estimate_factor += 0.25 * (factor - self._estimate_factor)
             if self._left_over == 0:
                 break
-            if budget is None or (budget - written) * 8 < budget:
+            used_up = budget is not None and (budget - written) * 8 < budget
+            if used_up or self._config.limits.max_packet_bytes - written < MAX_TILE_BYTES:
                 core.end()
                 break
-            self._left_over, estimate = core.encode_more(self._bits_for(budget, written))
+            self._left_over, estimate = core.encode_more(*self._room(budget, written))
         seconds = perf_counter() - started
         planes = {number: CompressedPlane(raw_sizes[number], b"".join(part)) for number, part in parts.items() if part}
         return planes, seconds
 
-    def _bits_for(self, budget: int | None, written: int) -> int:
-        """The estimate up to which tiles are coded next, when `written` bytes of the budget are used up."""
+    def _room(self, budget: int | None, written: int) -> tuple[int, int]:
+        """What the next tiles may take when `written` bytes are: bits by the estimate, and bytes before compression.
+
+        zstd hardly ever makes anything larger, so what is within the peer's limit before compression stays within it.
+        """
+        byte_room = self._config.limits.max_packet_bytes - written
         if budget is None:
-            return UNBOUNDED
-        # Half of what is left each time: an estimate that is off by two still keeps to the budget.
-        return max(1, int((budget - written) * 8 * 0.5 / self._estimate_factor))
+            return UNBOUNDED, byte_room
+        # Half of what is left each time: an estimate that is off by two still keeps to the budget. After a frame that
+        # compressed by far better than estimated it may be off by more; four times the bytes is the most then.
+        left = min(max(0, budget - written), byte_room)
+        return max(1, int(left * 8 * 0.5 / self._estimate_factor)), min(4 * left, byte_room)
 
     def _compressor(self, number: int) -> PlaneCompressor:
         compressor = self._compressors.get(number)

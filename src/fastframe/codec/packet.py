@@ -201,6 +201,7 @@ def parse_planes(cursor: _Cursor, mask: int, capacities: tuple[int, ...]) -> dic
                 limit=capacities[number],
             )
         sizes[number] = raw_size, cursor.varint(f"the compressed size of plane {name!r}")
+    _check_pixels({PLANES[number]: raw_size for number, (raw_size, _) in sizes.items()}, capacities)
     planes = {
         number: CompressedPlane(raw_size, cursor.take(size, f"plane {PLANES[number]!r}"))
         for number, (raw_size, size) in sizes.items()
@@ -212,3 +213,17 @@ def parse_planes(cursor: _Cursor, mask: int, capacities: tuple[int, ...]) -> dic
             actual=len(cursor.data),
         )
     return planes
+
+
+def _check_pixels(raw_sizes: dict[str, int], capacities: tuple[int, ...]) -> None:
+    """Refuses planes that no operations could use up before they are decompressed: pixels are drawn once at most."""
+    pixels = capacities[PLANES.index("green")]
+    green, blue, red, indices, xor = (raw_sizes.get(name, 0) for name in ("green", "blue", "red", "indices", "xor"))
+    drawn = indices + xor // 3 + green
+    if not green == blue == red or xor % 3 or drawn > pixels:
+        raise RemoteProtocolError(
+            f"planes hold {indices} indices, {xor} bytes of XOR and {green}, {blue} and {red} residuals: "
+            f"these are not for {pixels} pixels at the most",
+            actual=drawn,
+            limit=pixels,
+        )
