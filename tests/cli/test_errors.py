@@ -46,6 +46,8 @@ ROWS = [
     ("demo --display nonsense --json", r"cannot capture display nonsense: .+"),
     ("demo --fixture missing.mkv", r"missing\.mkv is neither a file nor a bundled clip \(.+\)"),
     ("demo --fixture noise.ffs --json", r"noise\.ffs is no fastframe recording"),
+    ("demo --fixture nothing.ffs --seconds 1", r"nothing\.ffs holds no frames"),
+    ("encode nothing.ffs out.ffs", r"nothing\.ffs holds no frames"),
     ("record out.mkv", r"no display to capture: the environment variable DISPLAY is not set"),
     ("record out.mkv --display :99999", r"cannot capture display :99999: .+"),
     ("record out.mp4", r"out\.mp4: the name of the video must end in \.mkv"),
@@ -56,6 +58,7 @@ ROWS = [
 def litter(tmp_path: Path, video: Path, recording: Path) -> Path:
     """A folder with good and bad files of all kinds."""
     header = recording.read_bytes()[:7]
+    (tmp_path / "nothing.ffs").write_bytes(header + b"\0")
     (tmp_path / "text.txt").write_text("nothing to see\n" * 100)
     (tmp_path / "noise.mkv").write_bytes(bytes(range(256)) * 50)
     (tmp_path / "noise.ffs").write_bytes(bytes(range(256)) * 50)
