@@ -4,26 +4,8 @@ It is the simplest thing that keeps a stream: a signature, then records until th
 index and no trailer, so a file that was cut is good up to the cut. Packets carry their own version, checksum
 and sequence; this layer adds only what a file needs: where a packet ends and when its frame was seen.
 
-All integers are unsigned and little-endian.
-
-======  =====  ==========  ==================================================================================
-offset  bytes  name        meaning
-======  =====  ==========  ==================================================================================
-0       7      signature   `89 46 46 53 0D 0A 1A`. The high bit, the CR LF pair and the old end-of-file
-                           character reveal a file that went through a text-mode transfer (as in PNG).
-7       1      version     0. A reader refuses any other.
-8       --     records     Zero or more of the record below, back to back, up to the end of the file.
-======  =====  ==========  ==================================================================================
-
-======  ======  =========  ==================================================================================
-offset  bytes   name       meaning
-======  ======  =========  ==================================================================================
-0       4       length     Bytes of the packet, at least 1. A reader refuses a length beyond its limit before
-                           it allocates anything.
-4       8       timestamp  Microseconds on a clock whose zero is up to the writer; below 2^63, and never
-                           less than in the record before.
-12      length  packet     One packet of the codec, unchanged. The first packet of a file is a keyframe.
-======  ======  =========  ==================================================================================
+The layout stands in SPEC.md, "Packet files": seven bytes of signature and a version, then for each packet its length
+(u32), its time in microseconds (u64) and its bytes, little-endian.
 
 A file that ends within a record was cut: the records before it are good. A writer that owns the file's name
 writes to a temporary one and renames it when the last record is complete.
