@@ -14,12 +14,13 @@ from functools import cache
 import numpy as np
 import zstandard
 from numpy.typing import NDArray
+from spec_model import Model, RangeDecoder
 
 Pixels = NDArray[np.uint8]
 
 TILE = 64
-PLANES = OPERATIONS, BOXES, COLOURS, INDICES, XORED, GREEN, BLUE, RED, VECTORS, CACHE = range(10)
-SOLID, PALETTE, PHOTO, XOR, DIFFERENCE, COPY, CACHED, PATCH = range(1, 9)
+PLANES = OPERATIONS, BOXES, COLOURS, INDICES, XORED, GREEN, BLUE, RED, VECTORS, CACHE, MODELLED_PIXELS = range(11)
+SOLID, PALETTE, PHOTO, XOR, DIFFERENCE, COPY, CACHED, PATCH, MODELLED = range(1, 10)
 BOXED, NEW_COLOURS, MOVED, KEEP = 0x10, 0x20, 0x40, 0x80
 MAX_WINDOW = 1 << 23
 
@@ -88,7 +89,7 @@ def parse(data: bytes) -> Packet:
     require(len(data) >= 4, "packet shorter than its CRC")
     require(zlib.crc32(data[:-4]) == int.from_bytes(data[-4:], "little"), "wrong CRC")
     reader = Reader(data[:-4], "packet")
-    require(reader.unsigned(1) == 0xF0, "neither the mark nor version 0")
+    require(reader.unsigned(1) == 0xF1, "neither the mark nor version 1")
     flags = reader.unsigned(1)
     require(flags & 0b1100_0000 == 0, "reserved flag")
     keyframe = bool(flags & 1)
@@ -124,6 +125,7 @@ def plane_limits(width: int, height: int) -> list[int]:
         RED: pixels,
         VECTORS: 1021 + tiles,
         CACHE: 4 * tiles,
+        MODELLED_PIXELS: pixels,
     }
     return [sizes[plane] for plane in PLANES]
 
@@ -155,6 +157,7 @@ FLAGS = {
     COPY: MOVED | KEEP,
     CACHED: KEEP,
     PATCH: BOXED | NEW_COLOURS | MOVED | KEEP,
+    MODELLED: BOXED | MOVED | KEEP,
 }
 
 
@@ -170,14 +173,19 @@ class Epoch:
     colours: Pixels = field(default_factory=lambda: np.zeros((16, 256, 3), np.uint8))
     tiles: defaultdict[int, Pixels] = field(default_factory=lambda: defaultdict(black_tile))  # slot -> BGR
     streams: defaultdict[int, PlaneStream] = field(default_factory=lambda: defaultdict(PlaneStream))
+    model: Model = field(default_factory=Model)
 
 
 class Painter:
     """Runs the operations of one packet."""
 
-    def __init__(self, before: Pixels, epoch: Epoch, planes: dict[int, bytes]) -> None:
+    def __init__(
+        self, before: Pixels, epoch: Epoch, planes: dict[int, bytes], modelled: tuple[int, bytes] | None
+    ) -> None:
         self._before, self._epoch = before, epoch
         self._planes = [Reader(planes.get(number, b""), f"plane {number}") for number in PLANES]
+        self._modelled_pixels, range_coded = modelled or (0, b"")
+        self._coder = RangeDecoder(range_coded)
         self._vectors: list[tuple[int, int]] | None = None  # None: not yet read
         self.framebuffer = before.copy()
 
@@ -196,6 +204,7 @@ class Painter:
             after_last = tile + 1
             self._operation(tile % columns * TILE, tile // columns * TILE)
         require(all(plane.used_up for plane in self._planes), "bytes left in a plane")
+        require(self._modelled_pixels == 0, "pixels left in plane 10")
 
     def _skip(self) -> int:
         skip = 0
@@ -228,6 +237,8 @@ class Painter:
             self._draw_photo(mode, tile[box])
         elif mode == XOR:
             self._draw_xor(tile[box])
+        elif mode == MODELLED:
+            self._draw_modelled(x, y, tile, box)
 
     def _moved(self, x: int, y: int) -> Pixels:
         """What fills the tile at (x, y), out of the framebuffer before the packet."""
@@ -287,6 +298,14 @@ class Painter:
     def _draw_xor(self, box: Pixels) -> None:
         green, blue, red = (self._pixels(XORED, box) for _ in range(3))
         box ^= np.stack([blue, green, red], axis=-1)
+
+    def _draw_modelled(self, x: int, y: int, tile: Pixels, box: tuple[slice, slice]) -> None:
+        left, top = box[1].start or 0, box[0].start or 0
+        height, width = tile[box].shape[:2]
+        require(width * height <= self._modelled_pixels, "plane 10 states fewer pixels")
+        self._modelled_pixels -= width * height
+        area = (x, y, tile.shape[1], tile.shape[0])
+        self._epoch.model.draw(self._coder, self.framebuffer, area, (left, top, width, height))
 
 
 def unpredict(residuals: Pixels) -> Pixels:
@@ -370,11 +389,12 @@ class SpecDecoder:
         limits = plane_limits(before.shape[1], before.shape[0])
         for number, (raw_size, _) in packet.planes.items():
             require(1 <= raw_size <= limits[number], "plane empty or too large")
+        modelled = packet.planes.pop(MODELLED_PIXELS, None)
         planes = {
             number: self._epoch.streams[number].next_part(compressed, raw_size)
             for number, (raw_size, compressed) in packet.planes.items()
         }
-        painter = Painter(before, self._epoch, planes)
+        painter = Painter(before, self._epoch, planes, modelled)
         painter.paint()
         if packet.frame_hash is not None:
             require(frame_hash(painter.framebuffer) == packet.frame_hash, "wrong frame hash")

@@ -30,8 +30,8 @@
 #define CONFIDENT 3u
 #define MAX_CONFIDENCE 255u
 #define NO_COLOUR 0u
-/* Bias is learned in 256ths of a sixteenth. */
-#define MAX_BIAS_STEP 255
+/* Bias is learned in 256ths of a sixteenth: within 128 times twice this, which fits 16 bits. */
+#define MAX_BIAS_STEP 127
 
 /* 65536 / (1 + exp(-d / 256)) for d from -2048 to 2048 in steps of 128. */
 static const uint16_t SQUASH[33] = {
