@@ -160,3 +160,42 @@ def bench_tile_unxor(benchmark: BenchmarkFixture, photo_tile: Pixels, kernel_isa
     planes = np.empty(3 * TILE * TILE, np.uint8)
     _kernels.xor_box(photo_tile, np.roll(photo_tile, 1, axis=1), WHOLE_TILE, planes)
     benchmark(_kernels.unxor_box, planes, photo_tile.copy())
+
+
+@pytest.mark.benchmark(group="tile: pixel model")
+@pytest.mark.parametrize("content", ["text", "photo"])
+def bench_tile_encode_box(
+    benchmark: BenchmarkFixture, text_tile: Pixels, photo_tile: Pixels, kernel_isa: str, content: str
+) -> None:
+    tile, black = {"text": text_tile, "photo": photo_tile}[content], np.full_like(text_tile, 0xFF000000)
+    benchmark.extra_info["isa"] = kernel_isa
+
+    def encode() -> bytes:
+        model.begin(TILE * TILE)
+        model.encode(tile, black, WHOLE_TILE)
+        return model.end()
+
+    model = _kernels.PixelModel()
+    assert benchmark(encode)
+
+
+@pytest.mark.benchmark(group="tile: pixel model")
+@pytest.mark.parametrize("content", ["text", "photo"])
+def bench_tile_decode_box(
+    benchmark: BenchmarkFixture, text_tile: Pixels, photo_tile: Pixels, kernel_isa: str, content: str
+) -> None:
+    """With a model that goes on learning: from the second round on it draws other pixels, but takes as long."""
+    tile, black = {"text": text_tile, "photo": photo_tile}[content], np.full_like(text_tile, 0xFF000000)
+    benchmark.extra_info["isa"] = kernel_isa
+    encoder = _kernels.PixelModel()
+    encoder.begin(TILE * TILE)
+    encoder.encode(tile, black, WHOLE_TILE)
+    data = encoder.end()
+
+    def decode() -> Pixels:
+        model.open(data)
+        return model.decode(black, WHOLE_TILE)
+
+    model = _kernels.PixelModel()
+    assert np.array_equal(decode(), tile)
+    benchmark(decode)

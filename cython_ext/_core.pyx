@@ -16,8 +16,10 @@ ff_isa_init()
 
 TILE_SIZE = FF_TILE
 MAX_TILE_BYTES = FF_MAX_TILE_BYTES
-PLANES = ("operations", "boxes", "colours", "indices", "xor", "green", "blue", "red", "vectors", "cache")
-MODES = ("unchanged", "solid", "palette", "photo", "xor", "difference", "copy", "cached", "patch")
+PLANES = ("operations", "boxes", "colours", "indices", "xor", "green", "blue", "red", "vectors", "cache",
+          "modelled")
+MODES = ("unchanged", "solid", "palette", "photo", "xor", "difference", "copy", "cached", "patch",
+         "modelled")
 assert len(PLANES) == FF_PLANES and len(MODES) == FF_MODES
 
 cdef dict FAULTS = {
@@ -55,7 +57,8 @@ def force_isa(str name):
 
 
 def plane_capacities(uint32_t width, uint32_t height):
-    """The most bytes that each plane of one packet can hold for a frame of that size."""
+    """What each plane of one packet may state as its size at most, for a frame of that size: bytes before compression, and of
+    the modelled plane pixels."""
     cdef ff_geometry geometry = ff_make_geometry(width, height)
     return tuple(ff_plane_capacity(&geometry, plane) for plane in range(FF_PLANES))
 
@@ -76,7 +79,10 @@ cdef uint32_t *make_hash_keys(uint32_t width) except NULL:
 
 
 cdef class FrameEncoder:
-    """The encoder's side of one frame size: the reference, the colour tables, the cache and the planes being written."""
+    """The encoder's side of one frame size: the reference, the colour tables, the cache and the planes being written.
+
+    `modelled`: the pixel model draws all that is neither copied nor cached.
+    """
 
     cdef ff_frame_encoder *encoder
     cdef uint32_t *hash_keys
@@ -84,9 +90,12 @@ cdef class FrameEncoder:
     cdef uint32_t next_tile
     cdef readonly uint32_t width, height
     cdef readonly size_t tiles
+    # More than one tile takes in all planes together.
+    cdef readonly size_t max_tile_bytes
 
-    def __cinit__(self, uint32_t width, uint32_t height, uint32_t cache_slots):
+    def __cinit__(self, uint32_t width, uint32_t height, uint32_t cache_slots, bint modelled):
         self.width, self.height = width, height
+        self.max_tile_bytes = FF_MAX_TILE_BYTES if modelled else FF_MAX_UNMODELLED_TILE_BYTES
         self.encoder = <ff_frame_encoder *> allocate(1, sizeof(ff_frame_encoder))
         self.encoder.geometry = ff_make_geometry(width, height)
         self.tiles = <size_t> self.encoder.geometry.columns * self.encoder.geometry.rows
@@ -101,7 +110,11 @@ cdef class FrameEncoder:
         self.encoder.modes = <uint8_t *> allocate(self.tiles, 1)
         self.candidates = <uint8_t *> allocate(self.tiles, 1)
         for plane in range(FF_PLANES):
-            self.encoder.planes[plane] = <uint8_t *> allocate(ff_plane_capacity(&self.encoder.geometry, plane), 1)
+            if plane != FF_PLANE_MODELLED or modelled:
+                # Pages that are never written to cost nothing.
+                self.encoder.planes[plane] = <uint8_t *> allocate(ff_plane_buffer_size(&self.encoder.geometry, plane), 1)
+        if modelled:
+            self.encoder.model = <ff_pixel_model *> allocate(1, sizeof(ff_pixel_model))
         self.hash_keys = self.encoder.hash_keys = make_hash_keys(width)
         ff_encoder_reset(self.encoder)
 
@@ -109,6 +122,7 @@ cdef class FrameEncoder:
         if self.encoder != NULL:
             for plane in range(FF_PLANES):
                 free(self.encoder.planes[plane])
+            free(self.encoder.model)
             free(self.encoder.cache.slots)
             free(self.encoder.cache.pixels)
             free(self.encoder.changed_at)
@@ -122,7 +136,7 @@ cdef class FrameEncoder:
         free(self.hash_keys)
 
     def reset(self):
-        """Forgets the epoch: the reference is black, colour tables and cache are empty."""
+        """Forgets the epoch: the reference is black, colour tables, cache and model are empty."""
         self.next_tile = 0
         with nogil:
             ff_encoder_reset(self.encoder)
@@ -163,7 +177,7 @@ cdef class FrameEncoder:
         self.encoder.packet += 1
 
     def encode_more(self, uint64_t bit_budget, uint64_t byte_room):
-        """Goes on where `encode` stopped; the planes then hold only what was added."""
+        """Goes on where `encode` stopped; the planes then hold only what was added, but for the modelled plane."""
         cdef size_t left
         cdef uint64_t estimate = 0
         with nogil:
@@ -190,6 +204,15 @@ cdef class FrameEncoder:
         """Bytes that the last `encode` wrote to a plane."""
         return self.encoder.sizes[plane]
 
+    @property
+    def modelled_pixels(self):
+        """Pixels that the packet has in its modelled plane so far."""
+        return self.encoder.modelled_pixels
+
+    def modelled_bytes(self):
+        """Bytes in the modelled plane of the packet so far. Only when the packet has ended, `plane` gives them."""
+        return self.encoder.range_coder.size
+
     def modes(self):
         """The mode of each tile in the packet being written: one byte a tile, an index into MODES."""
         return self.encoder.modes[:self.tiles]
@@ -203,7 +226,7 @@ cdef class FrameEncoder:
 
 
 cdef class FrameDecoder:
-    """The decoder's side of one epoch: the colour tables and the cache. The framebuffer belongs to the caller."""
+    """The decoder's side of one epoch: the colour tables, the cache and the pixel model. The framebuffer belongs to the caller."""
 
     cdef ff_frame_decoder *decoder
     cdef uint32_t *hash_keys
@@ -227,6 +250,7 @@ cdef class FrameDecoder:
     def __dealloc__(self):
         if self.decoder != NULL:
             free(self.decoder.cache)
+            free(self.decoder.model)
             free(self.decoder.moved)
             free(self.decoder.modes)
             free(self.decoder.weights)
@@ -246,10 +270,11 @@ cdef class FrameDecoder:
                 views[plane].data = &data[0]
         return 0
 
-    def decode(self, list planes, uint8_t[:, :, ::1] framebuffer):
+    def decode(self, list planes, uint32_t modelled_pixels, uint8_t[:, :, ::1] framebuffer):
         """Checks the planes of a packet (bytes-like objects), and draws them if they are good.
 
-        Returns the list of changed rectangles as tuples. Raises PlaneError, and then nothing has changed.
+        `modelled_pixels`: those of the modelled plane, as the packet states them. Returns the list of changed rectangles as
+        tuples. Raises PlaneError, and then nothing has changed.
         """
         cdef ff_plane_view views[FF_PLANES]
         cdef int plane = 0
@@ -258,6 +283,11 @@ cdef class FrameDecoder:
         if framebuffer.shape[0] != self.height or framebuffer.shape[1] != self.width or framebuffer.shape[2] != 4:
             raise ValueError("the framebuffer has another size")
         self.view(planes, views)
+        self.decoder.modelled_pixels = modelled_pixels
+        if modelled_pixels > 0 and self.decoder.model == NULL:
+            # Most decoders never need it.
+            self.decoder.model = <ff_pixel_model *> allocate(1, sizeof(ff_pixel_model))
+            ff_model_reset(self.decoder.model)
         with nogil:
             fault = ff_check_planes(self.decoder, views, &plane)
             if fault == FF_OK:

@@ -6,7 +6,7 @@ It is built from the same C files as fastframe._core and has its own active inst
 
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from kernels cimport *
 
@@ -74,6 +74,75 @@ cdef size_t pitch_of(const uint32_t[:, :] pixels) except 0:
     if pixels.strides[1] != 4 or pixels.strides[0] < 4 * pixels.shape[1] or pixels.strides[0] % 4 != 0:
         raise ValueError("rows must go from left to right and follow each other downwards")
     return pixels.strides[0] // 4
+
+
+cdef class PixelModel:
+    """The pixel model, with a range coder at either side. The encoder's side and the decoder's need one each."""
+
+    cdef ff_pixel_model *model
+    cdef ff_range_encoder encoder
+    cdef ff_range_decoder decoder
+    cdef uint8_t[::1] written
+    cdef const uint8_t[::1] data
+    cdef size_t room
+
+    def __cinit__(self):
+        self.model = <ff_pixel_model *> calloc(1, sizeof(ff_pixel_model))
+        if self.model == NULL:
+            raise MemoryError("no memory for a model")
+        ff_model_reset(self.model)
+
+    def __dealloc__(self):
+        free(self.model)
+
+    cdef int set_window(self, const uint32_t[:, :] base, tuple box, uint32_t around) except -1:
+        cdef ff_box area = make_box((0, 0, base.shape[1], base.shape[0]))
+        cdef ff_box inside = make_box(box)
+        if inside.x + inside.width > area.width or inside.y + inside.height > area.height:
+            raise ValueError("the base does not hold the box")
+        for i in range(FF_WINDOW_PITCH * (FF_ABOVE + FF_TILE)):
+            self.model.window[i] = around
+        ff_model_set_base(self.model, &base[0, 0], pitch_of(base), area)
+        return 0
+
+    def begin(self, size_t pixels):
+        """Begins to encode so many pixels."""
+        self.written = np.zeros(FF_MAX_MODELLED_BYTES * pixels + FF_RANGE_CODER_ROOM, np.uint8)
+        self.room = pixels
+        self.encoder.data = &self.written[0]
+        ff_range_begin_encoding(&self.encoder)
+
+    def encode(self, const uint32_t[:, ::1] tile, const uint32_t[:, :] base, tuple box, uint32_t around=0xFF000000):
+        """Encodes a box of a tile, which was `base` before and has pixels of the value `around` around it."""
+        cdef ff_box area = make_box(box)
+        check_tile(tile)
+        if area.width * area.height > self.room:
+            raise ValueError("more pixels than were begun with")
+        self.room -= area.width * area.height
+        self.set_window(base, box, around)
+        ff_kernels.encode_box(self.model, &self.encoder, &tile[0, 0], area)
+
+    def end(self):
+        """The bytes of all boxes since `begin`."""
+        ff_range_end_encoding(&self.encoder)
+        self.room = 0
+        return bytes(self.written[:self.encoder.size])
+
+    def open(self, const uint8_t[::1] data):
+        """Begins to decode these bytes; there may be none."""
+        self.data = data
+        ff_range_begin_decoding(&self.decoder, &data[0] if data.shape[0] else NULL, data.shape[0])
+
+    def decode(self, const uint32_t[:, :] base, tuple box, uint32_t around=0xFF000000):
+        """The next box, (height, width), of a tile that was `base` before."""
+        cdef ff_box area = make_box(box)
+        self.set_window(base, box, around)
+        ff_kernels.decode_box(self.model, &self.decoder, area)
+        rows = np.empty((FF_ABOVE + FF_TILE, FF_WINDOW_PITCH), np.uint32)
+        cdef uint32_t[:, ::1] target = rows
+        memcpy(&target[0, 0], self.model.window, rows.nbytes)
+        top, left = FF_ABOVE + area.y, FF_MARGIN + area.x
+        return rows[top : top + area.height, left : left + area.width]
 
 
 def diff_tiles(const uint8_t[:, :, :] frame, const uint32_t[:, ::1] reference, uint8_t[::1] dirty,

@@ -14,6 +14,28 @@ cdef extern from "tile.h" nogil:
     void ff_load_tile(const uint8_t *frame, Py_ssize_t stride, ff_box area, uint32_t *tile)
 
 
+cdef extern from "range_coder.h" nogil:
+    ctypedef struct ff_range_encoder:
+        uint8_t *data
+        size_t size
+    ctypedef struct ff_range_decoder:
+        size_t position
+    void ff_range_begin_encoding(ff_range_encoder *coder)
+    void ff_range_end_encoding(ff_range_encoder *coder)
+    void ff_range_begin_decoding(ff_range_decoder *coder, const uint8_t *data, size_t size)
+
+
+cdef extern from "pixel_model.h" nogil:
+    enum:
+        FF_MARGIN
+        FF_ABOVE
+        FF_WINDOW_PITCH
+    ctypedef struct ff_pixel_model:
+        uint32_t *window
+    void ff_model_reset(ff_pixel_model *model)
+    void ff_model_set_base(ff_pixel_model *model, const uint32_t *tile, size_t pitch, ff_box area)
+
+
 cdef extern from "isa.h" nogil:
     ctypedef struct ff_kernel_table:
         const char *name
@@ -28,6 +50,8 @@ cdef extern from "isa.h" nogil:
         void (*unpredict)(const uint8_t *, const uint8_t *, const uint8_t *, int, ff_box, uint32_t *, size_t) noexcept nogil
         void (*xor_box)(const uint32_t *, const uint32_t *, size_t, ff_box, uint8_t *) noexcept nogil
         void (*unxor_box)(const uint8_t *, ff_box, uint32_t *, size_t) noexcept nogil
+        void (*encode_box)(ff_pixel_model *, ff_range_encoder *, const uint32_t *, ff_box) noexcept nogil
+        void (*decode_box)(ff_pixel_model *, ff_range_decoder *, ff_box) noexcept nogil
     const ff_kernel_table *ff_kernels
     void ff_isa_init()
     size_t ff_isa_list(const ff_kernel_table **tables, size_t capacity)
@@ -54,8 +78,12 @@ cdef extern from "palette.h" nogil:
 cdef extern from "planes.h" nogil:
     enum:
         FF_PLANES
+        FF_PLANE_MODELLED
         FF_MODES
+        FF_MAX_MODELLED_BYTES
+        FF_RANGE_CODER_ROOM
         FF_MAX_TILE_BYTES
+        FF_MAX_UNMODELLED_TILE_BYTES
 
 
 cdef extern from "cache.h" nogil:
@@ -81,7 +109,11 @@ cdef extern from "frame_encode.h" nogil:
         const uint32_t *hash_keys
         uint32_t packet
         ff_cache cache
+        ff_pixel_model *model
+        ff_range_encoder range_coder
+        uint32_t modelled_pixels
     size_t ff_plane_capacity(const ff_geometry *geometry, int plane)
+    size_t ff_plane_buffer_size(const ff_geometry *geometry, int plane)
     void ff_encoder_reset(ff_frame_encoder *encoder)
     size_t ff_begin_packet(ff_frame_encoder *encoder, const uint8_t *frame, Py_ssize_t stride,
                            const uint8_t *candidates)
@@ -98,6 +130,8 @@ cdef extern from "frame_decode.h" nogil:
         ff_geometry geometry
         uint32_t cache_slots
         uint32_t *cache
+        ff_pixel_model *model
+        uint32_t modelled_pixels
         uint32_t *moved
         uint8_t *modes
         uint32_t *weights

@@ -12,7 +12,7 @@ import zstandard
 from fastframe.codec import PLANES
 
 KEYFRAME, HASH, PARTIAL = 0x01, 0x02, 0x04
-SOLID, PALETTE, PHOTO, XOR, DIFFERENCE, COPY, CACHED, PATCH = range(1, 9)
+SOLID, PALETTE, PHOTO, XOR, DIFFERENCE, COPY, CACHED, PATCH, MODELLED = range(1, 10)
 BOXED, NEW_COLOURS, MOVED, KEEP = 0x10, 0x20, 0x40, 0x80
 
 
@@ -114,6 +114,11 @@ class Streams:
     def planes(self, **planes: bytes) -> dict[int, tuple[int, bytes]]:
         """The planes by name, as a `Packet` holds them."""
         return {PLANES.index(name): (len(data), self.compress(name, data)) for name, data in planes.items()}
+
+
+def modelled(pixels: int, data: bytes) -> dict[int, tuple[int, bytes]]:
+    """The plane that is no zstd stream, as a `Packet` holds it: any bytes are so many pixels."""
+    return {PLANES.index("modelled"): (pixels, data)}
 
 
 def keyframe(size: tuple[int, int], epoch: int = 1, slots: int = 0, **planes: bytes) -> bytes:

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "predict.h"
+#include "surroundings.h"
 
 typedef struct operation {
     uint32_t tile, mode, flags, table, new_colours;
@@ -18,14 +19,18 @@ typedef struct reader {
     uint32_t position;               /* the tile that a skip of 0 names */
     uint32_t passed;                 /* tiles from the first operation's on, skipped ones included */
     uint32_t cache_slots;
+    uint32_t modelled_pixels;        /* stated for the packet, and not drawn yet */
     uint32_t vector_count;           /* 0: the list has not been read */
     const uint8_t *vectors;
     int plane;                       /* where the last fault was found */
 } reader;
 
 static reader make_reader(const ff_frame_decoder *decoder, const ff_plane_view *planes) {
-    reader r = {.geometry = &decoder->geometry, .cache_slots = decoder->cache_slots};
+    reader r = {.geometry = &decoder->geometry,
+                .cache_slots = decoder->cache_slots,
+                .modelled_pixels = decoder->modelled_pixels};
     memcpy(r.planes, planes, sizeof r.planes);
+    r.planes[FF_PLANE_MODELLED].size = 0; /* the range coder reads it */
     return r;
 }
 
@@ -140,6 +145,7 @@ static int is_operation(uint32_t mode, uint32_t flags) {
     case FF_MODE_PHOTO:
     case FF_MODE_XOR:
     case FF_MODE_DIFFERENCE:
+    case FF_MODE_MODELLED:
         return !(flags & FF_OPERATION_NEW_COLOURS);
     case FF_MODE_COPY:
         return (flags & ~FF_OPERATION_KEEP) == FF_OPERATION_MOVED;
@@ -171,6 +177,12 @@ static ff_fault read_pixels(reader *r, operation *op) {
         return op->xor_planes == NULL ? FF_FAULT_PLANE_SHORT : FF_OK;
     case FF_MODE_CACHED:
         return read_slot(r, &op->slot);
+    case FF_MODE_MODELLED:
+        r->plane = FF_PLANE_MODELLED;
+        if (pixels > r->modelled_pixels)
+            return FF_FAULT_PLANE_SHORT;
+        r->modelled_pixels -= (uint32_t)pixels;
+        return FF_OK;
     default:
         return FF_OK;
     }
@@ -218,7 +230,7 @@ ff_fault ff_check_planes(const ff_frame_decoder *decoder, const ff_plane_view *p
         }
     }
     for (int i = 0; i < FF_PLANES; i++)
-        if (r.planes[i].size > 0) {
+        if (r.planes[i].size > 0 || (i == FF_PLANE_MODELLED && r.modelled_pixels > 0)) {
             *plane = i;
             return FF_FAULT_PLANE_LONG;
         }
@@ -263,7 +275,34 @@ static void bring_back(const ff_frame_decoder *decoder, const operation *op, uin
             target[x] = slot[x] | FF_OPAQUE;
 }
 
-/* Draws the box of a tile; `target` points at its first pixel. */
+/* What a tile of a framebuffer is found by. */
+typedef struct canvas {
+    const ff_geometry *geometry;
+    const uint32_t *framebuffer;
+} canvas;
+
+static const uint32_t *find_shown(const void *canvas_, uint32_t tile, size_t *pitch) {
+    const canvas *c = canvas_;
+    const ff_box area = ff_tile_area(c->geometry, tile);
+    *pitch = c->geometry->width;
+    return c->framebuffer + area.y * *pitch + area.x;
+}
+
+/* Draws the box of a tile by the model. */
+static void draw_modelled(ff_frame_decoder *decoder, const operation *op, uint32_t *framebuffer) {
+    const canvas shown = {&decoder->geometry, framebuffer};
+    const size_t pitch = decoder->geometry.width;
+    uint32_t *target = framebuffer + op->area.y * pitch + op->area.x;
+    ff_model_set_base(decoder->model, target, pitch, op->area);
+    ff_surround_tile(decoder->model, &decoder->geometry, op->tile, find_shown, &shown);
+    ff_kernels->decode_box(decoder->model, &decoder->range_coder, op->box);
+    target += op->box.y * pitch + op->box.x;
+    for (uint32_t y = 0; y < op->box.height; y++, target += pitch)
+        memcpy(target, ff_model_window_at(decoder->model, (int32_t)op->box.x, (int32_t)(op->box.y + y)),
+               op->box.width * sizeof *target);
+}
+
+/* Draws the box of a tile in any other mode; `target` points at its first pixel. */
 static void draw(ff_frame_decoder *decoder, const operation *op, uint32_t *target) {
     const size_t pitch = decoder->geometry.width;
     uint32_t *colours = decoder->colours[op->table];
@@ -313,6 +352,14 @@ static uint32_t weight(int plane, const uint8_t *data, size_t size) {
     return changes + (uint32_t)(size + 31) / 32;
 }
 
+/* How far the range coder has read, in bits: those of the last word count as the interval has narrowed. */
+static uint64_t bits_read(const ff_range_decoder *coder) {
+    uint64_t bits = 8 * (uint64_t)coder->position;
+    for (uint64_t range = coder->range; range >> 63 == 0; range <<= 1)
+        bits++;
+    return bits;
+}
+
 void ff_apply_planes(ff_frame_decoder *decoder, const ff_plane_view *planes, uint32_t *framebuffer) {
     reader r = make_reader(decoder, planes);
     const size_t tiles = (size_t)decoder->geometry.columns * decoder->geometry.rows;
@@ -321,6 +368,8 @@ void ff_apply_planes(ff_frame_decoder *decoder, const ff_plane_view *planes, uin
     memset(decoder->modes, FF_MODE_UNCHANGED, tiles);
     memset(decoder->weights, 0, tiles * FF_PLANES * sizeof *decoder->weights);
     decoder->dirty_count = 0;
+    if (decoder->modelled_pixels > 0)
+        ff_range_begin_decoding(&decoder->range_coder, planes[FF_PLANE_MODELLED].data, planes[FF_PLANE_MODELLED].size);
     if (planes[FF_PLANE_VECTORS].size > 0)
         gather_moved(decoder, planes, framebuffer);
     while (r.planes[FF_PLANE_OPERATIONS].size > 0) {
@@ -338,11 +387,18 @@ void ff_apply_planes(ff_frame_decoder *decoder, const ff_plane_view *planes, uin
             ff_store_box(moved, (ff_box){0, 0, op.area.width, op.area.height}, target, pitch);
             moved += FF_TILE_PIXELS;
         }
-        draw(decoder, &op, target + op.box.y * pitch + op.box.x);
+        uint32_t *weights = decoder->weights + op.tile * (size_t)FF_PLANES;
+        if (op.mode == FF_MODE_MODELLED) {
+            const uint64_t start = bits_read(&decoder->range_coder);
+            draw_modelled(decoder, &op, framebuffer);
+            const uint64_t end = bits_read(&decoder->range_coder);
+            weights[FF_PLANE_MODELLED] = 1 + (end > start ? (uint32_t)(end - start) : 0); /* zeros beyond the end are free */
+        } else {
+            draw(decoder, &op, target + op.box.y * pitch + op.box.x);
+        }
         decoder->modes[op.tile] = (uint8_t)op.mode;
-        for (int plane = 0; plane < FF_PLANES; plane++)
-            decoder->weights[op.tile * FF_PLANES + plane] =
-                weight(plane, before[plane].data, before[plane].size - r.planes[plane].size);
+        for (int plane = 0; plane < FF_PLANE_MODELLED; plane++)
+            weights[plane] = weight(plane, before[plane].data, before[plane].size - r.planes[plane].size);
         add_dirty(decoder, dirty);
     }
 }

@@ -6,6 +6,7 @@
 #define FF_FRAME_DECODE_H
 
 #include "colours.h"
+#include "pixel_model.h"
 #include "planes.h"
 
 typedef struct ff_plane_view {
@@ -18,6 +19,9 @@ typedef struct ff_frame_decoder {
     uint32_t colours[FF_TABLES][FF_TABLE_SLOTS]; /* the colour tables; X = 255 */
     uint32_t cache_slots;
     uint32_t *cache;                   /* FF_TILE_PIXELS a slot, zeroed by the caller */
+    ff_pixel_model *model;             /* needed, and reset by the caller, when modelled_pixels is not 0 for the first time */
+    uint32_t modelled_pixels;          /* of the packet being decoded, as it states them */
+    ff_range_decoder range_coder;      /* scratch */
     uint32_t *moved;                   /* scratch, FF_TILE_PIXELS a tile: where copied tiles wait to be drawn */
     uint8_t *modes;                    /* a byte a tile: enum ff_mode of the last packet */
     uint32_t *weights;                 /* FF_PLANES numbers a tile: its share in each plane of the last packet */
@@ -40,7 +44,8 @@ typedef enum ff_fault {
 /* Makes the colour tables black; a decoder serves one epoch. */
 void ff_decoder_init(ff_frame_decoder *decoder);
 
-/* Checks FF_PLANES planes; on a fault stores the number of the plane in which it was found. */
+/* Checks FF_PLANES planes; on a fault stores the number of the plane in which it was found. Of the modelled plane the number of
+ * pixels is checked: its bytes are not, since any bytes are some pixels. */
 ff_fault ff_check_planes(const ff_frame_decoder *decoder, const ff_plane_view *planes, int *plane);
 
 /* Draws planes that were checked into `framebuffer` (width * height pixels) and fills modes, weights and dirty. */

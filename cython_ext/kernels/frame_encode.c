@@ -6,6 +6,7 @@
 #include "entropy.h"
 #include "hash.h"
 #include "predict.h"
+#include "surroundings.h"
 
 /* What the modes cost after zstd, in bits; fitted to recorded desktops (benchmarks/bench_scenes.py). They only choose
  * between modes, so being off by a quarter hardly matters. */
@@ -43,6 +44,11 @@ size_t ff_plane_capacity(const ff_geometry *geometry, int plane) {
     }
 }
 
+size_t ff_plane_buffer_size(const ff_geometry *geometry, int plane) {
+    const size_t capacity = ff_plane_capacity(geometry, plane);
+    return plane == FF_PLANE_MODELLED ? FF_MAX_MODELLED_BYTES * capacity + FF_RANGE_CODER_ROOM : capacity;
+}
+
 static size_t count_tiles(const ff_frame_encoder *encoder) {
     return (size_t)encoder->geometry.columns * encoder->geometry.rows;
 }
@@ -57,6 +63,8 @@ void ff_encoder_reset(ff_frame_encoder *encoder) {
     ff_fill_box(encoder->reference, encoder->geometry.width, all, FF_OPAQUE);
     ff_colours_reset(&encoder->colours);
     ff_cache_reset(&encoder->cache);
+    if (encoder->model != NULL)
+        ff_model_reset(encoder->model);
     encoder->packet = 0;
     memset(encoder->dirty, 0, tiles);
     memset(encoder->modes, FF_MODE_UNCHANGED, tiles);
@@ -68,6 +76,9 @@ size_t ff_begin_packet(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_
     encoder->position = 0;
     encoder->vectors_written = 0;
     encoder->packet++;
+    encoder->modelled_pixels = 0;
+    encoder->range_coder.data = encoder->planes[FF_PLANE_MODELLED];
+    ff_range_begin_encoding(&encoder->range_coder);
     memset(encoder->sizes, 0, sizeof encoder->sizes);
     memset(encoder->modes, FF_MODE_UNCHANGED, tiles);
     const size_t count =
@@ -87,6 +98,10 @@ size_t ff_begin_packet(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_
 }
 
 void ff_end_packet(ff_frame_encoder *encoder) {
+    if (encoder->modelled_pixels > 0) {
+        ff_range_end_encoding(&encoder->range_coder);
+        encoder->sizes[FF_PLANE_MODELLED] = encoder->range_coder.size;
+    }
     for (uint32_t tile = 0; tile < count_tiles(encoder); tile++) {
         const ff_box box = encoder->boxes[tile];
         if (box.width == 0)
@@ -300,6 +315,29 @@ static uint32_t draw(ff_frame_encoder *encoder, const uint32_t *pixels, const ba
     return best.mode | flags;
 }
 
+/* A tile as the decoder shows it while the packet is drawn. */
+static const uint32_t *find_shown(const void *canvas, uint32_t tile, size_t *pitch) {
+    const ff_frame_encoder *encoder = canvas;
+    if (encoder->modes[tile] != FF_MODE_UNCHANGED) {
+        *pitch = FF_TILE;
+        return encoder->tiles + (size_t)tile * FF_TILE_PIXELS;
+    }
+    *pitch = encoder->geometry.width;
+    return reference_at(encoder, ff_tile_area(&encoder->geometry, tile));
+}
+
+/* Draws the box of a tile on its base by the model; returns the operation and adds the bits. */
+static uint32_t draw_modelled(ff_frame_encoder *encoder, uint32_t tile, const uint32_t *pixels, const base *from,
+                              uint64_t *bits) {
+    const size_t before = encoder->range_coder.size;
+    ff_model_set_base(encoder->model, from->pixels, encoder->geometry.width, ff_tile_area(&encoder->geometry, tile));
+    ff_surround_tile(encoder->model, &encoder->geometry, tile, find_shown, encoder);
+    ff_kernels->encode_box(encoder->model, &encoder->range_coder, pixels, from->box);
+    encoder->modelled_pixels += from->box.width * from->box.height;
+    *bits += 8 * (uint64_t)(encoder->range_coder.size - before);
+    return FF_MODE_MODELLED;
+}
+
 /* Puts what the tile held before the packet into the cache, if it stood there for long enough to come back one day. */
 static uint32_t keep(ff_frame_encoder *encoder, uint32_t tile, ff_box area) {
     const size_t pitch = encoder->geometry.width;
@@ -358,7 +396,8 @@ static uint64_t encode_tile(ff_frame_encoder *encoder, uint32_t tile) {
         operation |= FF_MODE_COPY;
     } else {
         operation |= put_box(encoder, area, from.box);
-        operation |= draw(encoder, pixels, &from, &bits);
+        operation |= encoder->model != NULL ? draw_modelled(encoder, tile, pixels, &from, &bits)
+                                            : draw(encoder, pixels, &from, &bits);
     }
     if (encoder->boxes[tile].width * encoder->boxes[tile].height >= FEW_PIXELS)
         operation |= keep(encoder, tile, area);
@@ -376,6 +415,8 @@ static size_t total_size(const ff_frame_encoder *encoder) {
 size_t ff_encode_tiles(ff_frame_encoder *encoder, uint32_t start, uint64_t bit_budget, uint64_t byte_room,
                        uint32_t *next, uint64_t *estimate) {
     const uint32_t tiles = (uint32_t)count_tiles(encoder);
+    const size_t modelled_before = encoder->range_coder.size;
+    const size_t tile_bytes = encoder->model != NULL ? FF_MAX_TILE_BYTES : FF_MAX_UNMODELLED_TILE_BYTES;
     size_t left = 0;
     uint64_t bits = 0;
     uint32_t tile = start;
@@ -384,7 +425,8 @@ size_t ff_encode_tiles(ff_frame_encoder *encoder, uint32_t start, uint64_t bit_b
     for (uint32_t i = 0; i < tiles; i++, tile = tile + 1 == tiles ? 0 : tile + 1) {
         if (!encoder->dirty[tile])
             continue;
-        if (bits > 0 && (bits >= bit_budget || total_size(encoder) + FF_MAX_TILE_BYTES > byte_room)) {
+        const size_t size = total_size(encoder) + encoder->range_coder.size - modelled_before;
+        if (bits > 0 && (bits >= bit_budget || size + tile_bytes > byte_room)) {
             left++;
             continue;
         }

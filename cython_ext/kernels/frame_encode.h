@@ -5,6 +5,7 @@
 #include "cache.h"
 #include "colours.h"
 #include "motion.h"
+#include "pixel_model.h"
 #include "planes.h"
 
 /* The caller allocates every buffer, zeroed, and keeps the structure for an epoch or longer. */
@@ -16,7 +17,7 @@ typedef struct ff_frame_encoder {
     uint8_t *modes;              /* a byte a tile: enum ff_mode of the packet being written */
     ff_box *boxes;               /* a tile: what the packet draws of it; width 0: nothing */
     uint32_t *changed_at;        /* a tile: number of the packet that changed it last */
-    uint8_t *planes[FF_PLANES];  /* capacity: ff_plane_capacity() */
+    uint8_t *planes[FF_PLANES];  /* capacity: ff_plane_buffer_size() */
     size_t sizes[FF_PLANES];     /* bytes written since ff_begin_packet or by the last ff_encode_tiles */
     const uint32_t *hash_keys;   /* for width pixels, and FF_TILE at least */
     uint32_t packet;             /* number of the packet, from 1 in each epoch */
@@ -25,15 +26,21 @@ typedef struct ff_frame_encoder {
     ff_motion motion;
     ff_cache cache;
     ff_colours colours;
+    ff_pixel_model *model;       /* draws all that is neither copied nor cached; NULL: the other modes do */
+    ff_range_encoder range_coder; /* of the modelled plane: the whole packet, not one ff_encode_tiles */
+    uint32_t modelled_pixels;    /* in the packet so far */
     ff_palette palette, patch;             /* scratch */
     uint32_t patch_pixels[FF_TILE_PIXELS];
     uint8_t differences[3][FF_TILE_PIXELS];
 } ff_frame_encoder;
 
-/* Bytes that plane `plane` of one packet takes at most. */
+/* What plane `plane` of one packet may state as its size before compression at most: bytes; pixels for the modelled plane. */
 size_t ff_plane_capacity(const ff_geometry *geometry, int plane);
 
-/* Forgets the epoch: black reference, empty colour tables and cache, nothing dirty. */
+/* The bytes that an encoder's buffer for that plane holds: for the modelled plane more than its capacity. */
+size_t ff_plane_buffer_size(const ff_geometry *geometry, int plane);
+
+/* Forgets the epoch: black reference, empty colour tables and cache, a model that knows nothing, nothing dirty. */
 void ff_encoder_reset(ff_frame_encoder *encoder);
 
 /* Begins a packet: compares the frame with the reference, loads the tiles that differ and looks for motion. `candidates`: one
@@ -42,13 +49,14 @@ void ff_encoder_reset(ff_frame_encoder *encoder);
 size_t ff_begin_packet(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_t stride, const uint8_t *candidates);
 
 /* Codes dirty tiles from tile `start` on, around the end of the frame to the tile before `start`, until none is left, the
- * estimated size reaches `bit_budget`, or another tile could make the planes larger than `byte_room` together; at least one. The planes then hold this chunk only: those of several chunks
- * of one packet, each continuing where the last one stopped, are joined by the caller. Returns the number of tiles that are
- * still dirty, and stores where to continue and the estimate in bits. */
+ * estimated size reaches `bit_budget`, or another tile could make the planes grow by more than `byte_room` together;
+ * at least one. The planes then hold this chunk only: those of several chunks of one packet, each continuing where the last one
+ * stopped, are joined by the caller. The modelled plane alone goes on through the packet, and stands in its buffer when the packet
+ * has ended. Returns the number of tiles that are still dirty, and stores where to continue and the estimate in bits. */
 size_t ff_encode_tiles(ff_frame_encoder *encoder, uint32_t start, uint64_t bit_budget, uint64_t byte_room,
                        uint32_t *next, uint64_t *estimate);
 
-/* Ends a packet: brings the reference up to what was coded. */
+/* Ends a packet: ends the modelled plane, and brings the reference up to what was coded. */
 void ff_end_packet(ff_frame_encoder *encoder);
 
 #endif

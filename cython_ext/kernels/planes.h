@@ -17,6 +17,7 @@ enum ff_plane_number {
     FF_PLANE_RED,        /* and of R - G */
     FF_PLANE_VECTORS,    /* the packet's vectors, then per moved tile the number of one */
     FF_PLANE_CACHE,      /* cache slots: per cached tile its own, per kept tile the one it goes to */
+    FF_PLANE_MODELLED,   /* modelled tiles: what the range coder wrote, all of them in one; no zstd stream */
     FF_PLANES
 };
 
@@ -31,6 +32,7 @@ enum ff_mode {
     FF_MODE_COPY,       /* nothing is drawn on the moved tile */
     FF_MODE_CACHED,     /* the whole tile from the cache */
     FF_MODE_PATCH,      /* palette, but slot 0 leaves the pixel as it is */
+    FF_MODE_MODELLED,   /* the pixels come from the pixel model */
     FF_MODES
 };
 #define FF_OPERATION_MODE 0x0Fu
@@ -51,7 +53,15 @@ enum ff_mode {
 /* The list of vectors: a count, then dx and dy in 16 bits each. */
 #define FF_MAX_VECTORS 255u
 #define FF_VECTOR_BYTES 4u
-/* More than one tile takes in all planes together: three bytes a pixel, and the small planes. */
-#define FF_MAX_TILE_BYTES (3u * 64u * 64u + 3072u)
+/* What the pixel model writes for one pixel at most: 11 bits for each of three guesses, up to 16 for a span, and three times 13
+ * and 7 bits for a residual, which no pixel reaches all at once. */
+#define FF_MAX_MODELLED_BYTES 13u
+/* More than one tile takes in all planes together: its pixels, and the small planes. Without the model a pixel takes at most
+ * three bytes. */
+#define FF_MAX_SMALL_BYTES 3072u
+#define FF_MAX_TILE_BYTES (FF_MAX_MODELLED_BYTES * 64u * 64u + FF_MAX_SMALL_BYTES)
+#define FF_MAX_UNMODELLED_TILE_BYTES (3u * 64u * 64u + FF_MAX_SMALL_BYTES)
+/* What the range coder still writes when it ends, and what it may be ahead of the bound for each pixel by. */
+#define FF_RANGE_CODER_ROOM 16u
 
 #endif

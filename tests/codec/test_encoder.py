@@ -264,8 +264,9 @@ def test_keyframes_have_a_hash_and_later_packets_now_and_then() -> None:
 # -- statistics ------------------------------------------------------------------------------------
 
 
-def test_the_figures_add_up() -> None:
-    pair, random = Pair(), np.random.default_rng(0)
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_the_figures_add_up(effort: str) -> None:
+    pair, random = Pair(EncoderConfig(effort=effort)), np.random.default_rng(0)
     assert pair.encoder.stats is None
     assert pair.decoder.stats is None
     frame = desktop(333, 150)
@@ -284,7 +285,8 @@ def test_the_figures_add_up() -> None:
             assert list(stats.plane_bytes) == list(stats.plane_raw_bytes) == list(PLANES)
             for number, name in enumerate(PLANES):
                 raw_size, data = parsed.planes.get(number, (0, b""))
-                assert stats.plane_raw_bytes[name] == raw_size
+                # The modelled plane states pixels.
+                assert stats.plane_raw_bytes[name] == raw_size * (3 if name == "modelled" else 1)
                 assert stats.plane_bytes[name] == len(data)
             assert all(seconds >= 0 for seconds in stats.seconds.values())
         assert pair.sent.tiles == pair.decoder.stats.tiles

@@ -460,9 +460,10 @@ def test_a_number_of_cache_slots_that_cannot_be_said_is_refused(value: Any) -> N
     assert caught.value.expected == (0, 4096)
 
 
-def test_an_encoder_never_sends_what_its_limits_forbid() -> None:
-    limits = Limits(max_packet_bytes=30_000)
-    encoder, decoder = Encoder(EncoderConfig(limits=limits)), Decoder(limits)
+@pytest.mark.parametrize("effort", ["fast", "balanced", "tight"])
+def test_an_encoder_never_sends_what_its_limits_forbid(effort: str) -> None:
+    limits = Limits(max_packet_bytes=60_000)
+    encoder, decoder = Encoder(EncoderConfig(effort=effort, limits=limits)), Decoder(limits)
     frame = np.random.default_rng(0).integers(0, 256, (256, 256, 4), np.uint8)
     for _ in range(64):
         if decoder.decode(encoder.encode(frame)).complete:

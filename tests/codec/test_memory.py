@@ -141,6 +141,7 @@ def test_an_encoder_stays_within_its_figure(effort: str) -> None:
         """,
         effort,
     )
-    assert modes == sorted(MODES)
+    modelled = ["cached", "copy", "modelled", "unchanged"]
+    assert modes == (modelled if effort == "tight" else sorted(set(MODES) - {"modelled"}))
     frame = 1920 * 1080 * 4
     assert peak <= 96 * MIB + 2 * frame

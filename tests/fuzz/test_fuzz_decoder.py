@@ -17,6 +17,7 @@ from packets import (
     COPY,
     DIFFERENCE,
     KEEP,
+    MODELLED,
     MOVED,
     NEW_COLOURS,
     PALETTE,
@@ -27,6 +28,7 @@ from packets import (
     Packet,
     Streams,
     keyframe,
+    modelled,
     parse,
     seal,
     slots,
@@ -35,7 +37,7 @@ from packets import (
 )
 from pictures import desktop, noise
 
-from fastframe import Decoder, Encoder, Limits, RemoteProtocolError
+from fastframe import Decoder, Encoder, EncoderConfig, Limits, RemoteProtocolError
 from fastframe.codec import MODES, PLANES
 
 ITERATIONS = int(os.environ.get("FASTFRAME_FUZZ", "8000"))
@@ -50,7 +52,7 @@ SLOTS = 3
 DRAWN = (BOXED, BOXED | NEW_COLOURS, BOXED | MOVED, BOXED | KEEP, BOXED | MOVED | KEEP, 0)
 FLAGS = {
     **dict.fromkeys((SOLID, PALETTE, PATCH), DRAWN),
-    **dict.fromkeys((PHOTO, XOR, DIFFERENCE), (BOXED, BOXED | MOVED, BOXED | KEEP, BOXED | MOVED | KEEP)),
+    **dict.fromkeys((PHOTO, XOR, DIFFERENCE, MODELLED), (BOXED, BOXED | MOVED, BOXED | KEEP, BOXED | MOVED | KEEP)),
     COPY: (MOVED, MOVED, MOVED | KEEP),
     CACHED: (0, KEEP),
 }
@@ -63,6 +65,8 @@ def seeds() -> list[bytes]:
     sparse[::9, ::7] = frames[2][::9, ::7]
     encoder = Encoder()
     whole = [encoder.encode(frame, keyframe=True) for frame in [*frames, sparse]]
+    tight = Encoder(EncoderConfig(effort="tight"))
+    whole += [tight.encode(frame, keyframe=True) for frame in [*frames[:2], sparse]]
     return whole + [encoder.encode(frame, keyframe=True, budget=900) for frame in frames[:3]]
 
 
@@ -146,7 +150,7 @@ class Fuzzer:
         numbers = bytearray()
         for _ in range(tiles):
             skip = 0 if self.below(4) else BYTES[self.below(16)]
-            mode = 1 + self.below(8)
+            mode = 1 + self.below(9)
             flags = self.below(16) << 4 if self.below(8) == 0 else FLAGS[mode][self.below(len(FLAGS[mode]))]
             operations += bytes([skip, mode | flags])
             if mode in (SOLID, PALETTE, PATCH):
@@ -163,6 +167,7 @@ class Fuzzer:
         exact = {"colours": colours, "cache": cache, "vectors": vectors(*moves) + numbers if numbers else b""}
         planes |= {name: bytes(data) for name, data in exact.items() if data and self.below(20)}
         boxed, counts = [], dict.fromkeys(("indices", "xor", "green", "blue", "red"), 0)
+        modelled_pixels = 0
         for operation in operations[1::2]:
             # Boxes fit into every tile of these frames, so each pixel is counted.
             side = 1 + self.below(21)
@@ -172,6 +177,8 @@ class Fuzzer:
             match operation & 15:
                 case mode if mode in (PALETTE, PATCH):
                     counts["indices"] += pixels
+                case mode if mode == MODELLED:
+                    modelled_pixels += pixels
                 case mode if mode == XOR:
                     counts["xor"] += 3 * pixels
                 case mode if mode in (PHOTO, DIFFERENCE):
@@ -181,7 +188,11 @@ class Fuzzer:
         for name, size in counts.items():
             if size:
                 planes[name] = self.random.bytes(size + (self.below(20) == 0))
-        return replace(fields, planes=Streams().planes(**planes)).build()
+        compressed = Streams().planes(**planes)
+        if modelled_pixels:
+            length = self.below(modelled_pixels)
+            compressed |= modelled(modelled_pixels + (self.below(20) == 0), self.random.bytes(length))
+        return replace(fields, planes=compressed).build()
 
 
 def test_no_bytes_do_harm() -> None:

@@ -4,6 +4,7 @@ Inside a `Decoder` planes lie in larger buffers, where reading past an end goes 
 exactly as large as what it holds, so that under `make sanitize` one byte too many ends the run.
 """
 
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -16,7 +17,20 @@ from fastframe import _core
 WIDTH, HEIGHT = 277, 165
 CACHE_SLOTS = 5
 
-Planes = list[NDArray[np.uint8]]
+MODELLED = _core.PLANES.index("modelled")
+# The bytes of modelled pixels cannot be wrong: any are some pixels, and zeros follow them.
+COUNTED = [number for number in range(len(_core.PLANES)) if number != MODELLED]
+
+
+@dataclass(frozen=True)
+class Planes:
+    """The planes of a packet, and how many modelled pixels it states."""
+
+    data: list[NDArray[np.uint8]]
+    modelled_pixels: int
+
+    def with_plane(self, number: int, data: bytes) -> "Planes":
+        return replace(self, data=[exact(data) if i == number else plane for i, plane in enumerate(self.data)])
 
 
 def exact(data: memoryview | bytes) -> NDArray[np.uint8]:
@@ -48,13 +62,19 @@ def frames() -> list[NDArray[np.uint8]]:
 @cache
 def written_planes() -> list[Planes]:
     """Return the planes of packets that between them use every mode and flag."""
-    encoder = _core.FrameEncoder(WIDTH, HEIGHT, CACHE_SLOTS)
+    return written_by(modelled=False) + written_by(modelled=True)
+
+
+@cache
+def written_by(modelled: bool) -> list[Planes]:
+    encoder = _core.FrameEncoder(WIDTH, HEIGHT, CACHE_SLOTS, modelled)
     packets = []
     for frame in frames():
         left, estimate = encoder.encode(frame, None, 1 << 40, 1 << 40)
         assert left == 0
         if estimate:
-            packets.append([exact(encoder.plane(number)) for number in range(len(_core.PLANES))])
+            data = [exact(encoder.plane(number)) for number in range(len(_core.PLANES))]
+            packets.append(Planes(data, encoder.modelled_pixels))
     return packets
 
 
@@ -63,7 +83,7 @@ def attempt(planes: Planes, cache_slots: int = CACHE_SLOTS) -> str | None:
     decoder = _core.FrameDecoder(WIDTH, HEIGHT, cache_slots)
     framebuffer = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
     try:
-        dirty = decoder.decode(planes, framebuffer)
+        dirty = decoder.decode(planes.data, planes.modelled_pixels, framebuffer)
     except _core.PlaneError as error:
         assert not framebuffer.any()
         return str(error)
@@ -74,34 +94,58 @@ def attempt(planes: Planes, cache_slots: int = CACHE_SLOTS) -> str | None:
 
 
 def test_the_planes_use_every_mode_and_draw_the_frames() -> None:
-    decoder, modes = _core.FrameDecoder(WIDTH, HEIGHT, CACHE_SLOTS), set()
-    framebuffer = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
-    framebuffer[..., 3] = 255
-    shown = []
-    for planes in written_planes():
-        decoder.decode(planes, framebuffer)
-        modes |= {_core.MODES[mode] for mode in decoder.modes()}
-        shown.append(framebuffer[..., :3].copy())
+    modes = set()
+    for modelled in (False, True):
+        decoder = _core.FrameDecoder(WIDTH, HEIGHT, CACHE_SLOTS)
+        framebuffer = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+        framebuffer[..., 3] = 255
+        shown = []
+        for planes in written_by(modelled):
+            decoder.decode(planes.data, planes.modelled_pixels, framebuffer)
+            modes |= {_core.MODES[mode] for mode in decoder.modes()}
+            shown.append(framebuffer[..., :3].copy())
+        different = [frame for number, frame in enumerate(frames()) if number not in (5, 6, 7)]
+        np.testing.assert_array_equal(shown, [frame[..., :3] for frame in different])
     assert modes == set(_core.MODES)
-    assert all(any(len(planes[number]) for planes in written_planes()) for number in range(len(_core.PLANES)))
-    different = [frame for number, frame in enumerate(frames()) if number not in (5, 6, 7)]
-    np.testing.assert_array_equal(shown, [frame[..., :3] for frame in different])
+    assert all(any(len(planes.data[number]) for planes in written_planes()) for number in range(len(_core.PLANES)))
 
 
-@pytest.mark.parametrize("number", range(len(_core.PLANES)), ids=_core.PLANES)
+def lengths(size: int) -> list[int]:
+    """Return some lengths below `size`."""
+    return sorted({*range(min(size, 40)), *range(max(size - 40, 0), size), *range(0, size, 97)})
+
+
+@pytest.mark.parametrize("number", COUNTED, ids=lambda number: _core.PLANES[number])
 def test_a_plane_cut_short_is_refused(number: int) -> None:
     for planes in written_planes():
-        size = len(planes[number])
-        for length in sorted({*range(min(size, 40)), *range(max(size - 40, 0), size), *range(0, size, 97)}):
-            cut = [exact(plane[:length].tobytes()) if i == number else plane for i, plane in enumerate(planes)]
-            assert attempt(cut) is not None
+        for length in lengths(len(planes.data[number])):
+            assert attempt(planes.with_plane(number, planes.data[number][:length].tobytes())) is not None
 
 
-@pytest.mark.parametrize("number", range(len(_core.PLANES)), ids=_core.PLANES)
+@pytest.mark.parametrize("number", COUNTED, ids=lambda number: _core.PLANES[number])
 def test_a_plane_with_a_byte_too_many_is_refused(number: int) -> None:
     for planes in written_planes():
-        longer = exact(planes[number].tobytes() + b"\0")
-        assert attempt([longer if i == number else plane for i, plane in enumerate(planes)]) is not None
+        assert attempt(planes.with_plane(number, planes.data[number].tobytes() + b"\0")) is not None
+
+
+def test_another_number_of_modelled_pixels_is_refused() -> None:
+    for planes in written_by(modelled=True):
+        pixels = planes.modelled_pixels
+        if pixels:
+            for fewer in {0, 1, pixels - 1} - {pixels}:
+                assert attempt(replace(planes, modelled_pixels=fewer)) == "plane 'modelled' ends inside an operation"
+        for more in (pixels + 1, 2**32 - 1):
+            fault = attempt(replace(planes, modelled_pixels=more))
+            assert fault == "plane 'modelled' holds more than its operations use"
+
+
+def test_any_bytes_are_some_modelled_pixels() -> None:
+    random = np.random.default_rng(0)
+    for planes in written_by(modelled=True):
+        data = planes.data[MODELLED]
+        made_up = [b"", b"\xff" * len(data), random.bytes(len(data)), data.tobytes() + random.bytes(9)]
+        for changed in made_up + [data[:length].tobytes() for length in lengths(len(data))[::9]]:
+            assert attempt(planes.with_plane(MODELLED, changed)) in {None, attempt(planes)}
 
 
 def test_slots_of_a_cache_that_is_smaller_are_refused() -> None:
@@ -115,10 +159,11 @@ def test_damaged_planes_are_refused_or_drawn_within_bounds(seed: int) -> None:
     found = set()
     # Operations, boxes, vectors and slots steer everything else, so they are hit as often as all the pixels.
     names = ["operations", "operations", "boxes", "boxes", "vectors", "cache", "colours", "indices", "xor", "green"]
+    names += ["modelled"]
     for planes in written_planes():
         for _ in range(80):
-            damaged = [plane.copy() for plane in planes]
-            plane = damaged[_core.PLANES.index(str(random.choice(names)))]
+            damaged = replace(planes, data=[plane.copy() for plane in planes.data])
+            plane = damaged.data[_core.PLANES.index(str(random.choice(names)))]
             if len(plane):
                 places = random.integers(0, len(plane), random.integers(1, 4))
                 # Small numbers are the ones that nearly fit.

@@ -28,6 +28,7 @@ _COLORS: dict[str, Color] = {
     "copy": (233, 180, 86),
     "cached": (66, 228, 240),
     "patch": (235, 235, 235),
+    "modelled": (113, 51, 136),
 }
 _WHITE: Color = (255, 255, 255)
 _BLACK: Color = (0, 0, 0)

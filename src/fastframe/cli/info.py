@@ -158,7 +158,7 @@ class _Summary:
         table.add_row("to raw (3 bytes a pixel)", ratio(self.raw_bytes / max(1, self.packet_bytes)))
         yield table
 
-        table = _columns("plane", "bytes", "share", "before zstd", "zstd")
+        table = _columns("plane", "bytes", "share", "uncompressed", "ratio")
         for name, size in self.plane_bytes.items():
             raw = self.plane_raw_bytes[name]
             smaller = ratio(raw / size) if size else "-"

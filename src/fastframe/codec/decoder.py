@@ -2,20 +2,21 @@
 
 A packet is checked in order of cost, and nothing that can be seen changes until it is known to be good: length, CRC and
 header, then the chain (epoch, sequence number), then the sizes of the planes, then each plane through zstd, then every
-operation. Only then is it drawn. After any fault the decoder is dead until the next keyframe: zstd's streams and the
-colour tables cannot go on from a gap, and a wrong pixel is worse than an old one.
+operation. Only then is it drawn. After any fault the decoder is dead until the next keyframe: zstd's streams, the
+colour tables and the pixel model cannot go on from a gap, and a wrong pixel is worse than an old one.
 """
 
 import threading
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastframe._core import PLANES, TILE_SIZE, FrameDecoder, PlaneError, plane_capacities
 from fastframe.codec.packet import MAX_U32, Header, parse_header, parse_planes
-from fastframe.codec.planes import PlaneDecompressor
+from fastframe.codec.planes import MODELLED_PLANE, PlaneDecompressor
 from fastframe.codec.stats import FrameStats, PlaneSizes, TileMap, frame_stats
 from fastframe.errors import FastframeError, LocalProtocolError, RemoteProtocolError
 from fastframe.geometry import Rect
@@ -161,7 +162,7 @@ class Decoder:
         try:
             return self._decode(data)
         except BaseException as error:
-            # Also after KeyboardInterrupt: zstd's streams and the colour tables may have moved on.
+            # Also after KeyboardInterrupt: zstd's streams, the colour tables and the model may have moved on.
             self._epoch = None
             if isinstance(error, MemoryError):
                 raise FastframeError(f"not enough memory to decode the packet: {error}") from error
@@ -181,12 +182,13 @@ class Decoder:
             planes = parse_planes(cursor, mask, epoch.capacities)
         parsed = perf_counter()
 
-        raw = [
-            self._stream(epoch, number).decompress(planes[number].data, planes[number].raw_size)
-            if number in planes
-            else b""
-            for number in range(len(PLANES))
-        ]
+        raw: list[Any] = [b""] * len(PLANES)
+        modelled_pixels = 0
+        for number, plane in planes.items():
+            if number == MODELLED_PLANE:
+                raw[number], modelled_pixels = plane.data, plane.raw_size
+            else:
+                raw[number] = self._stream(epoch, number).decompress(plane.data, plane.raw_size)
         decompressed = perf_counter()
 
         frame = epoch.frame
@@ -197,7 +199,7 @@ class Decoder:
             frame, epoch.spare = epoch.spare, frame
             np.copyto(frame, epoch.spare)
         try:
-            dirty = epoch.core.decode(raw, frame)
+            dirty = epoch.core.decode(raw, modelled_pixels, frame)
         except PlaneError as error:
             raise RemoteProtocolError(str(error)) from error
         if header.frame_hash is not None:

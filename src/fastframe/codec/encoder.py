@@ -2,8 +2,8 @@
 
 A frame passes three stages: the compiled core finds the changed tiles and writes them as planes, each plane goes
 through its own zstd stream, and the packet is put together around them. All three move state that the decoder follows
-(the reference, the colour tables, the streams), so a failure on the way cannot be undone: the encoder then begins a
-new epoch with the next frame.
+(the reference, the colour tables, the pixel model, the streams), so a failure on the way cannot be undone: the encoder
+then begins a new epoch with the next frame.
 """
 
 import threading
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from fastframe._core import MAX_TILE_BYTES, PLANES, FrameEncoder
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, CompressedPlane, Header, pack
-from fastframe.codec.planes import EFFORTS, PlaneCompressor
+from fastframe.codec.planes import EFFORTS, MODELLED_PLANE, PlaneCompressor
 from fastframe.codec.stats import FrameStats, PlaneSizes, frame_stats
 from fastframe.errors import FastframeError, LocalProtocolError
 from fastframe.limits import Limits
@@ -28,7 +28,8 @@ from fastframe.limits import Limits
 PACKETS_PER_HASH = 64
 
 UNBOUNDED = 2**63
-# What a packet takes besides its planes' bytes: the header, and what zstd adds to bytes that it cannot compress.
+# What a packet takes besides its planes' bytes: the header, what zstd adds to bytes that it cannot compress, and the
+# last bytes of the range coder.
 PACKET_ROOM = HEADER_ROOM + 512
 MIN_PACKET_BYTES = MAX_TILE_BYTES + PACKET_ROOM
 
@@ -42,7 +43,7 @@ class EncoderConfig:
     effort
         "fast" (local networks: least time), "balanced", or "tight" (slow uplinks: least bytes).
     limits
-        What the peer is willing to hold: frames beyond it are refused, packets are kept below it (16 KiB at least), and
+        What the peer is willing to hold: frames beyond it are refused, packets are kept below it (56 KiB at least), and
         what does not fit follows with the next frames, as with a budget.
     first_epoch
         Number of the first epoch, 0 to 2**32 - 1. A decoder accepts keyframes of later epochs only, so an encoder that
@@ -156,6 +157,7 @@ class Encoder:
         self._config = EncoderConfig() if config is None else config
         if not isinstance(self._config, EncoderConfig):
             raise LocalProtocolError(f"config must be an EncoderConfig, not {config!r}", actual=config)
+        self._compression = EFFORTS[self._config.effort]
         self._lock = threading.Lock()
         self._core: FrameEncoder | None = None
         self._compressors: dict[int, PlaneCompressor] = {}
@@ -282,7 +284,7 @@ class Encoder:
     def _begin_epoch(self, width: int, height: int) -> FrameEncoder:
         core = self._core
         if core is None or (core.width, core.height) != (width, height):
-            core = FrameEncoder(width, height, self._config.limits.max_cache_slots)
+            core = FrameEncoder(width, height, self._config.limits.max_cache_slots, self._compression.modelled)
         else:
             core.reset()
         self._core = core
@@ -299,14 +301,18 @@ class Encoder:
         damage: list[tuple[int, int, int, int]] | None,
         budget: int | None,
     ) -> tuple[dict[int, CompressedPlane], float]:
-        """Codes changed tiles up to the budget. Returns the compressed planes and the seconds that zstd took."""
-        parts: dict[int, list[bytes]] = {number: [] for number in range(len(PLANES))}
+        """Codes changed tiles up to the budget. Returns the compressed planes and the seconds that zstd took.
+
+        The core hands out its planes chunk by chunk, the modelled plane alone when the packet has ended.
+        """
+        parts: dict[int, list[bytes]] = {number: [] for number in range(len(PLANES)) if number != MODELLED_PLANE}
         raw_sizes = dict.fromkeys(parts, 0)
-        written = PACKET_ROOM
+        written, modelled = PACKET_ROOM, 0
         self._left_over, estimate = core.encode(frame, damage, *self._room(budget, written))
         started = perf_counter()
         while estimate:
-            chunk = 0
+            chunk = core.modelled_bytes() - modelled
+            modelled += chunk
             for number, part in parts.items():
                 if size := core.plane_size(number):
                     part.append(self._compressor(number).compress(core.plane(number)))
@@ -319,12 +325,14 @@ class Encoder:
             if self._left_over == 0:
                 break
             used_up = budget is not None and (budget - written) * 8 < budget
-            if used_up or self._config.limits.max_packet_bytes - written < MAX_TILE_BYTES:
+            if used_up or self._config.limits.max_packet_bytes - written < core.max_tile_bytes:
                 core.end()
                 break
             self._left_over, estimate = core.encode_more(*self._room(budget, written))
         seconds = perf_counter() - started
         planes = {number: CompressedPlane(raw_sizes[number], b"".join(part)) for number, part in parts.items() if part}
+        if core.modelled_pixels:
+            planes[MODELLED_PLANE] = CompressedPlane(core.modelled_pixels, bytes(core.plane(MODELLED_PLANE)))
         return planes, seconds
 
     def _room(self, budget: int | None, written: int) -> tuple[int, int]:
@@ -336,14 +344,15 @@ class Encoder:
         if budget is None:
             return UNBOUNDED, byte_room
         # Half of what is left each time: an estimate that is off by two still keeps to the budget. After a frame that
-        # compressed by far better than estimated it may be off by more; four times the bytes is the most then.
+        # compressed by far better than estimated it may be off by more; four times the bytes is the most then. (What is
+        # modelled is not estimated: its bytes are those of the packet.)
         left = min(max(0, budget - written), byte_room)
-        return max(1, int(left * 8 * 0.5 / self._estimate_factor)), min(4 * left, byte_room)
+        bits = max(1, int(left * 8 * 0.5 / self._estimate_factor))
+        return bits, byte_room if self._compression.modelled else min(4 * left, byte_room)
 
     def _compressor(self, number: int) -> PlaneCompressor:
         compressor = self._compressors.get(number)
         if compressor is None:
-            compression = EFFORTS[self._config.effort]
-            compressor = PlaneCompressor(number, compression, self._config.limits.max_window_log)
+            compressor = PlaneCompressor(number, self._compression, self._config.limits.max_window_log)
             self._compressors[number] = compressor
         return compressor

@@ -49,7 +49,10 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class CompressedPlane:
-    """A plane as it stands in a packet: compressed bytes, and the exact size they decompress to."""
+    """A plane as it stands in a packet: compressed bytes, and the exact size they decompress to.
+
+    Of the modelled plane that size is the number of pixels that come out of the model.
+    """
 
     raw_size: int
     data: bytes | memoryview
@@ -194,9 +197,10 @@ def parse_planes(cursor: _Cursor, mask: int, capacities: tuple[int, ...]) -> dic
         if not mask >> number & 1:
             continue
         raw_size = cursor.varint(f"the size of plane {name!r}")
+        unit = "pixels" if name == "modelled" else "bytes"
         if not 0 < raw_size <= capacities[number]:
             raise RemoteProtocolError(
-                f"plane {name!r} declares {raw_size} bytes; for this frame it has 1 to {capacities[number]}",
+                f"plane {name!r} declares {raw_size} {unit}; for this frame it has 1 to {capacities[number]}",
                 actual=raw_size,
                 limit=capacities[number],
             )
@@ -218,12 +222,14 @@ def parse_planes(cursor: _Cursor, mask: int, capacities: tuple[int, ...]) -> dic
 def _check_pixels(raw_sizes: dict[str, int], capacities: tuple[int, ...]) -> None:
     """Refuses planes that no operations could use up before they are decompressed: pixels are drawn once at most."""
     pixels = capacities[PLANES.index("green")]
-    green, blue, red, indices, xor = (raw_sizes.get(name, 0) for name in ("green", "blue", "red", "indices", "xor"))
-    drawn = indices + xor // 3 + green
+    green, blue, red, indices, xor, modelled = (
+        raw_sizes.get(name, 0) for name in ("green", "blue", "red", "indices", "xor", "modelled")
+    )
+    drawn = indices + xor // 3 + green + modelled
     if not green == blue == red or xor % 3 or drawn > pixels:
         raise RemoteProtocolError(
-            f"planes hold {indices} indices, {xor} bytes of XOR and {green}, {blue} and {red} residuals: "
-            f"these are not for {pixels} pixels at the most",
+            f"planes hold {indices} indices, {xor} bytes of XOR, {green}, {blue} and {red} residuals and {modelled} "
+            f"modelled pixels: these are not for {pixels} pixels at the most",
             actual=drawn,
             limit=pixels,
         )

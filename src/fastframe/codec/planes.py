@@ -1,5 +1,7 @@
 """Planes through zstd: one stream for each plane, which lives as long as the epoch, so that repeats are found again.
 
+All but the modelled plane: its bytes come from a range coder, and nothing is left in them for zstd.
+
 Every packet ends each of its streams at a flushed block, and a decoder reads exactly the bytes that the packet
 declares: a bomb that would decompress to more is noticed after one byte too many.
 """
@@ -17,7 +19,7 @@ from fastframe.errors import RemoteProtocolError
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """zstd's levels for one effort.
+    """How one effort compresses: zstd's levels, and whether zstd sees the pixels at all.
 
     Parameters
     ----------
@@ -27,11 +29,14 @@ class Compression:
         For residuals.
     window_log
         Base-2 logarithm of how far back matches reach in indices and XOR.
+    modelled
+        Whether the pixel model draws instead of palettes, photos and XOR; zstd is left with the small planes then.
     """
 
     drawing: int
     photo: int
     window_log: int
+    modelled: bool = False
 
 
 # What looks like a repeat in residuals is chance, and costs more than the literals it replaces: on first frames of
@@ -40,13 +45,14 @@ class Compression:
 EFFORTS = {
     "fast": Compression(drawing=1, photo=1, window_log=20),
     "balanced": Compression(drawing=6, photo=1, window_log=22),
-    "tight": Compression(drawing=12, photo=9, window_log=23),
+    "tight": Compression(drawing=12, photo=9, window_log=23, modelled=True),
 }
 
 PHOTO_PLANES = frozenset(PLANES.index(name) for name in ("green", "blue", "red"))
 PHOTO_WINDOW_LOG = 20
 # Base-2 logarithm of the entries of zstd's tables: at level 12 more took 85 MiB for 0.1 % of the bytes.
 MAX_TABLE_LOG = 19
+MODELLED_PLANE = PLANES.index("modelled")
 # Operations, boxes, colours, vectors and cache slots come to a few kilobytes a frame.
 LARGE_PLANES = frozenset(PLANES.index(name) for name in ("indices", "xor"))
 SMALL_WINDOW_LOG = 18

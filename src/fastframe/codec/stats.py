@@ -7,8 +7,10 @@ import numpy.typing as npt
 
 from fastframe._core import MODES, PLANES
 
-# Of each plane in a packet, by number: bytes before and after compression.
+# Of each plane in a packet, by number: its size as the packet states it, and bytes after compression.
 PlaneSizes = dict[int, tuple[int, int]]
+# What the stated sizes count, in bytes: all but one plane state bytes.
+UNITS = {name: 3 if name == "modelled" else 1 for name in PLANES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class FrameStats:
     tiles
         Number of tiles by mode; the modes are those of `fastframe.codec.MODES`.
     plane_bytes, plane_raw_bytes
-        Bytes of each plane in the packet, and before compression.
+        Bytes of each plane in the packet, and before compression. Modelled pixels count as three bytes each.
     seconds
         Wall-clock seconds by stage.
     """
@@ -60,6 +62,6 @@ def frame_stats(packet_bytes: int, modes: bytes, sizes: PlaneSizes, seconds: dic
         packet_bytes=packet_bytes,
         tiles={name: modes.count(number) for number, name in enumerate(MODES)},
         plane_bytes={name: sizes.get(number, (0, 0))[1] for number, name in enumerate(PLANES)},
-        plane_raw_bytes={name: sizes.get(number, (0, 0))[0] for number, name in enumerate(PLANES)},
+        plane_raw_bytes={name: sizes.get(number, (0, 0))[0] * UNITS[name] for number, name in enumerate(PLANES)},
         seconds=seconds,
     )
