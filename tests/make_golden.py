@@ -19,6 +19,7 @@ from packets import (
     HASH,
     KEEP,
     KEYFRAME,
+    MODELLED,
     MOVED,
     NEW_COLOURS,
     PALETTE,
@@ -29,6 +30,7 @@ from packets import (
     Packet,
     Streams,
     keyframe,
+    modelled,
     seal,
     slots,
     varint,
@@ -39,7 +41,7 @@ from strategies import Scene, Step
 
 from fastframe import Encoder, EncoderConfig
 
-FOLDER = Path(__file__).parent / "golden" / "version-0"
+FOLDER = Path(__file__).parent / "golden" / "version-1"
 
 WHITE, BLUE, GREY = bytes([255, 255, 255]), bytes([200, 30, 10]), bytes([90, 91, 92])
 
@@ -269,6 +271,36 @@ def colour_tables() -> Iterable[bytes]:
     yield keyframe(size, 2, operations=bytes([0, PALETTE]), colours=bytes([0]), indices=all_slots)
 
 
+def model() -> Iterable[bytes]:
+    """Modelled pixels: what random bytes, too few, too many and none stand for; then screens."""
+    size = (100, 40)  # tiles of 64 and 36 pixels
+    streams = Streams()
+    yield pattern(size, streams, slots=1)
+    for sequence, length in enumerate((2000, 3, 9000, 0), 1):
+        planes = streams.planes(
+            operations=bytes([0, MODELLED | KEEP | BOXED, 0, MODELLED | MOVED | BOXED]),
+            boxes=bytes([3, 0, 40, 19, 0, 5, 35, 30]),
+            vectors=vectors((-64, 0)) + bytes(1),
+            cache=slots(0),
+            modelled=modelled(41 * 20 + 36 * 31, some_bytes(length, sequence)),
+        )
+        yield Packet(sequence=sequence, planes=planes).build()
+    steps = (
+        Step("type_text", 2),
+        Step("open_window", 11, pause=4),
+        Step("open_window", 1, pause=4),
+        Step("open_window", 11),
+        Step("scroll_anywhere", 3),
+        Step("fade", 4),
+        Step("sparse", 5, budget=300),
+        Step("fill", 12, size=(65, 33)),
+    )
+    config = EncoderConfig(effort="tight", first_epoch=2)
+    for picture in ("text", "photograph"):
+        yield from encoded(config, Scene((150, 70), picture, 2, "packed", steps))
+        config = EncoderConfig(effort="tight", first_epoch=20)
+
+
 def header() -> Iterable[bytes]:
     """Long varints, unused bits, frame hashes, epochs around 2^32, sizes and numbers of slots that change."""
     for epoch, size in [(2**32 - 1, (1, 1)), (0, (65, 1)), (1, (1, 65)), (2**31, (63, 129))]:
@@ -287,7 +319,7 @@ def header() -> Iterable[bytes]:
         plain.frame_hash = frame_hash(decoder.frame)
         yield plain.build()
         # The same framebuffer and its hash once more, varints in five bytes, unused bits set.
-        body = bytes([0xF0, HASH | 0b0011_1000]) + varint(0, 5) + varint(epoch, 5) + varint(1, 5)
+        body = bytes([0xF1, HASH | 0b0011_1000]) + varint(0, 5) + varint(epoch, 5) + varint(1, 5)
         yield seal(body + plain.frame_hash.to_bytes(8, "little"))
 
 
@@ -311,14 +343,14 @@ def faults() -> Iterable[bytes]:
     yield good_keyframe(1)  # replayed
     yield good_keyframe(2)[:-1] + b"?"  # CRC
     yield good_keyframe(2)
-    yield seal(bytes([0xF1, KEYFRAME]) + good_keyframe(3)[2:-4])  # version
+    yield seal(bytes([0xF0, KEYFRAME]) + good_keyframe(3)[2:-4])  # version
     yield Packet(3, size=size, more_flags=0x40).build()  # reserved flag
-    yield Packet(3, size=size, more_planes=0x400).build()  # reserved plane
+    yield Packet(3, size=size, more_planes=0x800).build()  # reserved plane
     yield Packet(3, size=(5, 0)).build()  # empty frame
     yield Packet(3, sequence=1, size=size).build()  # keyframe that is not the first of its epoch
     yield Packet(3, size=size, frame_hash=0).build()  # wrong frame hash
     yield bad(0, 0)  # reserved mode
-    yield bad(0, 9)  # reserved mode
+    yield bad(0, 10)  # reserved mode
     yield bad(1, SOLID, colours=bytes(2))  # skip over the frame
     yield bad(0, SOLID, 0, SOLID, colours=bytes(4))  # tile named twice
     yield bad(0, SOLID, colours=bytes(3))  # bytes left over
@@ -351,6 +383,11 @@ def faults() -> Iterable[bytes]:
     yield bad(0, SOLID | KEEP, colours=bytes(2))  # no slot
     yield bad(0, CACHED | KEEP, cache=slots(0))  # only one of two slots
     yield bad(0, CACHED, cache=slots(0, 0))  # a slot too many
+    # Modelled pixels: more than stated, fewer, no plane, a flag that the mode may not have.
+    yield bad(0, MODELLED, modelled=modelled(14, b"?"))
+    yield bad(0, MODELLED | BOXED, boxes=bytes(4), modelled=modelled(2, b"?"))
+    yield bad(0, MODELLED)
+    yield bad(0, MODELLED | NEW_COLOURS, colours=bytes(2), modelled=modelled(15, b"?"))
     # zstd.
     compressed = Streams().compress("operations", bytes([0, SOLID]))
     yield Packet(3, size=size, planes={0: (3, compressed)}).build()  # fewer bytes than stated
@@ -384,7 +421,7 @@ def screen() -> Iterable[bytes]:
         Step("fill", 12, size=(65, 33)),
         Step("move", 13, keyframe=True),
     )
-    yield from encoded(EncoderConfig(effort="tight"), Scene((150, 70), "text", 2, "packed", steps))
+    yield from encoded(EncoderConfig(effort="balanced"), Scene((150, 70), "text", 2, "packed", steps))
 
 
 def long_epoch() -> Iterable[bytes]:
@@ -417,6 +454,7 @@ VECTORS: tuple[Callable[[], Iterable[bytes]], ...] = (
     cache,
     skips,
     colour_tables,
+    model,
     header,
     faults,
     screen,

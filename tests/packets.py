@@ -45,7 +45,7 @@ class Packet:
     planes: dict[int, tuple[int, bytes]] = field(default_factory=dict)
     more_flags: int = 0
     more_planes: int = 0
-    mark: int = 0xF0
+    mark: int = 0xF1
     slots: int = 0  # of the tile cache; only where there is a size
 
     def build(self) -> bytes:
@@ -113,12 +113,19 @@ class Streams:
 
     def planes(self, **planes: bytes) -> dict[int, tuple[int, bytes]]:
         """The planes by name, as a `Packet` holds them."""
-        return {PLANES.index(name): (len(data), self.compress(name, data)) for name, data in planes.items()}
+        return {
+            PLANES.index(name): (
+                (int.from_bytes(data[:4], "little"), data[4:])
+                if name == "modelled"
+                else (len(data), self.compress(name, data))
+            )
+            for name, data in planes.items()
+        }
 
 
-def modelled(pixels: int, data: bytes) -> dict[int, tuple[int, bytes]]:
-    """The plane that is no zstd stream, as a `Packet` holds it: any bytes are so many pixels."""
-    return {PLANES.index("modelled"): (pixels, data)}
+def modelled(pixels: int, data: bytes) -> bytes:
+    """The plane that is no zstd stream, as `Streams.planes` takes it: any bytes are so many pixels."""
+    return pixels.to_bytes(4, "little") + data
 
 
 def keyframe(size: tuple[int, int], epoch: int = 1, slots: int = 0, **planes: bytes) -> bytes:

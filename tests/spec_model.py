@@ -1,4 +1,4 @@
-"""Modelled pixels for tests/spec_decoder.py: the section of that name in src/fastframe/SPEC.md, and nothing else, as code.
+"""Modelled pixels for tests/spec_decoder.py: the section of that name in src/fastframe/SPEC.md as code.
 
 Plain numbers instead of arrays: every pixel depends on the one before.
 """
@@ -150,8 +150,10 @@ class Model:
         self.distributions: defaultdict[tuple[int, ...], list[int]] = defaultdict(first_distribution)
         self.biases: defaultdict[tuple[int, int, int], int] = defaultdict(int)
 
-    def draw(self, coder: RangeDecoder, frame: Pixels, area: tuple[int, int, int, int], box: tuple[int, int, int, int]) -> None:
-        """Draw the box (x, y, width, height, relative to the tile) of the tile `area` of the frame (H, W, 3 or more)."""
+    def draw(
+        self, coder: RangeDecoder, frame: Pixels, area: tuple[int, int, int, int], box: tuple[int, int, int, int]
+    ) -> None:
+        """Draw a box (x, y, width, height, relative to the tile) of the tile `area` of a frame (H, W, 3 or 4)."""
         _Box(self, coder, frame, area, box).draw()
 
 
@@ -298,9 +300,7 @@ class _Box:
                 (2, rank, ways + 1024 * (still == 15) + 2048 * (colour == t)),
                 *((3, rank, i, agree[i], min(c[i], 63)) for i in range(4)),
             ]
-            weights = model.weights[
-                rank, near_ways.count(LITERAL), step(c[0]), step(c[1]), agree[0], agree[1]
-            ]
+            weights = model.weights[rank, near_ways.count(LITERAL), step(c[0]), step(c[1]), agree[0], agree[1]]
             if self.ask(contexts, weights, model.corrections[rank, votes]):
                 return colour, rank
         return self.literal(x, y), LITERAL

@@ -423,6 +423,7 @@ FLAGS = {
     packets.PHOTO: packets.BOXED | packets.MOVED | packets.KEEP,
     packets.XOR: packets.BOXED | packets.MOVED | packets.KEEP,
     packets.DIFFERENCE: packets.BOXED | packets.MOVED | packets.KEEP,
+    packets.MODELLED: packets.BOXED | packets.MOVED | packets.KEEP,
 }
 
 
@@ -457,6 +458,7 @@ class Program:
         def put(plane: str, data: bytes) -> None:
             planes.setdefault(plane, bytearray()).extend(data)
 
+        modelled_pixels = 0
         position = walked = 0
         for operation in self.operations:
             skip = operation.skip % (columns * rows)
@@ -469,6 +471,8 @@ class Program:
                 flags |= packets.MOVED
             if not slots:
                 flags &= ~packets.KEEP
+            if mode == packets.MODELLED:
+                flags |= packets.BOXED
             put("operations", b"\xff" * (skip // 255) + bytes([skip % 255, mode | flags]))
 
             tile = (position + skip) % (columns * rows)
@@ -485,6 +489,9 @@ class Program:
             if flags & packets.BOXED:
                 x, y = int(random.integers(width)), int(random.integers(height))
                 width, height = int(random.integers(1, width - x + 1)), int(random.integers(1, height - y + 1))
+                if mode == packets.MODELLED:  # the second decoder takes long over them
+                    width, height = min(width, 40), min(height, 9)
+                    modelled_pixels += width * height
                 put("boxes", bytes([x, y, width - 1, height - 1]))
             if mode in (packets.SOLID, packets.PALETTE, packets.PATCH):
                 # Often the same table, so that one operation finds what another has put there.
@@ -498,6 +505,9 @@ class Program:
                 put("cache", packets.slots(int(random.integers(slots))))
         if vector_numbers:
             put("vectors", packets.vectors(*vectors) + vector_numbers)
+        if modelled_pixels:
+            random = np.random.default_rng(modelled_pixels)
+            put("modelled", packets.modelled(modelled_pixels, random.bytes(int(random.integers(2 * modelled_pixels)))))
         return {name: bytes(data) for name, data in planes.items()}
 
     @staticmethod

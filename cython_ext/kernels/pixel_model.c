@@ -68,8 +68,9 @@ void ff_model_reset(ff_pixel_model *model) {
     fill(&model->by_ways[0][0], sizeof model->by_ways / 2, FF_PROBABILITY_ONE / 2);
     fill(&model->by_memory[0][0][0][0], sizeof model->by_memory / 2, FF_PROBABILITY_ONE / 2);
     fill(model->spans, sizeof model->spans / 2, FF_PROBABILITY_ONE / 2);
-    for (uint32_t i = 0; i < FF_GUESSES * 512; i++)
-        memcpy(model->corrections[0][i], SQUASH, sizeof SQUASH);
+    for (uint32_t rank = 0; rank < FF_GUESSES; rank++)
+        for (uint32_t votes = 0; votes < 512; votes++)
+            memcpy(model->corrections[rank][votes], SQUASH, sizeof SQUASH);
     int32_t *weights = &model->weights[0][0][0][0][0][0][0];
     for (size_t i = 0; i < sizeof model->weights / sizeof *weights; i++)
         weights[i] = FIRST_WEIGHT;
@@ -514,7 +515,7 @@ FF_INLINE void code_box(ff_pixel_model *model, const coder c, const uint32_t *ti
         extend_rows(above, row, box.width);
         for (uint32_t x = 0; x < box.width; x++, at++, base++) {
             const uint32_t column = FF_MARGIN + x;
-            if (x + FF_SPAN <= box.width && code_span(model, &c, at, base, pixels + x)) {
+            if (x + FF_SPAN <= box.width && code_span(model, &c, at, base, pixels == NULL ? NULL : pixels + x)) {
                 memset(row->ways + column, 0, FF_SPAN);
                 forget_errors(row, column, FF_SPAN);
                 x += FF_SPAN - 1;

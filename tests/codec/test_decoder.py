@@ -122,7 +122,7 @@ NO_PACKETS: dict[str, Any] = {
     "nothing": None,
     "text": "packet",
     "a number": 7,
-    "a list": [0xF0, 0],
+    "a list": [0xF1, 0],
     "an object": object(),
     "an array of times": np.array(["2020-01-01"], "datetime64[D]"),
     "every second byte": memoryview(bytes(40))[::2],
@@ -210,8 +210,8 @@ def test_unused_flags_are_ignored() -> None:
 def test_varints_need_not_be_the_shortest() -> None:
     decoder = Decoder()
     size = (64).to_bytes(2, "little") * 2 + bytes(2)
-    decoder.decode(seal(b"\xf0\x01" + varint(0, 5) + varint(2**32 - 1, 5) + varint(0, 5) + size))
-    assert decoder.decode(seal(b"\xf0\x00" + varint(0, 4) + varint(2**32 - 1) + varint(1, 5))).sequence == 1
+    decoder.decode(seal(b"\xf1\x01" + varint(0, 5) + varint(2**32 - 1, 5) + varint(0, 5) + size))
+    assert decoder.decode(seal(b"\xf1\x00" + varint(0, 4) + varint(2**32 - 1) + varint(1, 5))).sequence == 1
 
 
 def test_a_stream_may_begin_with_any_epoch_and_go_on_with_any_later_one() -> None:

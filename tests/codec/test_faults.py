@@ -151,12 +151,12 @@ def test_other_bytes_are_refused(viewer: Viewer) -> None:
         bytes(1000),
         b"\xff" * 9,
         b"\xff" * 1000,
-        b"\xf0" * 9,
-        b"\xf0\x01\x00" * 99,
+        b"\xf1" * 9,
+        b"\xf1\x01\x00" * 99,
     ]
     others += [random.bytes(int(length)) for length in random.integers(0, 400, 200)]
-    others += [b"\xf0" + random.bytes(int(length)) for length in random.integers(0, 400, 100)]
-    others += [seal(b"\xf0" + random.bytes(int(length))) for length in random.integers(0, 400, 300)]
+    others += [b"\xf1" + random.bytes(int(length)) for length in random.integers(0, 400, 100)]
+    others += [seal(b"\xf1" + random.bytes(int(length))) for length in random.integers(0, 400, 300)]
     others += [good + b"\0", b"\0" + good, good + good, good[1:], good[::-1], good[:-4]]
     for other in others:
         viewer.go_to(1)

@@ -66,5 +66,4 @@ def test_the_vectors_use_every_mode() -> None:
                 decoder.decode(packet)
                 assert decoder.stats is not None
                 used |= {mode for mode, tiles in decoder.stats.tiles.items() if tiles}
-    # Modelled pixels have no vector yet.
-    assert used == set(MODES) - {"modelled"}
+    assert used == set(MODES)

@@ -53,7 +53,7 @@ SIZE = bytes([64, 0, 64, 0, 0, 0])
 
 def with_plane_sizes(*sizes: tuple[int, int]) -> bytes:
     """A keyframe of 64 x 64 pixels that says its first planes have these sizes, and holds nothing of them."""
-    body = b"\xf0\x01" + varint((1 << len(sizes)) - 1) + varint(9) + varint(0) + SIZE
+    body = b"\xf1\x01" + varint((1 << len(sizes)) - 1) + varint(9) + varint(0) + SIZE
     return seal(body + b"".join(varint(number) for size in sizes for number in size))
 
 
@@ -244,8 +244,8 @@ def forbidden_flags() -> dict[str, dict[str, bytes]]:
 BAD_PLANES: dict[str, dict[str, bytes]] = {
     "operation without a mode": operations(0),
     "mode 0": operations(0, 0),
-    **{f"mode {mode}": operations(0, mode) for mode in range(9, 16)},
-    **{f"mode {mode} with every flag": operations(0, mode | 0xF0) for mode in (0, 9, 15)},
+    **{f"mode {mode}": operations(0, mode) for mode in range(10, 16)},
+    **{f"mode {mode} with every flag": operations(0, mode | 0xF0) for mode in (0, 10, 15)},
     **forbidden_flags(),
     "copy without a vector": operations(5, COPY),
     "tile behind the last": operations(6, SOLID) | drawn(1),
@@ -366,7 +366,7 @@ def test_what_nearly_is_too_much_is_fine() -> None:
 # -- bad headers --------------------------------------------------------------------------------------------
 
 BAD_HEADERS: dict[str, bytes] = {
-    "another version": Packet(9, 0, (64, 64), mark=0xF1).build(),
+    "another version": Packet(9, 0, (64, 64), mark=0xF2).build(),
     "the last version": Packet(9, 0, (64, 64), mark=0xFF).build(),
     "no mark": Packet(9, 0, (64, 64), mark=0x00).build(),
     "reserved flag 6": Packet(9, 0, (64, 64), more_flags=0x40).build(),
@@ -375,17 +375,17 @@ BAD_HEADERS: dict[str, bytes] = {
     "keyframe in the middle": Packet(9, 1, (64, 64)).build(),
     "keyframe at the end of its numbers": Packet(9, 2**32 - 1, (64, 64)).build(),
     "bytes behind the last plane": seal(Packet(9, 0, (64, 64)).build()[:-4] + b"\0"),
-    "varint of 33 bits": seal(b"\xf0\x01\x00" + varint(2**32) + b"\0" + SIZE),
-    "varint of 35 bits": seal(b"\xf0\x01\x00" + varint(2**35 - 1) + b"\0" + SIZE),
-    "varint of six bytes": seal(b"\xf0\x01\x00" + varint(9, 6) + b"\0" + SIZE),
-    "varint without an end": seal(b"\xf0\x01" + b"\xff" * 40),
-    "plane mask without an end": seal(b"\xf0\x01\xff\xff\xff\xff\xff\xff" + bytes(9)),
-    "ends inside the size": seal(b"\xf0\x01\x00\x09\x00" + SIZE[:3]),
-    "ends inside the number of slots": seal(b"\xf0\x01\x00\x09\x00" + SIZE[:5]),
-    "ends inside the hash": seal(b"\xf0\x03\x00\x09\x00" + SIZE + bytes(7)),
-    "ends inside the plane sizes": seal(b"\xf0\x01\x01\x09\x00" + SIZE + b"\x03"),
+    "varint of 33 bits": seal(b"\xf1\x01\x00" + varint(2**32) + b"\0" + SIZE),
+    "varint of 35 bits": seal(b"\xf1\x01\x00" + varint(2**35 - 1) + b"\0" + SIZE),
+    "varint of six bytes": seal(b"\xf1\x01\x00" + varint(9, 6) + b"\0" + SIZE),
+    "varint without an end": seal(b"\xf1\x01" + b"\xff" * 40),
+    "plane mask without an end": seal(b"\xf1\x01\xff\xff\xff\xff\xff\xff" + bytes(9)),
+    "ends inside the size": seal(b"\xf1\x01\x00\x09\x00" + SIZE[:3]),
+    "ends inside the number of slots": seal(b"\xf1\x01\x00\x09\x00" + SIZE[:5]),
+    "ends inside the hash": seal(b"\xf1\x03\x00\x09\x00" + SIZE + bytes(7)),
+    "ends inside the plane sizes": seal(b"\xf1\x01\x01\x09\x00" + SIZE + b"\x03"),
     "nothing but a CRC": seal(b""),
-    "mark and flags": seal(b"\xf0\x01"),
+    "mark and flags": seal(b"\xf1\x01"),
 }
 
 
@@ -415,7 +415,7 @@ def test_errors_carry_the_numbers_they_are_about() -> None:
     assert (caught.value.actual, caught.value.limit) == (2**32 - 1, 4)
     with pytest.raises(RemoteProtocolError, match="version 3") as caught:
         decoder.decode(Packet(mark=0xF3).build())
-    assert (caught.value.expected, caught.value.actual) == (0, 3)
+    assert (caught.value.expected, caught.value.actual) == (1, 3)
 
 
 # -- the tile cache -----------------------------------------------------------------------------------------

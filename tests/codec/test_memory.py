@@ -63,7 +63,7 @@ def test_faults_and_refusals_do_not_grow() -> None:
             for bad in (
                 b"", following[:-1], following + b"x", packet, hashed.build(), fields.build(),
                 packets.keyframe((2000, 1000), 2**31 - 5, operations=bytes([0, 9])),
-                packets.seal(b"\\xf0" + random.bytes(300)),
+                packets.seal(b"\\xf1" + random.bytes(300)),
             ):
                 try:
                     decoder.decode(bad)

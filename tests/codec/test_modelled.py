@@ -117,8 +117,9 @@ def decoder() -> Decoder:
 
 def operations(*bytes_: int, pixels: int, data: bytes = b"", **planes: bytes) -> Packet:
     """A keyframe with these operations and so many modelled pixels."""
-    packed = Streams().planes(operations=bytes(bytes_), **planes)
-    return Packet(1, 0, (100, 70), planes=packed | (modelled(pixels, data) if pixels else {}))
+    if pixels:
+        planes["modelled"] = modelled(pixels, data)
+    return Packet(1, 0, (100, 70), planes=Streams().planes(operations=bytes(bytes_), **planes))
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\xff" * 40_000, bytes(range(256)) * 9], ids=len)
@@ -156,7 +157,7 @@ def test_a_modelled_tile_without_the_plane_is_refused(decoder: Decoder) -> None:
 @pytest.mark.parametrize("pixels", [0, 100 * 70 + 1, 2**32 - 1])
 def test_a_number_of_pixels_that_no_frame_has_is_refused(decoder: Decoder, pixels: int) -> None:
     packet = replace(operations(0, MODELLED, pixels=1), epoch=2)
-    packet.planes |= modelled(pixels, b"")
+    packet.planes |= Streams().planes(modelled=modelled(pixels, b""))
     assert f"declares {pixels} pixels; for this frame it has 1 to 7000" in refuses(decoder, packet)
 
 
@@ -183,8 +184,9 @@ def test_a_modelled_tile_may_be_kept_moved_and_boxed_at_once(isa: str) -> None:
         boxes=bytes([5, 6, 9, 7]),
         vectors=vectors((64, 0)) + b"\0",
         cache=bytes(2),
+        modelled=modelled(80, b"anything"),
     )
-    decoder.decode(Packet(1, 1, planes=planes | modelled(80, b"anything")).build())
+    decoder.decode(Packet(1, 1, planes=planes).build())
     expected = before.copy()
     expected[:, :64] = before[:, 64:]
     expected[6:14, 5:15] = decoder.frame[6:14, 5:15]

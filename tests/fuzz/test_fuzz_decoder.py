@@ -188,11 +188,10 @@ class Fuzzer:
         for name, size in counts.items():
             if size:
                 planes[name] = self.random.bytes(size + (self.below(20) == 0))
-        compressed = Streams().planes(**planes)
         if modelled_pixels:
-            length = self.below(modelled_pixels)
-            compressed |= modelled(modelled_pixels + (self.below(20) == 0), self.random.bytes(length))
-        return replace(fields, planes=compressed).build()
+            data = self.random.bytes(self.below(modelled_pixels))
+            planes["modelled"] = modelled(modelled_pixels + (self.below(20) == 0), data)
+        return replace(fields, planes=Streams().planes(**planes)).build()
 
 
 def test_no_bytes_do_harm() -> None:
@@ -268,7 +267,7 @@ def test_varints_of_every_length_are_read_or_refused() -> None:
     ):
         for length in range(1, 8):
             field = varint(value, length)
-            packet = seal(b"\xf0\x01\x00" + field + b"\x00" + bytes([5, 0, 5, 0, 0, 0]))
+            packet = seal(b"\xf1\x01\x00" + field + b"\x00" + bytes([5, 0, 5, 0, 0, 0]))
             decoder = Decoder(LIMITS)
             try:
                 assert decoder.decode(packet).epoch == value

@@ -14,7 +14,7 @@ from fastframe.errors import LocalProtocolError, RecordingError
 from fastframe.recording import PacketReader, PacketWriter
 
 PACKETS = [(0, b"key"), (66_667, b"\0" * 300), (66_667, b"x"), (2**63 - 1, bytes(range(256)))]
-HEADER = b"\x89FFS\r\n\x1a\0"
+HEADER = b"\x89FFS\r\n\x1a\x01"
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_garbage_is_refused_or_read_but_never_crashes(
 def test_a_file_of_another_version_is_refused_by_name(recording: Path) -> None:
     recording.write_bytes(HEADER[:7] + b"\x07" + recording.read_bytes()[8:])
     _, complaint = read(recording)
-    assert complaint == f"{recording} is a recording of version 7, but this reader knows version 0"
+    assert complaint == f"{recording} is a recording of version 7, but this reader knows version 1"
 
 
 def test_a_packet_beyond_the_limit_is_refused_before_memory_is_taken(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from fastframe.limits import Limits
 
 # First byte: 0xF in the high four bits, the version in the low four.
 MARK = 0xF0
-VERSION = 0
+VERSION = 1
 MAX_U32 = 2**32 - 1
 
 FLAG_KEYFRAME = 0x01

@@ -24,7 +24,7 @@ from fastframe.errors import LocalProtocolError, RecordingError
 from fastframe.limits import Limits
 
 SIGNATURE = b"\x89FFS\r\n\x1a"
-VERSION = 0
+VERSION = 1
 MAX_TIMESTAMP = 2**63 - 1
 _HEADER = struct.Struct("<7sB")
 _RECORD = struct.Struct("<IQ")
