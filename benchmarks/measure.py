@@ -39,6 +39,13 @@ class Measurement:
     decode_ms: float
     first_difference: int | None
     """The first frame that did not come back exactly; None if all did."""
+    encode_each_ms: Sequence[float] = ()
+    """CPU time of each frame, of which `encode_ms` is the mean; empty where only their sum is known."""
+
+    @property
+    def encode_p99_ms(self) -> float:
+        """What 99 of 100 frames do not exceed. Needs `encode_each_ms`."""
+        return float(np.percentile(self.encode_each_ms, 99))
 
 
 def same_picture(left: Frame, right: Frame) -> bool:
@@ -129,13 +136,15 @@ def measure(
 
 def _summarise(runs: Sequence[_Run], frames: int) -> Measurement:
     first = runs[0]
+    encode_each_ms = 1000 * np.median([run.encode_seconds for run in runs], axis=0)
     return Measurement(
         codec=first.codec.name,
         version=first.codec.version,
         settings=first.codec.settings,
         frames=frames,
         bytes=first.size,
-        encode_ms=1000 * float(np.median([run.encode_seconds for run in runs], axis=0).sum()) / frames,
+        encode_ms=float(encode_each_ms.sum()) / frames,
         decode_ms=1000 * float(np.median([run.decode_seconds for run in runs], axis=0).sum()) / frames,
         first_difference=first.first_difference,
+        encode_each_ms=encode_each_ms.tolist(),
     )

@@ -12,7 +12,6 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from peers import OURS
 from report import SceneResult
 
 OUR_COLOUR = "#c8102e"
@@ -29,7 +28,6 @@ def plot_comparison(results: Sequence[SceneResult], path: Path) -> None:
     size = (3.2 * columns + LEGEND_WIDTH, max(2.9 * rows, 4))
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     for result, panel in zip(results, axes.flat, strict=False):
-        ours = [m for m in result.measurements if m.codec.startswith(OURS)]
         for index, m in enumerate(result.peers):
             panel.scatter(
                 m.encode_ms,
@@ -41,8 +39,8 @@ def plot_comparison(results: Sequence[SceneResult], path: Path) -> None:
                 zorder=2,
             )
         panel.plot(
-            [m.encode_ms for m in ours],
-            [m.bytes / 1e6 for m in ours],
+            [m.encode_ms for m in result.ours],
+            [m.bytes / 1e6 for m in result.ours],
             color=OUR_COLOUR,
             marker="*",
             markersize=11,
