@@ -2,7 +2,7 @@
 """fastframe and its peers on the same frames, in one run: bytes, CPU time, and proof that nothing was lost.
 
     python benchmarks/compare.py                        the bundled scenes, as a table on the terminal
-    python benchmarks/compare.py DIR --out RESULTS.md --plot results.png
+    python benchmarks/compare.py DIR --out RESULTS.md --plot results.png --planes-plot planes.png
 
 A peer that this machine lacks is skipped, with a line that names what to install. The tables are written anew
 after every scene, so a long run may be watched and stopped.
@@ -18,7 +18,7 @@ from pathlib import Path
 from av1 import check_available, measure_av1
 from measure import Measurement, measure
 from peers import EFFORTS, PEERS, CodecFactory, PeerMissing
-from plots import plot_comparison
+from plots import plot_comparison, plot_planes
 from report import SceneResult, render
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -36,6 +36,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="encode N times, take medians (not AV1)")
     parser.add_argument("--out", type=Path, metavar="RESULTS.md", help="write the tables here")
     parser.add_argument("--plot", type=Path, metavar="PLOT.png", help="draw bytes against encode time here")
+    parser.add_argument("--planes-plot", type=Path, metavar="PLANES.png", help="draw what the bytes went into here")
     options = parser.parse_args(arguments)
     options.peers = [*PEERS, AV1] if options.peers is None else list(filter(None, options.peers.split(",")))
     if unknown := set(options.peers) - {*PEERS, AV1}:
@@ -99,6 +100,8 @@ def main() -> int:
             options.out.write_text(render(results))
         if options.plot:
             plot_comparison(results, options.plot)
+        if options.planes_plot:
+            plot_planes(results, options.planes_plot)
     if not options.out:
         print(render(results))
     spoilt = {m.codec for result in results for m in result.measurements if m.first_difference is not None}

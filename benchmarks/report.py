@@ -46,6 +46,8 @@ def render(results: Sequence[SceneResult]) -> str:
     sections += [
         "## Megabytes of the whole scene",
         _table(results, lambda m: m.bytes / 1e6),
+        "## Percent of each scene's bytes by plane",
+        _planes_table(results),
         "## Encode: CPU milliseconds a frame, mean",
         _table(results, lambda m: m.encode_ms),
         "## Encode: CPU milliseconds that 99 of 100 frames do not exceed",
@@ -104,22 +106,36 @@ def _table(
     return _markdown(
         header,
         [
-            (measurement.codec, [_digits(figure(rows(result)[row])) for result in results])
+            (measurement.codec, [digits(figure(rows(result)[row])) for result in results])
             for row, measurement in enumerate(rows(results[0]))
         ],
     )
 
 
+def _planes_table(results: Sequence[SceneResult]) -> str:
+    """Scenes and efforts down, planes across; the packets' headers are a part of their own."""
+    parts = list(results[0].ours[0].bytes_by_part)
+    rows = [
+        (
+            f"{result.scene.name}, {m.codec.removeprefix(OURS).strip()}",
+            [f"{100 * m.bytes_by_part[part] / m.bytes:.1f}" for part in parts],
+        )
+        for result in results
+        for m in result.ours
+    ]
+    return _markdown(parts, rows)
+
+
 def _markdown(header: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """A table with codecs down the side, ours in bold."""
+    """A table with names down the side, those of our codecs in bold."""
     lines = [f"|  | {' | '.join(header)} |", f"|---{'|--:' * len(header)}|"]
-    for codec, cells in rows:
-        name = f"**{codec}**" if codec.startswith(OURS) else codec
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+    for name, cells in rows:
+        shown = f"**{name}**" if name.startswith(OURS) else name
+        lines.append(f"| {shown} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _digits(value: float) -> str:
+def digits(value: float) -> str:
     """Three significant digits, as a person would write them."""
     return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
