@@ -10,7 +10,6 @@ another one. It is a report, not a test: it always ends with success.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import multiprocessing
 import re
@@ -23,8 +22,9 @@ from pathlib import Path
 from time import process_time
 
 import numpy as np
+from libc import Libc, memcmp
 from measure import Measurement, measure
-from peers import PEERS, CodecFactory, Fastframe, Memcpy
+from peers import PEERS, CodecFactory, Fastframe
 from report import cpu_name
 from rich.console import Console
 from rich.table import Table
@@ -38,9 +38,6 @@ IDLE_FRAMES = 60
 NO_DAMAGE_FRAMES = 2000
 MEMORY_SCENES = 3
 """How many of the heaviest scenes the encoder is watched on."""
-
-_MEMCMP = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None).memcmp
-_MEMCMP.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +58,7 @@ class Figure:
 def idle_figures(effort: str, picture: Frame) -> Iterable[Figure]:
     """What a frame costs in which nothing has changed."""
     left, right, frame = picture.copy(), picture.copy(), picture.copy()
+    compare = memcmp(left, right)
     encoder = ff.Encoder(ff.EncoderConfig(effort=effort))
     encoder.encode(frame)
     ratios, compare_ms = [], []
@@ -68,7 +66,7 @@ def idle_figures(effort: str, picture: Frame) -> Iterable[Figure]:
         encode_seconds = compare_seconds = 0.0
         for _ in range(IDLE_FRAMES):
             start = process_time()
-            _MEMCMP(left.ctypes.data, right.ctypes.data, left.nbytes)
+            compare()
             middle = process_time()
             encoder.encode(frame)
             compare_seconds += middle - start
@@ -93,7 +91,7 @@ def scene_figures(effort: str, scenes: Sequence[Scene], limit: int | None, repea
         lambda scene: Fastframe(effort),
         PEERS["x264-ultrafast"],
         PEERS["xor-zstd"],
-        Memcpy,
+        Libc,
     ]
     results = {scene: measure(codecs, scene, limit=limit, repeat=repeat) for scene in scenes}
     for scene, measurements in results.items():

@@ -6,7 +6,6 @@ best: converting them is not counted, in the peer's favour. No keyframe follows 
 
 from __future__ import annotations
 
-import ctypes
 import re
 import struct
 from abc import ABC, abstractmethod
@@ -97,24 +96,6 @@ class Fastframe(Codec):
     def decode(self, packet: bytes) -> Sequence[Frame]:
         self._decoder.decode(packet)
         return (self._decoder.frame,)
-
-
-class Memcpy(Codec):
-    """No codec at all: the frame is the packet, and one libc copy "decodes" it. The yardstick of decoders."""
-
-    name = "memcpy"
-    version = "libc"
-    settings = ""
-
-    def __init__(self, scene: Scene) -> None:
-        self._screen: Frame = np.zeros((scene.height, scene.width, 4), np.uint8)
-
-    def encode(self, prepared: Frame) -> Sequence[Frame]:
-        return (prepared,)
-
-    def decode(self, packet: Frame) -> Sequence[Frame]:
-        ctypes.memmove(self._screen.ctypes.data, packet.ctypes.data, packet.nbytes)
-        return (self._screen,)
 
 
 class Video(Codec):
