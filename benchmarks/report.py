@@ -29,9 +29,14 @@ class SceneResult:
     def peers(self) -> Sequence[Measurement]:
         return [m for m in self.measurements if not m.codec.startswith(OURS)]
 
+    @property
+    def smallest_peer(self) -> Measurement:
+        """The peer with the fewest bytes; one that was not exact counts all the same."""
+        return min(self.peers, key=lambda peer: peer.bytes)
+
     def ratio(self, measurement: Measurement) -> float:
-        """Its bytes to those of the smallest peer; one that was not exact counts all the same."""
-        return measurement.bytes / min(peer.bytes for peer in self.peers)
+        """Its bytes to those of the smallest peer."""
+        return measurement.bytes / self.smallest_peer.bytes
 
 
 def render(results: Sequence[SceneResult]) -> str:
