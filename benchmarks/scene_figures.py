@@ -50,7 +50,7 @@ def time_figures(effort: str, results: Mapping[Scene, SceneMeasurements]) -> Ite
     quiet = [measured for scene, measured in results.items() if not scene.is_video]
     if quiet:
         x264 = _mean(quiet, X264, "encode_ms")
-        for prefix, codec, bound in (("", effort, 0.5), ("fast: ", "fast", 0.2)):
+        for prefix, codec, bound in (("", effort, 0.35), ("fast: ", "fast", 0.2)):
             name = f"{prefix}mean encode, scenes without video ÷ x264rgb ultrafast"
             yield _time_ratio(name, _mean(quiet, codec, "encode_ms"), x264, bound)
     for measured, scenes in ((every, "all scenes"), (quiet, "scenes without video")):
