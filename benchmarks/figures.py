@@ -6,8 +6,8 @@
 Nearly all are ratios of two things that take turns on this machine, since milliseconds alone say little on
 another one. It is a report, not a test: it always ends with success.
 
-The bounds are meant for recordings of some 20 seconds. In shorter ones the first frame, which is all new, weighs
-more: it is what the 99th percentile of less than 100 frames tells, and most of the bytes.
+The bounds are meant for recordings of some 20 seconds; in shorter ones the first frame, which is all new, weighs
+more. docs/benchmarks.md says how each figure is measured.
 """
 
 from __future__ import annotations
