@@ -37,9 +37,10 @@ bench: $(VENV)/.installed-bench ## Run the benchmarks, then print the figures (A
 	@$(BIN)/python -m pytest benchmarks $(ARGS)
 	@$(BIN)/python benchmarks/figures.py
 
-compare: $(VENV)/.installed-bench ## Compare with other codecs on the recordings in SCENES=DIR: a table and a plot in build/
+compare: $(VENV)/.installed-bench ## Compare with other codecs on the recordings in SCENES=DIR: a table and plots in build/
 	@mkdir -p build
-	@$(BIN)/python benchmarks/compare.py $(SCENES) --out build/comparison.md --plot build/comparison.png $(ARGS)
+	@$(BIN)/python benchmarks/compare.py $(SCENES) --out build/comparison.md --plot build/comparison.png \
+		--planes-plot build/planes.png $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style and types: ruff and mypy --strict
 	@$(BIN)/ruff check

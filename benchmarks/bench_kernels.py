@@ -6,14 +6,11 @@ a microsecond each time; the codec calls C once a frame and does not pay it.
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections.abc import Callable
-from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
+from libc import memcmp, memcpy
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 from scenes import Frame
@@ -23,9 +20,6 @@ from fastframe import _core, _kernels
 TILE = _core.TILE_SIZE
 WHOLE_TILE = (0, 0, TILE, TILE)
 Pixels = NDArray[np.uint32]
-
-LIBC_MEMCMP = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None).memcmp
-LIBC_MEMCMP.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
 
 @pytest.fixture
@@ -55,14 +49,6 @@ def busiest_tile(picture: Frame, score: Callable[[Pixels], int]) -> Pixels:
 def palette_transitions(tile: Pixels) -> int:
     collected = _kernels.collect_palette(np.ascontiguousarray(tile), WHOLE_TILE)
     return collected[2] if collected else 0
-
-
-def memcmp(left: NDArray[Any], right: NDArray[Any]) -> Callable[[], int]:
-    return partial(LIBC_MEMCMP, left.ctypes.data, right.ctypes.data, left.nbytes)
-
-
-def memcpy(target: NDArray[Any], source: NDArray[Any]) -> Callable[[], int]:
-    return partial(ctypes.memmove, target.ctypes.data, source.ctypes.data, source.nbytes)
 
 
 # Frames

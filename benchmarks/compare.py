@@ -2,7 +2,7 @@
 """fastframe and its peers on the same frames, in one run: bytes, CPU time, and proof that nothing was lost.
 
     python benchmarks/compare.py                        the bundled scenes, as a table on the terminal
-    python benchmarks/compare.py DIR --out RESULTS.md --plot results.png
+    python benchmarks/compare.py DIR --out RESULTS.md --plot results.png --planes-plot planes.png
 
 A peer that this machine lacks is skipped, with a line that names what to install. The tables are written anew
 after every scene, so a long run may be watched and stopped.
@@ -15,16 +15,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from av1 import check_available, measure_av1
+from av1 import measure_av1
+from lineup import AV1, PEER_NAMES, available_peers, peer_names
 from measure import Measurement, measure
-from peers import EFFORTS, PEERS, CodecFactory, PeerMissing
-from plots import plot_comparison
+from peers import EFFORTS, PEERS, CodecFactory
+from plots import plot_comparison, plot_planes
 from report import SceneResult, render
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from scenes import Scene, find_scenes
 
-AV1 = "av1"
 CONSOLE = Console(stderr=True, soft_wrap=True)
 
 
@@ -32,35 +32,23 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenes", nargs="*", metavar="SCENE", help="lossless videos, or folders of them")
     parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each scene")
-    parser.add_argument("--peers", metavar="A,B", help=f"only these of: {', '.join([*PEERS, AV1])}; '' for none")
+    parser.add_argument(
+        "--peers",
+        type=peer_names,
+        default=PEER_NAMES,
+        metavar="A,B",
+        help=f"only these of: {', '.join(PEER_NAMES)}; '' for none",
+    )
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="encode N times, take medians (not AV1)")
     parser.add_argument("--out", type=Path, metavar="RESULTS.md", help="write the tables here")
     parser.add_argument("--plot", type=Path, metavar="PLOT.png", help="draw bytes against encode time here")
+    parser.add_argument("--planes-plot", type=Path, metavar="PLANES.png", help="draw what the bytes went into here")
     options = parser.parse_args(arguments)
-    options.peers = [*PEERS, AV1] if options.peers is None else list(filter(None, options.peers.split(",")))
-    if unknown := set(options.peers) - {*PEERS, AV1}:
-        parser.error(f"no such peer: {', '.join(sorted(unknown))}; there are {', '.join([*PEERS, AV1])}")
     try:
         options.scenes = find_scenes(options.scenes)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     return options
-
-
-def available_peers(names: Sequence[str], scene: Scene) -> list[str]:
-    """The peers that run here; says what the others lack."""
-    found = []
-    for name in names:
-        try:
-            if name == AV1:
-                check_available()
-            else:
-                PEERS[name](scene)
-        except PeerMissing as missing:
-            CONSOLE.print(f"[yellow]{name} is left out: {missing}")
-        else:
-            found.append(name)
-    return found
 
 
 def measure_scene(scene: Scene, peers: Sequence[str], frames: int | None, repeat: int) -> list[Measurement]:
@@ -88,7 +76,7 @@ def measure_scene(scene: Scene, peers: Sequence[str], frames: int | None, repeat
 
 def main() -> int:
     options = parse_arguments()
-    peers = available_peers(options.peers, options.scenes[0])
+    peers = available_peers(options.peers, options.scenes[0], CONSOLE)
     results: list[SceneResult] = []
     for scene in options.scenes:
         measurements = measure_scene(scene, peers, options.frames, options.repeat)
@@ -99,6 +87,8 @@ def main() -> int:
             options.out.write_text(render(results))
         if options.plot:
             plot_comparison(results, options.plot)
+        if options.planes_plot:
+            plot_planes(results, options.planes_plot)
     if not options.out:
         print(render(results))
     spoilt = {m.codec for result in results for m in result.measurements if m.first_difference is not None}

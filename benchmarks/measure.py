@@ -8,7 +8,7 @@ then hits all of them, and each still works in long runs, on frames that have le
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import process_time
 
@@ -39,6 +39,15 @@ class Measurement:
     decode_ms: float
     first_difference: int | None
     """The first frame that did not come back exactly; None if all did."""
+    encode_each_ms: Sequence[float] = ()
+    """CPU time of each frame, of which `encode_ms` is the mean; empty where only their sum is known."""
+    bytes_by_part: Mapping[str, int] = field(default_factory=dict)
+    """How `bytes` divide among the parts of the packets; empty for a codec that does not tell."""
+
+    @property
+    def encode_p99_ms(self) -> float:
+        """What 99 of 100 frames do not exceed. Needs `encode_each_ms`."""
+        return float(np.percentile(self.encode_each_ms, 99))
 
 
 def same_picture(left: Frame, right: Frame) -> bool:
@@ -53,6 +62,7 @@ class _Run:
     codec: Codec
     verify: bool
     size: int = 0
+    bytes_by_part: dict[str, int] = field(default_factory=dict)
     compared: int = 0
     first_difference: int | None = None
     encode_seconds: list[float] = field(default_factory=list)
@@ -66,6 +76,8 @@ class _Run:
             start = process_time()
             packets += self.codec.encode(prepared)
             self.encode_seconds.append(process_time() - start)
+            for part, size in self.codec.parts().items():
+                self.bytes_by_part[part] = self.bytes_by_part.get(part, 0) + size
         self._pending.extend(chunk)
         self._decode(packets)
         if len(self._pending) > MAX_DELAY_FRAMES:
@@ -129,13 +141,16 @@ def measure(
 
 def _summarise(runs: Sequence[_Run], frames: int) -> Measurement:
     first = runs[0]
+    encode_each_ms = 1000 * np.median([run.encode_seconds for run in runs], axis=0)
     return Measurement(
         codec=first.codec.name,
         version=first.codec.version,
         settings=first.codec.settings,
         frames=frames,
         bytes=first.size,
-        encode_ms=1000 * float(np.median([run.encode_seconds for run in runs], axis=0).sum()) / frames,
+        encode_ms=float(encode_each_ms.sum()) / frames,
         decode_ms=1000 * float(np.median([run.decode_seconds for run in runs], axis=0).sum()) / frames,
         first_difference=first.first_difference,
+        encode_each_ms=encode_each_ms.tolist(),
+        bytes_by_part=first.bytes_by_part,
     )

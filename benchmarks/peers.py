@@ -6,11 +6,10 @@ best: converting them is not counted, in the peer's favour. No keyframe follows 
 
 from __future__ import annotations
 
-import ctypes
 import re
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -27,6 +26,9 @@ import fastframe as ff
 OURS = "fastframe"
 """How the names of this project's codecs begin."""
 
+HEADERS = "headers"
+"""The part of this project's packets that is no plane."""
+
 Packet: TypeAlias = Any
 """What an encoder returns: `bytes`, or PyAV's packet, which is a buffer too."""
 
@@ -38,8 +40,8 @@ class PeerMissing(Exception):
 class Codec(ABC):
     """An encoder and its decoder.
 
-    For each frame the loop calls `prepare` and `encode`, then `decode` and `picture`; in the end `finish` and
-    `drain`, for what the two sides have held back. `prepare` and `picture` are not timed.
+    For each frame the loop calls `prepare`, `encode` and `parts`, then `decode` and `picture`; in the end `finish`
+    and `drain`, for what the two sides have held back. `prepare`, `parts` and `picture` are not timed.
     """
 
     name: str
@@ -52,6 +54,10 @@ class Codec(ABC):
 
     @abstractmethod
     def encode(self, prepared: Any) -> Sequence[Packet]: ...
+
+    def parts(self) -> Mapping[str, int]:
+        """Bytes of the frame just encoded by the parts of its packet; empty for a codec that does not tell."""
+        return {}
 
     def finish(self) -> Sequence[Packet]:
         return ()
@@ -81,27 +87,15 @@ class Fastframe(Codec):
     def encode(self, prepared: Frame) -> Sequence[bytes]:
         return (self._encoder.encode(prepared),)
 
+    def parts(self) -> Mapping[str, int]:
+        stats = self._encoder.stats
+        assert stats is not None
+        headers = stats.packet_bytes - sum(stats.plane_bytes.values())
+        return {HEADERS: headers} | {name: stats.plane_bytes[name] for name in ff._core.PLANES}
+
     def decode(self, packet: bytes) -> Sequence[Frame]:
         self._decoder.decode(packet)
         return (self._decoder.frame,)
-
-
-class Memcpy(Codec):
-    """No codec at all: the frame is the packet, and one libc copy "decodes" it. The yardstick of decoders."""
-
-    name = "memcpy"
-    version = "libc"
-    settings = ""
-
-    def __init__(self, scene: Scene) -> None:
-        self._screen: Frame = np.zeros((scene.height, scene.width, 4), np.uint8)
-
-    def encode(self, prepared: Frame) -> Sequence[Frame]:
-        return (prepared,)
-
-    def decode(self, packet: Frame) -> Sequence[Frame]:
-        ctypes.memmove(self._screen.ctypes.data, packet.ctypes.data, packet.nbytes)
-        return (self._screen,)
 
 
 class Video(Codec):

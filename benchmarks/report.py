@@ -22,12 +22,21 @@ class SceneResult:
     measurements: Sequence[Measurement]
 
     @property
+    def ours(self) -> Sequence[Measurement]:
+        return [m for m in self.measurements if m.codec.startswith(OURS)]
+
+    @property
     def peers(self) -> Sequence[Measurement]:
         return [m for m in self.measurements if not m.codec.startswith(OURS)]
 
+    @property
+    def smallest_peer(self) -> Measurement:
+        """The peer with the fewest bytes; one that was not exact counts all the same."""
+        return min(self.peers, key=lambda peer: peer.bytes)
+
     def ratio(self, measurement: Measurement) -> float:
-        """Its bytes to those of the smallest peer; one that was not exact counts all the same."""
-        return measurement.bytes / min(peer.bytes for peer in self.peers)
+        """Its bytes to those of the smallest peer."""
+        return measurement.bytes / self.smallest_peer.bytes
 
 
 def render(results: Sequence[SceneResult]) -> str:
@@ -42,8 +51,13 @@ def render(results: Sequence[SceneResult]) -> str:
     sections += [
         "## Megabytes of the whole scene",
         _table(results, lambda m: m.bytes / 1e6),
+        "## Percent of each scene's bytes by plane",
+        _planes_table(results),
         "## Encode: CPU milliseconds a frame, mean",
         _table(results, lambda m: m.encode_ms),
+        "## Encode: CPU milliseconds that 99 of 100 frames do not exceed",
+        # Ours alone: a peer that holds frames back does the work of several in one call.
+        _table(results, lambda m: m.encode_p99_ms, lambda result: result.ours),
         "## Decode: CPU milliseconds a frame, mean",
         _table(results, lambda m: m.decode_ms),
         "## Exactness",
@@ -87,25 +101,46 @@ def _ratio_table(results: Sequence[SceneResult]) -> str:
     return _markdown(header, rows)
 
 
-def _table(results: Sequence[SceneResult], figure: Callable[[Measurement], float]) -> str:
+def _table(
+    results: Sequence[SceneResult],
+    figure: Callable[[Measurement], float],
+    rows: Callable[[SceneResult], Sequence[Measurement]] = lambda result: result.measurements,
+) -> str:
+    """A figure of each codec on each scene; `rows` chooses the codecs."""
     header = [result.scene.name for result in results]
+    return _markdown(
+        header,
+        [
+            (measurement.codec, [digits(figure(rows(result)[row])) for result in results])
+            for row, measurement in enumerate(rows(results[0]))
+        ],
+    )
+
+
+def _planes_table(results: Sequence[SceneResult]) -> str:
+    """Scenes and efforts down, planes across; the packets' headers are a part of their own."""
+    parts = list(results[0].ours[0].bytes_by_part)
     rows = [
-        (measurement.codec, [_digits(figure(result.measurements[row])) for result in results])
-        for row, measurement in enumerate(results[0].measurements)
+        (
+            f"{result.scene.name}, {m.codec.removeprefix(OURS).strip()}",
+            [f"{100 * m.bytes_by_part[part] / m.bytes:.1f}" for part in parts],
+        )
+        for result in results
+        for m in result.ours
     ]
-    return _markdown(header, rows)
+    return _markdown(parts, rows)
 
 
 def _markdown(header: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """A table with codecs down the side, ours in bold."""
+    """A table with names down the side, those of our codecs in bold."""
     lines = [f"|  | {' | '.join(header)} |", f"|---{'|--:' * len(header)}|"]
-    for codec, cells in rows:
-        name = f"**{codec}**" if codec.startswith(OURS) else codec
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+    for name, cells in rows:
+        shown = f"**{name}**" if name.startswith(OURS) else name
+        lines.append(f"| {shown} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _digits(value: float) -> str:
+def digits(value: float) -> str:
     """Three significant digits, as a person would write them."""
     return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 

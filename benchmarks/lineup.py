@@ -1,0 +1,40 @@
+"""Which peers take part: the choice of a user, and what this machine has of it."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from collections.abc import Sequence
+
+from av1 import check_available
+from peers import PEERS, PeerMissing
+from rich.console import Console
+from scenes import Scene
+
+AV1 = "av1"
+"""The peer that is measured by `measure_av1`, unlike those in `PEERS`."""
+
+PEER_NAMES = (*PEERS, AV1)
+
+
+def peer_names(text: str) -> Sequence[str]:
+    """The value of an option `--peers A,B`; an empty one chooses none."""
+    names = [name for name in text.split(",") if name]
+    if unknown := sorted(set(names).difference(PEER_NAMES)):
+        raise ArgumentTypeError(f"no such peer: {', '.join(unknown)}; there are {', '.join(PEER_NAMES)}")
+    return names
+
+
+def available_peers(names: Sequence[str], scene: Scene, console: Console) -> list[str]:
+    """The peers that run here; says on the console what the others lack."""
+    found = []
+    for name in names:
+        try:
+            if name == AV1:
+                check_available()
+            else:
+                PEERS[name](scene)
+        except PeerMissing as missing:
+            console.print(f"[yellow]{name} is left out: {missing}")
+        else:
+            found.append(name)
+    return found
