@@ -75,25 +75,35 @@ cdef uint32_t *make_hash_keys(uint32_t width) except NULL:
     return keys
 
 
+# Tiles that are analysed at a time when several threads do: enough that few of them wait for the last one, in 2 MB.
+cdef enum:
+    ANALYSES = 64
+ANALYSED_TILES = ANALYSES
+
+
 cdef class FrameEncoder:
     """The encoder's side of one frame size: the reference, the colour tables, the cache and the planes being written."""
 
     cdef ff_frame_encoder *encoder
     cdef uint32_t *hash_keys
+    cdef ff_analysis *analyses
     cdef uint8_t *candidates
+    cdef bint everywhere
     cdef uint32_t next_tile
     cdef readonly uint32_t width, height
-    cdef readonly size_t tiles
+    cdef readonly size_t tiles, rows
 
     def __cinit__(self, uint32_t width, uint32_t height, uint32_t cache_slots):
         self.width, self.height = width, height
         self.encoder = <ff_frame_encoder *> allocate(1, sizeof(ff_frame_encoder))
         self.encoder.geometry = ff_make_geometry(width, height)
-        self.tiles = <size_t> self.encoder.geometry.columns * self.encoder.geometry.rows
+        self.rows = self.encoder.geometry.rows
+        self.tiles = self.rows * self.encoder.geometry.columns
         self.encoder.reference = <uint32_t *> allocate(<size_t> width * height, sizeof(uint32_t))
         self.encoder.tiles = <uint32_t *> allocate(self.tiles * FF_TILE_PIXELS, sizeof(uint32_t))
         self.encoder.boxes = <ff_box *> allocate(self.tiles, sizeof(ff_box))
         self.encoder.changed_at = <uint32_t *> allocate(self.tiles, sizeof(uint32_t))
+        self.encoder.order = <uint32_t *> allocate(self.tiles, sizeof(uint32_t))
         self.encoder.cache.slot_count = cache_slots
         self.encoder.cache.pixels = <uint32_t *> allocate(<size_t> cache_slots * FF_TILE_PIXELS + 1, sizeof(uint32_t))
         self.encoder.cache.slots = <ff_cache_slot *> allocate(cache_slots + 1, sizeof(ff_cache_slot))
@@ -111,6 +121,7 @@ cdef class FrameEncoder:
                 free(self.encoder.planes[plane])
             free(self.encoder.cache.slots)
             free(self.encoder.cache.pixels)
+            free(self.encoder.order)
             free(self.encoder.changed_at)
             free(self.encoder.boxes)
             free(self.encoder.tiles)
@@ -118,6 +129,7 @@ cdef class FrameEncoder:
             free(self.encoder.dirty)
             free(self.encoder.reference)
             free(self.encoder)
+        free(self.analyses)
         free(self.candidates)
         free(self.hash_keys)
 
@@ -136,58 +148,107 @@ cdef class FrameEncoder:
             memset(self.candidates + row * self.encoder.geometry.columns + left, 1, right - left + 1)
         return 0
 
+    @property
+    def left(self):
+        """Tiles that are still dirty."""
+        return self.encoder.order_count - self.encoder.coded
+
     def encode(self, const uint8_t[:, :, :] frame, damage, uint64_t bit_budget, uint64_t byte_room):
         """Encodes a frame: finds the tiles that differ from the reference and codes them into the planes until the estimate
         reaches `bit_budget`, or the planes could outgrow `byte_room`; at least one tile, if one differs.
 
         `damage`: None, or a list of (x, y, width, height) inside the frame; tiles that a byte budget left over are
-        looked at in any case. Returns (tiles still dirty, estimated bits). When tiles are left over, either
-        `encode_more` or `end` must follow before the next frame.
+        looked at in any case. Returns the estimated bits. `encode_more` goes on, and `end` follows, if a tile was dirty.
         """
-        cdef const uint8_t *candidates = NULL
-        cdef size_t left
-        cdef uint64_t estimate = 0
+        self.begin(damage)
+        self.compare(frame, 0, self.rows)
+        self.begin_tiles()
+        return self.encode_more(bit_budget, byte_room)
+
+    def begin(self, damage):
+        """Begins the packet of a frame."""
+        self.everywhere = damage is None
         if damage is not None:
-            candidates = self.candidates
             memcpy(self.candidates, self.encoder.dirty, self.tiles)
             for x, y, width, height in damage:
                 self.mark(x, y, width, height)
+        ff_begin_packet(self.encoder)
+
+    def compare(self, const uint8_t[:, :, :] frame, uint32_t first, uint32_t end):
+        """Finds the tiles that differ in tile rows `first` up to `end`; different threads may do so with different rows."""
+        if first >= end or end > self.rows:
+            raise ValueError("no such rows of tiles")
         with nogil:
-            left = ff_begin_packet(self.encoder, &frame[0, 0, 0], frame.strides[0], candidates)
-            if left > 0:
-                left = self.encode_dirty(bit_budget, byte_room, &estimate)
-        return left, estimate
+            ff_compare_rows(self.encoder, &frame[0, 0, 0], frame.strides[0], NULL if self.everywhere else self.candidates,
+                            first, end)
+
+    def begin_tiles(self):
+        """Prepares the coding of the tiles that were found to differ; `left` tells their number."""
+        with nogil:
+            ff_begin_tiles(self.encoder, self.next_tile)
+
+    def begin_part(self):
+        """Begins a part of the packet: the planes then hold only what is added."""
+        ff_begin_part(self.encoder)
+
+    def make_room(self):
+        """Makes room for the analyses of the next ANALYSES tiles, none of which is known yet."""
+        if self.analyses == NULL:
+            self.analyses = <ff_analysis *> allocate(ANALYSES, sizeof(ff_analysis))
+        for i in range(ANALYSES):
+            self.analyses[i].steps = 0
+
+    def analyse(self, size_t first, size_t end):
+        """Analyses the `first` up to the `end` of the next tiles; different threads may do so with different tiles."""
+        cdef size_t i
+        if self.analyses == NULL or end > ANALYSES or end > self.left:
+            raise ValueError("no such tiles")
+        with nogil:
+            for i in range(first, end):
+                ff_analyse_tile(self.encoder, self.encoder.order[self.encoder.coded + i], &self.analyses[i])
+
+    def encode_analysed(self, size_t count, uint64_t bit_budget, uint64_t byte_room):
+        """Codes the next `count` tiles, which `analyse` has seen, behind what the planes of the part hold.
+
+        Returns the number of tiles that were coded, and the estimated bits of the part.
+        """
+        cdef size_t before = self.encoder.coded
+        if self.analyses == NULL or count > ANALYSES or count > self.left:
+            raise ValueError("no such tiles")
+        with nogil:
+            self.encode_tiles(count, self.analyses, bit_budget, byte_room)
+        return self.encoder.coded - before, self.encoder.part_bits
+
+    def encode_more(self, uint64_t bit_budget, uint64_t byte_room):
+        """Codes a part of the packet, as `encode` does; the planes then hold only what was added."""
+        ff_begin_part(self.encoder)
+        with nogil:
+            self.encode_tiles(self.encoder.order_count - self.encoder.coded, NULL, bit_budget, byte_room)
+        return self.encoder.part_bits
+
+    cdef void encode_tiles(self, size_t count, ff_analysis *analyses, uint64_t bit_budget, uint64_t byte_room) noexcept nogil:
+        ff_encode_tiles(self.encoder, count, analyses, bit_budget, byte_room)
+        if self.encoder.coded > 0:
+            self.next_tile = (self.encoder.order[self.encoder.coded - 1] + 1) % self.tiles
 
     def skip(self):
         """Stands for a packet of a frame that is known to be unchanged."""
         self.encoder.packet += 1
 
-    def encode_more(self, uint64_t bit_budget, uint64_t byte_room):
-        """Goes on where `encode` stopped; the planes then hold only what was added."""
-        cdef size_t left
-        cdef uint64_t estimate = 0
-        with nogil:
-            left = self.encode_dirty(bit_budget, byte_room, &estimate)
-        return left, estimate
-
-    cdef size_t encode_dirty(self, uint64_t bit_budget, uint64_t byte_room, uint64_t *estimate) noexcept nogil:
-        cdef size_t left = ff_encode_tiles(self.encoder, self.next_tile, bit_budget, byte_room,
-                                           &self.next_tile, estimate)
-        if left == 0:
-            ff_end_packet(self.encoder)
-        return left
-
     def end(self):
-        """Ends a packet that leaves tiles over: the reference now shows what was coded."""
+        """Ends a packet in which a tile was dirty: the reference now shows what was coded."""
         with nogil:
             ff_end_packet(self.encoder)
 
-    def plane(self, int plane):
-        """What the last `encode` wrote to a plane: a view that is valid until the next call of a method."""
-        return PyMemoryView_FromMemory(<char *> self.encoder.planes[plane], self.encoder.sizes[plane], PyBUF_READ)
+    def plane(self, int plane, size_t start=0):
+        """What the part being written holds in a plane, from byte `start` on: a view that is valid until the part ends."""
+        if start > self.encoder.sizes[plane]:
+            raise ValueError("the plane is shorter")
+        return PyMemoryView_FromMemory(<char *> self.encoder.planes[plane] + start, self.encoder.sizes[plane] - start,
+                                       PyBUF_READ)
 
     def plane_size(self, int plane):
-        """Bytes that the last `encode` wrote to a plane."""
+        """Bytes that the part being written holds in a plane."""
         return self.encoder.sizes[plane]
 
     def modes(self):

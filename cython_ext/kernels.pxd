@@ -68,6 +68,8 @@ cdef extern from "cache.h" nogil:
 
 
 cdef extern from "frame_encode.h" nogil:
+    ctypedef struct ff_analysis:
+        uint32_t steps
     ctypedef struct ff_frame_encoder:
         ff_geometry geometry
         uint32_t *reference
@@ -76,17 +78,24 @@ cdef extern from "frame_encode.h" nogil:
         uint8_t *modes
         ff_box *boxes
         uint32_t *changed_at
+        uint32_t *order
+        size_t order_count, coded
         uint8_t **planes
         size_t *sizes
+        uint64_t part_bits
         const uint32_t *hash_keys
         uint32_t packet
         ff_cache cache
     size_t ff_plane_capacity(const ff_geometry *geometry, int plane)
     void ff_encoder_reset(ff_frame_encoder *encoder)
-    size_t ff_begin_packet(ff_frame_encoder *encoder, const uint8_t *frame, Py_ssize_t stride,
-                           const uint8_t *candidates)
-    size_t ff_encode_tiles(ff_frame_encoder *encoder, uint32_t start, uint64_t bit_budget, uint64_t byte_room,
-                           uint32_t *next, uint64_t *estimate)
+    void ff_begin_packet(ff_frame_encoder *encoder)
+    size_t ff_compare_rows(ff_frame_encoder *encoder, const uint8_t *frame, Py_ssize_t stride,
+                           const uint8_t *candidates, uint32_t first, uint32_t end)
+    void ff_begin_tiles(ff_frame_encoder *encoder, uint32_t start)
+    void ff_begin_part(ff_frame_encoder *encoder)
+    void ff_analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis)
+    void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analyses, uint64_t bit_budget,
+                         uint64_t byte_room)
     void ff_end_packet(ff_frame_encoder *encoder)
 
 

@@ -51,8 +51,9 @@ def written_planes() -> list[Planes]:
     encoder = _core.FrameEncoder(WIDTH, HEIGHT, CACHE_SLOTS)
     packets = []
     for frame in frames():
-        left, estimate = encoder.encode(frame, None, 1 << 40, 1 << 40)
-        assert left == 0
+        estimate = encoder.encode(frame, None, 1 << 40, 1 << 40)
+        encoder.end()
+        assert encoder.left == 0
         if estimate:
             packets.append([exact(encoder.plane(number)) for number in range(len(_core.PLANES))])
     return packets

@@ -303,7 +303,7 @@ class Encoder:
         parts: dict[int, list[bytes]] = {number: [] for number in range(len(PLANES))}
         raw_sizes = dict.fromkeys(parts, 0)
         written = PACKET_ROOM
-        self._left_over, estimate = core.encode(frame, damage, *self._room(budget, written))
+        estimate = core.encode(frame, damage, *self._room(budget, written))
         started = perf_counter()
         while estimate:
             chunk = 0
@@ -316,13 +316,12 @@ class Encoder:
             # An average over the last few chunks, which one strange tile does not upset.
             factor = min(8.0, max(1 / 64, chunk * 8 / estimate))
             self._estimate_factor += 0.25 * (factor - self._estimate_factor)
-            if self._left_over == 0:
-                break
             used_up = budget is not None and (budget - written) * 8 < budget
-            if used_up or self._config.limits.max_packet_bytes - written < MAX_TILE_BYTES:
-                core.end()
+            if core.left == 0 or used_up or self._config.limits.max_packet_bytes - written < MAX_TILE_BYTES:
                 break
-            self._left_over, estimate = core.encode_more(*self._room(budget, written))
+            estimate = core.encode_more(*self._room(budget, written))
+        self._left_over = core.left
+        core.end()
         seconds = perf_counter() - started
         planes = {number: CompressedPlane(raw_sizes[number], b"".join(part)) for number, part in parts.items() if part}
         return planes, seconds

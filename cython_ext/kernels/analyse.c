@@ -1,0 +1,148 @@
+#include "analyse.h"
+
+#include "entropy.h"
+#include "frame_encode.h"
+#include "hash.h"
+#include "predict.h"
+
+/* What the modes cost after zstd, in bits; fitted to recorded desktops (benchmarks/bench_scenes.py). They only choose
+ * between modes, so being off by a quarter hardly matters. */
+#define BITS_PER_TRANSITION 5u
+#define BITS_PER_PATCH_TRANSITION 6u
+/* Up to this many colours a tile is drawn from a palette: prediction is not even tried. */
+#define COLOURS_OF_A_DRAWING 16u
+/* A patch is tried where less than half of the box has changed. */
+#define PATCH_SHARE 2u
+/* Smaller changes are drawn as they are: no look for a tile to copy or to bring back. */
+#define FEW_PIXELS 64u
+
+static const uint32_t *pixels_of(const ff_frame_encoder *encoder, uint32_t tile) {
+    return encoder->tiles + (size_t)tile * FF_TILE_PIXELS;
+}
+
+int ff_is_drawing(const ff_palette *palette) { return palette->count <= COLOURS_OF_A_DRAWING; }
+
+int ff_changed_much(const ff_analysis *analysis) { return analysis->changed >= FEW_PIXELS; }
+
+void ff_analyse_change(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
+    if (analysis->steps & FF_ANALYSED_CHANGE)
+        return;
+    const uint32_t *pixels = pixels_of(encoder, tile);
+    const ff_box area = ff_tile_area(&encoder->geometry, tile);
+    const uint32_t *old = encoder->reference + (size_t)area.y * encoder->geometry.width + area.x;
+    analysis->steps |= FF_ANALYSED_CHANGE;
+    analysis->changed = ff_kernels->diff_box(pixels, old, encoder->geometry.width, area, &analysis->box);
+    analysis->base = (ff_base){old, analysis->changed, analysis->box};
+    if (ff_changed_much(analysis) && encoder->cache.slot_count > 0)
+        analysis->hash = ff_hash_pixels(pixels, FF_TILE, area.width, area.height, encoder->hash_keys);
+}
+
+/* The number of the vector whose source resembles the tile most, or -1 when none does so better than `changed` differing
+ * pixels. */
+static int32_t best_vector(const ff_frame_encoder *encoder, const uint32_t *pixels, ff_box area, uint32_t changed) {
+    const ff_motion *motion = &encoder->motion;
+    int32_t best = -1;
+    for (uint32_t i = 0; i < motion->vector_count && changed > 0; i++) {
+        const int64_t x = (int64_t)area.x + motion->vectors[i].dx, y = (int64_t)area.y + motion->vectors[i].dy;
+        if (x < 0 || y < 0 || x + area.width > encoder->geometry.width || y + area.height > encoder->geometry.height)
+            continue;
+        const uint32_t *source = encoder->reference + (size_t)y * encoder->geometry.width + (size_t)x;
+        const uint32_t differences =
+            ff_kernels->count_differences(pixels, area, source, encoder->geometry.width, changed - 1);
+        if (differences < changed) {
+            changed = differences;
+            best = (int32_t)i;
+        }
+    }
+    return best;
+}
+
+void ff_analyse_base(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
+    if (analysis->steps & FF_ANALYSED_BASE)
+        return;
+    ff_analyse_change(encoder, tile, analysis);
+    analysis->steps |= FF_ANALYSED_BASE;
+    analysis->vector = -1;
+    if (!ff_changed_much(analysis))
+        return;
+    const uint32_t *pixels = pixels_of(encoder, tile);
+    const ff_box area = ff_tile_area(&encoder->geometry, tile);
+    ff_base *base = &analysis->base;
+    analysis->vector = best_vector(encoder, pixels, area, analysis->changed);
+    if (analysis->vector >= 0) {
+        const ff_vector moved = encoder->motion.vectors[analysis->vector];
+        base->pixels += (ptrdiff_t)moved.dy * (ptrdiff_t)encoder->geometry.width + moved.dx;
+        base->changed = ff_kernels->diff_box(pixels, base->pixels, encoder->geometry.width, area, &base->box);
+    }
+}
+
+/* Puts FF_NO_COLOUR in the place of every pixel of the box that the base has already. */
+static void mask_unchanged(const uint32_t *pixels, const ff_base *base, size_t pitch, uint32_t *masked) {
+    const ff_box box = base->box;
+    for (uint32_t y = box.y; y < box.y + box.height; y++)
+        for (uint32_t x = box.x; x < box.x + box.width; x++) {
+            const uint32_t pixel = pixels[y * FF_TILE + x];
+            masked[y * FF_TILE + x] = pixel == base->pixels[y * pitch + x] ? FF_NO_COLOUR : pixel;
+        }
+}
+
+void ff_analyse_colours(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
+    if (analysis->steps & FF_ANALYSED_COLOURS)
+        return;
+    ff_analyse_base(encoder, tile, analysis);
+    analysis->steps |= FF_ANALYSED_COLOURS;
+    const uint32_t *pixels = pixels_of(encoder, tile);
+    const ff_base *base = &analysis->base;
+    const uint32_t count = base->box.width * base->box.height;
+    ff_palette *palette = &analysis->palette, *patch = &analysis->patch;
+
+    analysis->has_palette = ff_collect_palette(palette, pixels, base->box) == 0;
+    if (analysis->has_palette) {
+        analysis->palette_bits = palette->transitions * BITS_PER_TRANSITION;
+        if (!ff_is_drawing(palette)) {
+            const uint32_t entropy = ff_entropy(palette->indices, count);
+            analysis->palette_bits = entropy < analysis->palette_bits ? entropy : analysis->palette_bits;
+        }
+    }
+    analysis->has_patch = 0;
+    if (base->changed * PATCH_SHARE < count) {
+        uint32_t masked[FF_TILE_PIXELS];
+        mask_unchanged(pixels, base, encoder->geometry.width, masked);
+        analysis->has_patch = ff_collect_palette(patch, masked, base->box) == 0;
+        analysis->patch_bits = patch->transitions * BITS_PER_PATCH_TRANSITION;
+    }
+}
+
+void ff_analyse_photo(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
+    if (analysis->steps & FF_ANALYSED_PHOTO)
+        return;
+    ff_analyse_base(encoder, tile, analysis);
+    analysis->steps |= FF_ANALYSED_PHOTO;
+    const uint32_t *pixels = pixels_of(encoder, tile);
+    const ff_base *base = &analysis->base;
+    analysis->photo_bits =
+        ff_kernels->predict(pixels, NULL, 0, base->box, analysis->photo[0], analysis->photo[1], analysis->photo[2]);
+    if (encoder->packet > 1)
+        analysis->difference_bits =
+            ff_kernels->predict(pixels, base->pixels, encoder->geometry.width, base->box, analysis->difference[0],
+                                analysis->difference[1], analysis->difference[2]);
+}
+
+void ff_analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
+    const ff_box area = ff_tile_area(&encoder->geometry, tile);
+    ff_analyse_change(encoder, tile, analysis);
+    if (analysis->changed == 0)
+        return;
+    if (ff_changed_much(analysis) &&
+        ff_cache_find(&encoder->cache, analysis->hash, pixels_of(encoder, tile), FF_TILE, area) >= 0)
+        return;
+    ff_analyse_base(encoder, tile, analysis);
+    if (analysis->base.changed == 0)
+        return;
+    ff_analyse_colours(encoder, tile, analysis);
+    /* With a palette and a patch, one of few colours and one of many, the colour tables decide. */
+    const int drawn = analysis->has_palette && ff_is_drawing(&analysis->palette);
+    const int patched = analysis->has_patch && ff_is_drawing(&analysis->patch);
+    if (!drawn && !patched)
+        ff_analyse_photo(encoder, tile, analysis);
+}
