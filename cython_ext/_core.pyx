@@ -16,6 +16,7 @@ ff_isa_init()
 
 TILE_SIZE = FF_TILE
 MAX_TILE_BYTES = FF_MAX_TILE_BYTES
+ANALYSED_TILES = FF_ANALYSES
 PLANES = ("operations", "boxes", "colours", "indices", "xor", "green", "blue", "red", "vectors", "cache")
 MODES = ("unchanged", "solid", "palette", "photo", "xor", "difference", "copy", "cached", "patch")
 assert len(PLANES) == FF_PLANES and len(MODES) == FF_MODES
@@ -75,18 +76,14 @@ cdef uint32_t *make_hash_keys(uint32_t width) except NULL:
     return keys
 
 
-# Tiles that are analysed at a time when several threads do: enough that few of them wait for the last one, in 2 MB.
-cdef enum:
-    ANALYSES = 64
-ANALYSED_TILES = ANALYSES
-
-
 cdef class FrameEncoder:
     """The encoder's side of one frame size: the reference, the colour tables, the cache and the planes being written."""
 
     cdef ff_frame_encoder *encoder
     cdef uint32_t *hash_keys
     cdef ff_analysis *analyses
+    cdef size_t analysed
+    cdef size_t taken[FF_PLANES]
     cdef uint8_t *candidates
     cdef bint everywhere
     cdef uint32_t next_tile
@@ -153,20 +150,13 @@ cdef class FrameEncoder:
         """Tiles that are still dirty."""
         return self.encoder.order_count - self.encoder.coded
 
-    def encode(self, const uint8_t[:, :, :] frame, damage, uint64_t bit_budget, uint64_t byte_room):
-        """Encodes a frame: finds the tiles that differ from the reference and codes them into the planes until the estimate
-        reaches `bit_budget`, or the planes could outgrow `byte_room`; at least one tile, if one differs.
+    def begin(self, damage):
+        """Begins the packet of a frame.
 
         `damage`: None, or a list of (x, y, width, height) inside the frame; tiles that a byte budget left over are
-        looked at in any case. Returns the estimated bits. `encode_more` goes on, and `end` follows, if a tile was dirty.
+        looked at in any case. `compare`, `begin_tiles`, parts until nothing is `left` or room for no more, and `end`
+        follow.
         """
-        self.begin(damage)
-        self.compare(frame, 0, self.rows)
-        self.begin_tiles()
-        return self.encode_more(bit_budget, byte_room)
-
-    def begin(self, damage):
-        """Begins the packet of a frame."""
         self.everywhere = damage is None
         if damage is not None:
             memcpy(self.candidates, self.encoder.dirty, self.tiles)
@@ -184,28 +174,43 @@ cdef class FrameEncoder:
 
     def begin_tiles(self):
         """Prepares the coding of the tiles that were found to differ; `left` tells their number."""
+        self.analysed = 0
         with nogil:
             ff_begin_tiles(self.encoder, self.next_tile)
 
     def begin_part(self):
         """Begins a part of the packet: the planes then hold only what is added."""
+        memset(self.taken, 0, sizeof(self.taken))
         ff_begin_part(self.encoder)
 
-    def make_room(self):
-        """Makes room for the analyses of the next ANALYSES tiles, none of which is known yet."""
+    def encode_part(self, uint64_t bit_budget, uint64_t byte_room):
+        """Codes a part of the packet: dirty tiles until the estimate reaches `bit_budget`, or the planes could outgrow
+        `byte_room`; at least one tile, if one differs. Returns the estimated bits.
+        """
+        self.begin_part()
+        with nogil:
+            self.encode_tiles(self.encoder.order_count - self.encoder.coded, NULL, bit_budget, byte_room)
+        return self.encoder.part_bits
+
+    def make_room(self, size_t count):
+        """Makes room for the analyses of the next tiles, at most ANALYSED_TILES; what is known of them stays."""
+        if count > FF_ANALYSES or count > self.left:
+            raise ValueError("no such tiles")
         if self.analyses == NULL:
-            self.analyses = <ff_analysis *> allocate(ANALYSES, sizeof(ff_analysis))
-        for i in range(ANALYSES):
-            self.analyses[i].steps = 0
+            self.analyses = <ff_analysis *> allocate(FF_ANALYSES, sizeof(ff_analysis))
+        self.analysed = max(self.analysed, self.encoder.coded)
+        while self.analysed < self.encoder.coded + count:
+            self.analyses[self.analysed % FF_ANALYSES].steps = 0
+            self.analysed += 1
 
     def analyse(self, size_t first, size_t end):
         """Analyses the `first` up to the `end` of the next tiles; different threads may do so with different tiles."""
-        cdef size_t i
-        if self.analyses == NULL or end > ANALYSES or end > self.left:
-            raise ValueError("no such tiles")
+        cdef size_t i, coded = self.encoder.coded
+        if coded + end > self.analysed:
+            raise ValueError("no room was made for these tiles")
         with nogil:
-            for i in range(first, end):
-                ff_analyse_tile(self.encoder, self.encoder.order[self.encoder.coded + i], &self.analyses[i])
+            for i in range(coded + first, coded + end):
+                ff_analyse_tile(self.encoder, self.encoder.order[i], &self.analyses[i % FF_ANALYSES])
 
     def encode_analysed(self, size_t count, uint64_t bit_budget, uint64_t byte_room):
         """Codes the next `count` tiles, which `analyse` has seen, behind what the planes of the part hold.
@@ -213,18 +218,11 @@ cdef class FrameEncoder:
         Returns the number of tiles that were coded, and the estimated bits of the part.
         """
         cdef size_t before = self.encoder.coded
-        if self.analyses == NULL or count > ANALYSES or count > self.left:
-            raise ValueError("no such tiles")
+        if before + count > self.analysed:
+            raise ValueError("no room was made for these tiles")
         with nogil:
             self.encode_tiles(count, self.analyses, bit_budget, byte_room)
         return self.encoder.coded - before, self.encoder.part_bits
-
-    def encode_more(self, uint64_t bit_budget, uint64_t byte_room):
-        """Codes a part of the packet, as `encode` does; the planes then hold only what was added."""
-        ff_begin_part(self.encoder)
-        with nogil:
-            self.encode_tiles(self.encoder.order_count - self.encoder.coded, NULL, bit_budget, byte_room)
-        return self.encoder.part_bits
 
     cdef void encode_tiles(self, size_t count, ff_analysis *analyses, uint64_t bit_budget, uint64_t byte_room) noexcept nogil:
         ff_encode_tiles(self.encoder, count, analyses, bit_budget, byte_room)
@@ -236,19 +234,19 @@ cdef class FrameEncoder:
         self.encoder.packet += 1
 
     def end(self):
-        """Ends a packet in which a tile was dirty: the reference now shows what was coded."""
+        """Ends the packet: the reference now shows what was coded."""
         with nogil:
             ff_end_packet(self.encoder)
 
-    def plane(self, int plane, size_t start=0):
-        """What the part being written holds in a plane, from byte `start` on: a view that is valid until the part ends."""
-        if start > self.encoder.sizes[plane]:
-            raise ValueError("the plane is shorter")
+    def take_plane(self, int plane):
+        """What was written to a plane since it was taken last in this part: a view that is valid until the part ends."""
+        cdef size_t start = self.taken[plane]
+        self.taken[plane] = self.encoder.sizes[plane]
         return PyMemoryView_FromMemory(<char *> self.encoder.planes[plane] + start, self.encoder.sizes[plane] - start,
                                        PyBUF_READ)
 
     def plane_size(self, int plane):
-        """Bytes that the part being written holds in a plane."""
+        """Bytes that the part being written holds in a plane, taken or not."""
         return self.encoder.sizes[plane]
 
     def modes(self):

@@ -68,6 +68,8 @@ cdef extern from "cache.h" nogil:
 
 
 cdef extern from "frame_encode.h" nogil:
+    enum:
+        FF_ANALYSES
     ctypedef struct ff_analysis:
         uint32_t steps
     ctypedef struct ff_frame_encoder:

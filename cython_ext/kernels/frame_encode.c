@@ -332,8 +332,10 @@ void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analy
             (encoder->part_bits >= bit_budget || total_size(encoder) + FF_MAX_TILE_BYTES > byte_room))
             return;
         const uint32_t tile = encoder->order[encoder->coded];
-        ff_analysis *analysis = analyses == NULL ? &encoder->analysis : &analyses[i];
-        if (analyses == NULL)
+        ff_analysis *analysis = &encoder->analysis;
+        if (analyses != NULL)
+            analysis = &analyses[encoder->coded % FF_ANALYSES];
+        else
             analysis->steps = 0;
         encoder->part_bits += encode_tile(encoder, tile, analysis);
         encoder->dirty[tile] = 0;

@@ -8,6 +8,9 @@
 #include "motion.h"
 #include "planes.h"
 
+/* Tiles that several threads analyse at a time: enough that few of them wait for the last one, in some 3 MB. */
+#define FF_ANALYSES 64u
+
 /* The caller allocates every buffer, zeroed, and keeps the structure for an epoch or longer. */
 typedef struct ff_frame_encoder {
     ff_geometry geometry;
@@ -57,8 +60,8 @@ void ff_begin_part(ff_frame_encoder *encoder);
 
 /* Codes the next `count` dirty tiles, of which so many must be left, into the planes of the part, behind what is there. Stops when
  * the part's estimate reaches `bit_budget`, or another tile could make its planes larger than `byte_room` together; a part has at
- * least one tile that differs, if there is one. `analyses`: one for each of these tiles, as far as ff_analyse_tile has got;
- * NULL: none yet. */
+ * least one tile that differs, if there is one. `analyses`: FF_ANALYSES of them, that of the i-th tile of the order at index
+ * i % FF_ANALYSES, as far as ff_analyse_tile has got; NULL: none yet. */
 void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analyses, uint64_t bit_budget,
                      uint64_t byte_room);
 

@@ -74,9 +74,13 @@ class PlaneCompressor:
         # A compressor serves one stream at a time, hence one for each plane.
         self._stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
 
-    def compress(self, data: memoryview) -> bytes:
-        """Compresses bytes up to a block boundary, so that the decoder gets all of them."""
-        return self._stream.compress(data) + self._stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+    def feed(self, data: memoryview) -> bytes:
+        """Takes bytes and returns what is compressed of them already; how they are cut makes no difference."""
+        return self._stream.compress(data)
+
+    def flush(self) -> bytes:
+        """Compresses what is left up to a block boundary, so that the decoder gets all of it."""
+        return self._stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
 
 
 class _Chunk:
