@@ -170,7 +170,7 @@ def collect_palette(const uint32_t[:, ::1] tile, tuple box):
     cdef ff_box area = make_box(box)
     check_tile(tile)
     memset(&palette, 0, sizeof(palette))
-    if ff_collect_palette(&palette, &tile[0, 0], area) != 0:
+    if ff_kernels.collect_palette(&palette, &tile[0, 0], area) != 0:
         return None
     colours = np.array([palette.colours[i] for i in range(palette.count)], np.uint32)
     indices = np.array([palette.indices[i] for i in range(area.width * area.height)], np.uint8)

@@ -14,6 +14,16 @@ cdef extern from "tile.h" nogil:
     void ff_load_tile(const uint8_t *frame, Py_ssize_t stride, ff_box area, uint32_t *tile)
 
 
+cdef extern from "palette.h" nogil:
+    enum:
+        FF_TABLE_SLOTS
+        FF_PALETTE_MAX
+    ctypedef struct ff_palette:
+        uint32_t count, transitions
+        uint32_t *colours
+        uint8_t *indices
+
+
 cdef extern from "isa.h" nogil:
     ctypedef struct ff_kernel_table:
         const char *name
@@ -22,6 +32,7 @@ cdef extern from "isa.h" nogil:
         uint32_t (*diff_box)(const uint32_t *, const uint32_t *, size_t, ff_box, ff_box *) noexcept nogil
         uint32_t (*count_differences)(const uint32_t *, ff_box, const uint32_t *, size_t, uint32_t) noexcept nogil
         uint64_t (*hash_row)(const uint32_t *, const uint32_t *, size_t) noexcept nogil
+        int (*collect_palette)(ff_palette *, const uint32_t *, ff_box) noexcept nogil
         void (*expand_palette)(const uint8_t *, const uint32_t *, ff_box, uint32_t *, size_t) noexcept nogil
         uint32_t (*predict)(const uint32_t *, const uint32_t *, size_t, ff_box, uint8_t *, uint8_t *,
                             uint8_t *) noexcept nogil
@@ -38,17 +49,6 @@ cdef extern from "hash.h" nogil:
     void ff_hash_keys(uint32_t *keys, size_t count)
     uint64_t ff_hash_pixels(const uint32_t *pixels, size_t pitch, uint32_t width, uint32_t height,
                             const uint32_t *keys)
-
-
-cdef extern from "palette.h" nogil:
-    enum:
-        FF_TABLE_SLOTS
-        FF_PALETTE_MAX
-    ctypedef struct ff_palette:
-        uint32_t count, transitions
-        uint32_t *colours
-        uint8_t *indices
-    int ff_collect_palette(ff_palette *palette, const uint32_t *tile, ff_box box)
 
 
 cdef extern from "planes.h" nogil:

@@ -79,11 +79,12 @@ void ff_analyse_base(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis
 /* Puts FF_NO_COLOUR in the place of every pixel of the box that the base has already. */
 static void mask_unchanged(const uint32_t *pixels, const ff_base *base, size_t pitch, uint32_t *masked) {
     const ff_box box = base->box;
-    for (uint32_t y = box.y; y < box.y + box.height; y++)
-        for (uint32_t x = box.x; x < box.x + box.width; x++) {
-            const uint32_t pixel = pixels[y * FF_TILE + x];
-            masked[y * FF_TILE + x] = pixel == base->pixels[y * pitch + x] ? FF_NO_COLOUR : pixel;
-        }
+    for (uint32_t y = box.y; y < box.y + box.height; y++) {
+        const uint32_t *row = pixels + y * FF_TILE, *old = base->pixels + y * pitch;
+        uint32_t *target = masked + y * FF_TILE;
+        for (uint32_t x = box.x; x < box.x + box.width; x++)
+            target[x] = row[x] == old[x] ? FF_NO_COLOUR : row[x];
+    }
 }
 
 void ff_analyse_colours(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
@@ -96,7 +97,7 @@ void ff_analyse_colours(const ff_frame_encoder *encoder, uint32_t tile, ff_analy
     const uint32_t count = base->box.width * base->box.height;
     ff_palette *palette = &analysis->palette, *patch = &analysis->patch;
 
-    analysis->has_palette = ff_collect_palette(palette, pixels, base->box) == 0;
+    analysis->has_palette = ff_kernels->collect_palette(palette, pixels, base->box) == 0;
     if (analysis->has_palette) {
         analysis->palette_bits = palette->transitions * BITS_PER_TRANSITION;
         if (!ff_is_drawing(palette)) {
@@ -108,7 +109,7 @@ void ff_analyse_colours(const ff_frame_encoder *encoder, uint32_t tile, ff_analy
     if (base->changed * PATCH_SHARE < count) {
         uint32_t masked[FF_TILE_PIXELS];
         mask_unchanged(pixels, base, encoder->geometry.width, masked);
-        analysis->has_patch = ff_collect_palette(patch, masked, base->box) == 0;
+        analysis->has_patch = ff_kernels->collect_palette(patch, masked, base->box) == 0;
         analysis->patch_bits = patch->transitions * BITS_PER_PATCH_TRANSITION;
     }
 }
