@@ -205,7 +205,7 @@ def expand_patch(const uint8_t[:, ::1] indices, const uint32_t[::1] colours, uin
 
 def predict(const uint32_t[:, ::1] tile, tuple box, uint8_t[::1] green, uint8_t[::1] blue, uint8_t[::1] red,
             const uint32_t[:, :] base=None):
-    """Writes the residuals of a box: planes of G, B - G and R - G; returns the estimate in bits.
+    """Writes the residuals of a box: planes of G, B - G and R - G; returns the sum of their magnitudes.
 
     `base`: what the tile holds before, at least down to the box's lower right corner; None: nothing is subtracted.
     """

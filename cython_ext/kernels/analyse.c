@@ -13,6 +13,8 @@
 #define COLOURS_OF_A_DRAWING 16u
 /* A patch is tried where less than half of the box has changed. */
 #define PATCH_SHARE 2u
+/* Residuals whose sum is so many times that of others do not have less entropy than these: it is not computed. */
+#define MAGNITUDES_APART 2u
 /* Smaller changes are drawn as they are: no look for a tile to copy or to bring back. */
 #define FEW_PIXELS 64u
 
@@ -114,6 +116,10 @@ void ff_analyse_colours(const ff_frame_encoder *encoder, uint32_t tile, ff_analy
     }
 }
 
+static uint32_t residual_bits(const uint8_t planes[3][FF_TILE_PIXELS], uint32_t count) {
+    return ff_entropy(planes[0], count) + ff_entropy(planes[1], count) + ff_entropy(planes[2], count);
+}
+
 void ff_analyse_photo(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
     if (analysis->steps & FF_ANALYSED_PHOTO)
         return;
@@ -121,12 +127,18 @@ void ff_analyse_photo(const ff_frame_encoder *encoder, uint32_t tile, ff_analysi
     analysis->steps |= FF_ANALYSED_PHOTO;
     const uint32_t *pixels = pixels_of(encoder, tile);
     const ff_base *base = &analysis->base;
-    analysis->photo_bits =
-        ff_kernels->predict(pixels, NULL, 0, base->box, analysis->photo[0], analysis->photo[1], analysis->photo[2]);
+    const uint32_t count = base->box.width * base->box.height;
+    uint8_t(*photo)[FF_TILE_PIXELS] = analysis->photo, (*difference)[FF_TILE_PIXELS] = analysis->difference;
+    const uint64_t magnitude = ff_kernels->predict(pixels, NULL, 0, base->box, photo[0], photo[1], photo[2]);
+    uint64_t difference_magnitude = UINT64_MAX / 2;
     if (encoder->packet > 1)
-        analysis->difference_bits =
-            ff_kernels->predict(pixels, base->pixels, encoder->geometry.width, base->box, analysis->difference[0],
-                                analysis->difference[1], analysis->difference[2]);
+        difference_magnitude = ff_kernels->predict(pixels, base->pixels, encoder->geometry.width, base->box,
+                                                   difference[0], difference[1], difference[2]);
+    analysis->photo_bits = analysis->difference_bits = UINT32_MAX;
+    if (magnitude <= MAGNITUDES_APART * difference_magnitude)
+        analysis->photo_bits = residual_bits(photo, count);
+    if (difference_magnitude <= MAGNITUDES_APART * magnitude)
+        analysis->difference_bits = residual_bits(difference, count);
 }
 
 void ff_analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {

@@ -212,8 +212,7 @@ static drawing choose_drawing(const ff_frame_encoder *encoder, uint32_t tile, ff
         return best;
     ff_analyse_photo(encoder, tile, analysis);
     try_mode(FF_MODE_PHOTO, analysis->photo_bits, &best);
-    if (encoder->packet > 1)
-        try_mode(FF_MODE_DIFFERENCE, analysis->difference_bits, &best);
+    try_mode(FF_MODE_DIFFERENCE, analysis->difference_bits, &best);
     if (base->changed * XOR_SHARE <= base->box.width * base->box.height)
         try_mode(FF_MODE_XOR, base->changed * BITS_PER_CHANGED_PIXEL, &best);
     return best;
