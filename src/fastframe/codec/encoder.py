@@ -402,8 +402,7 @@ class Encoder:
     def _compress(self, number: int, data: memoryview, pieces: list[bytes], last: bool) -> None:
         compressor = self._compressors.get(number)
         if compressor is None:
-            compression = EFFORTS[self._config.effort]
-            compressor = PlaneCompressor(number, compression, self._config.limits.max_window_log)
+            compressor = PlaneCompressor(number, EFFORTS[self._config.effort], self._config.limits.max_window_log)
             self._compressors[number] = compressor
         pieces.append(compressor.feed(data))
         if last:
