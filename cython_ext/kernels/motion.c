@@ -8,6 +8,9 @@
 #define WINDOWS_PER_TILE 3u
 /* Fewer changes of colour than this, and the window is likely to stand in many places. */
 #define MIN_TRANSITIONS 4u
+/* In the reference one fewer is enough: the first pixel of a window hardly weighs in its hash, so windows that differ there are
+ * found as well, and mostly moved as well. */
+#define ENOUGH_TRANSITIONS (MIN_TRANSITIONS - 1)
 /* Windows of equal hash that are kept: more of them are a pattern that votes for everything. */
 #define SAME_HASH 2u
 #define MIN_VOTES 2u
@@ -88,16 +91,50 @@ static void found(ff_motion *motion, uint64_t hash, uint32_t x, uint32_t y) {
     }
 }
 
-/* Rolls the hash over columns `first` up to `end` of four rows: a single row would wait for its own multiplications. */
+/* Changes of colour at the pixels of columns `first` up to `end`, each against the pixel to its left. */
+static uint32_t count_transitions(const uint32_t *row, uint32_t first, uint32_t end) {
+    uint32_t transitions = 0;
+    if (end - first == WINDOW)
+        for (uint32_t i = 0; i < WINDOW; i++)
+            transitions += row[first + i] != row[(size_t)first + i - 1];
+    else
+        for (uint32_t x = first; x < end; x++)
+            transitions += row[x] != row[x - 1];
+    return transitions;
+}
+
+/* Rolls the hash over columns `first` up to `end` of four rows: a single row would wait for its own multiplications. Skips
+ * columns where no window begins that is like one of those taken. */
 static void roll(ff_motion *motion, const uint32_t *const rows[4], uint32_t count, uint32_t y, uint32_t first,
                  uint32_t end) {
-    uint64_t hashes[4] = {0};
-    for (uint32_t x = first; x < end; x++)
+    uint64_t hashes[4];
+    uint32_t here[4], next[4]; /* transitions in this WINDOW columns and in those after them */
+    uint32_t rolled = first, valid = 0; /* hashed up to; the first column at which a window ends that was hashed whole */
+    for (uint32_t i = 0; i < 4; i++)
+        next[i] = count_transitions(rows[i], first + 1, end - first < WINDOW ? end : first + WINDOW);
+    for (uint32_t block = first; block < end; block += WINDOW) {
+        const uint32_t after = end - block < WINDOW ? end : block + WINDOW;
+        uint32_t most = 0;
         for (uint32_t i = 0; i < 4; i++) {
-            hashes[i] = hashes[i] * MULTIPLIER + rows[i][x];
-            if ((motion->filter[hashes[i] >> 53] >> (hashes[i] >> 47 & 63) & 1) && x >= first + WINDOW - 1 && i < count)
-                found(motion, hashes[i], x + 1 - WINDOW, y + i);
+            here[i] = next[i];
+            next[i] = count_transitions(rows[i], after, end - after < WINDOW ? end : after + WINDOW);
+            most = here[i] + next[i] > most ? here[i] + next[i] : most;
         }
+        if (most < ENOUGH_TRANSITIONS)
+            continue;
+        if (rolled <= block) { /* nothing was hashed just before */
+            memset(hashes, 0, sizeof hashes);
+            rolled = block;
+            valid = block + WINDOW - 1;
+        }
+        const uint32_t last = end - block < 2 * WINDOW - 1 ? end : block + 2 * WINDOW - 1;
+        for (; rolled < last; rolled++)
+            for (uint32_t i = 0; i < 4; i++) {
+                hashes[i] = hashes[i] * MULTIPLIER + rows[i][rolled];
+                if ((motion->filter[hashes[i] >> 53] >> (hashes[i] >> 47 & 63) & 1) && rolled >= valid && i < count)
+                    found(motion, hashes[i], rolled + 1 - WINDOW, y + i);
+            }
+    }
 }
 
 static void pick_vectors(ff_motion *motion) {
