@@ -39,18 +39,29 @@ void ff_analyse_change(const ff_frame_encoder *encoder, uint32_t tile, ff_analys
         analysis->hash = ff_hash_pixels(pixels, FF_TILE, area.width, area.height, encoder->hash_keys);
 }
 
+/* Whether some pixel of a tile equals its supposed origin, by a look at every eighth row. */
+static int resembles(const uint32_t *pixels, ff_box area, const uint32_t *source, size_t pitch) {
+    const ff_box row = {0, 0, area.width, 1};
+    for (uint32_t y = area.height > 4 ? 4 : 0; y < area.height; y += 8)
+        if (ff_kernels->count_differences(pixels + y * FF_TILE, row, source + y * pitch, pitch, area.width) < area.width)
+            return 1;
+    return 0;
+}
+
 /* The number of the vector whose source resembles the tile most, or -1 when none does so better than `changed` differing
  * pixels. */
 static int32_t best_vector(const ff_frame_encoder *encoder, const uint32_t *pixels, ff_box area, uint32_t changed) {
     const ff_motion *motion = &encoder->motion;
+    const size_t pitch = encoder->geometry.width;
     int32_t best = -1;
     for (uint32_t i = 0; i < motion->vector_count && changed > 0; i++) {
         const int64_t x = (int64_t)area.x + motion->vectors[i].dx, y = (int64_t)area.y + motion->vectors[i].dy;
         if (x < 0 || y < 0 || x + area.width > encoder->geometry.width || y + area.height > encoder->geometry.height)
             continue;
-        const uint32_t *source = encoder->reference + (size_t)y * encoder->geometry.width + (size_t)x;
-        const uint32_t differences =
-            ff_kernels->count_differences(pixels, area, source, encoder->geometry.width, changed - 1);
+        const uint32_t *source = encoder->reference + (size_t)y * pitch + (size_t)x;
+        if (!resembles(pixels, area, source, pitch))
+            continue;
+        const uint32_t differences = ff_kernels->count_differences(pixels, area, source, pitch, changed - 1);
         if (differences < changed) {
             changed = differences;
             best = (int32_t)i;
