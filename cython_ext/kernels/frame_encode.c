@@ -75,10 +75,17 @@ size_t ff_compare_rows(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_
     const size_t count = ff_kernels->diff_tiles(frame + (ptrdiff_t)y * stride, stride,
                                                 encoder->reference + y * geometry->width, &rows,
                                                 candidates == NULL ? NULL : candidates + tile, encoder->dirty + tile);
-    for (uint32_t i = 0; count > 0 && i < rows.columns * rows.rows; i++)
-        if (encoder->dirty[tile + i])
-            ff_load_tile(frame, stride, ff_tile_area(geometry, (uint32_t)tile + i),
-                         encoder->tiles + (tile + i) * FF_TILE_PIXELS);
+    /* Row by row, as memory is prefetched. */
+    for (uint32_t row = (uint32_t)y; count > 0 && row < bottom; row++) {
+        const size_t number = (size_t)(row / FF_TILE) * rows.columns;
+        for (uint32_t column = 0; column < rows.columns; column++) {
+            const uint32_t x = column * FF_TILE;
+            const ff_box segment = {x, row, rows.width - x < FF_TILE ? rows.width - x : FF_TILE, 1};
+            if (encoder->dirty[number + column])
+                ff_load_tile(frame, stride, segment,
+                             encoder->tiles + (number + column) * FF_TILE_PIXELS + row % FF_TILE * FF_TILE);
+        }
+    }
     return count;
 }
 
