@@ -371,22 +371,25 @@ class Encoder:
         """Codes tiles until one of the two is used up; returns the estimate of their bits.
 
         The encoder's choice for a tile hangs on the tiles before it, but most of the time goes into what does not. So
-        several threads analyse some tiles, one chooses, and while the next tiles are analysed, what was chosen is
-        compressed.
+        several threads analyse some tiles, one chooses, and while the next tiles are chosen and analysed, what was
+        chosen before is compressed.
         """
         if self._team is None or core.left < FEW_TILES:
             return core.encode_part(bit_budget, byte_room)
         window = ANALYSED_TILES if together else BUDGET_TILES
-        estimate, complete = 0, True
-        core.begin_part()
-        while core.left and complete:
-            count = min(core.left, window)
-            core.make_room(count)
-            tasks = self._compression(core, pieces, last=False)
-            tasks += [partial(core.analyse, i, min(i + TILES_PER_TASK, count)) for i in range(0, count, TILES_PER_TASK)]
-            self._team.run(tasks)
+        count, estimate = 0, 0
+
+        def choose() -> list[Task]:
+            nonlocal count, estimate
             coded, estimate = core.encode_analysed(count, bit_budget, byte_room)
-            complete = coded == count
+            count = min(core.left, window) if coded == count else 0
+            core.make_room(count)
+            return [partial(core.analyse, i, min(i + TILES_PER_TASK, count)) for i in range(0, count, TILES_PER_TASK)]
+
+        core.begin_part()
+        self._team.run(choose())
+        while count:
+            self._team.run(self._compression(core, pieces, last=False), choose)
         return estimate
 
     def _compression(self, core: FrameEncoder, pieces: Pieces, *, last: bool) -> list[Task]:
