@@ -151,22 +151,3 @@ void ff_analyse_photo(const ff_frame_encoder *encoder, uint32_t tile, ff_analysi
     if (difference_magnitude <= MAGNITUDES_APART * magnitude)
         analysis->difference_bits = residual_bits(difference, count);
 }
-
-void ff_analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
-    const ff_box area = ff_tile_area(&encoder->geometry, tile);
-    ff_analyse_change(encoder, tile, analysis);
-    if (analysis->changed == 0)
-        return;
-    if (ff_changed_much(analysis) &&
-        ff_cache_find(&encoder->cache, analysis->hash, pixels_of(encoder, tile), FF_TILE, area) >= 0)
-        return;
-    ff_analyse_base(encoder, tile, analysis);
-    if (analysis->base.changed == 0)
-        return;
-    ff_analyse_colours(encoder, tile, analysis);
-    /* With a palette and a patch, one of few colours and one of many, the colour tables decide. */
-    const int drawn = analysis->has_palette && ff_is_drawing(&analysis->palette);
-    const int patched = analysis->has_patch && ff_is_drawing(&analysis->patch);
-    if (!drawn && !patched)
-        ff_analyse_photo(encoder, tile, analysis);
-}

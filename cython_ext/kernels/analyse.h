@@ -46,9 +46,6 @@ void ff_analyse_colours(const struct ff_frame_encoder *encoder, uint32_t tile, f
 /* and its residuals. */
 void ff_analyse_photo(const struct ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis);
 
-/* All steps that coding the tile is going to ask for, as far as can be known beforehand. */
-void ff_analyse_tile(const struct ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis);
-
 /* Whether drawing from a palette is so cheap that residuals are not even computed. */
 int ff_is_drawing(const ff_palette *palette);
 

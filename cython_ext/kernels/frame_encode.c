@@ -187,7 +187,7 @@ static uint32_t put_colours(ff_frame_encoder *encoder, uint32_t table, const ff_
 typedef struct drawing {
     uint32_t mode, bits;
     const ff_palette *palette; /* of the modes solid, palette and patch */
-    uint32_t table;
+    uint32_t table, new_colours;
 } drawing;
 
 static void try_palette(const ff_frame_encoder *encoder, uint32_t mode, const ff_palette *palette, uint32_t bits,
@@ -196,18 +196,25 @@ static void try_palette(const ff_frame_encoder *encoder, uint32_t mode, const ff
     const uint32_t table = ff_colours_choose(&encoder->colours, palette, &missing);
     bits += missing * BITS_PER_NEW_COLOUR;
     if (bits < best->bits)
-        *best = (drawing){mode, bits, palette, table};
+        *best = (drawing){mode, bits, palette, table, missing};
 }
 
 static void try_mode(uint32_t mode, uint32_t bits, drawing *best) {
     if (bits < best->bits)
-        *best = (drawing){mode, bits, NULL, 0};
+        *best = (drawing){mode, bits, NULL, 0, 0};
+}
+
+/* Whether no residuals can be cheaper: those of nearly all tiles take more than 1.5 times what indices take, so they pay only
+ * where many colours are new. */
+static int is_settled(const drawing *best) {
+    return best->palette != NULL &&
+           (ff_is_drawing(best->palette) || best->new_colours * BITS_PER_NEW_COLOUR * 3 <= best->bits);
 }
 
 /* The cheapest way to draw the box. */
 static drawing choose_drawing(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
     const ff_base *base = &analysis->base;
-    drawing best = {FF_MODE_PHOTO, UINT32_MAX, NULL, 0};
+    drawing best = {FF_MODE_PHOTO, UINT32_MAX, NULL, 0, 0};
 
     ff_analyse_colours(encoder, tile, analysis);
     if (analysis->has_palette)
@@ -215,7 +222,7 @@ static drawing choose_drawing(const ff_frame_encoder *encoder, uint32_t tile, ff
                     analysis->palette_bits, &best);
     if (analysis->has_patch)
         try_palette(encoder, FF_MODE_PATCH, &analysis->patch, analysis->patch_bits, &best);
-    if (best.palette != NULL && ff_is_drawing(best.palette))
+    if (is_settled(&best))
         return best;
     ff_analyse_photo(encoder, tile, analysis);
     try_mode(FF_MODE_PHOTO, analysis->photo_bits, &best);
@@ -223,6 +230,18 @@ static drawing choose_drawing(const ff_frame_encoder *encoder, uint32_t tile, ff
     if (base->changed * XOR_SHARE <= base->box.width * base->box.height)
         try_mode(FF_MODE_XOR, base->changed * BITS_PER_CHANGED_PIXEL, &best);
     return best;
+}
+
+void ff_analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
+    const uint32_t *pixels = encoder->tiles + (size_t)tile * FF_TILE_PIXELS;
+    const ff_box area = ff_tile_area(&encoder->geometry, tile);
+    ff_analyse_change(encoder, tile, analysis);
+    if (analysis->changed == 0 ||
+        (ff_changed_much(analysis) && ff_cache_find(&encoder->cache, analysis->hash, pixels, FF_TILE, area) >= 0))
+        return;
+    ff_analyse_base(encoder, tile, analysis);
+    if (analysis->base.changed > 0)
+        choose_drawing(encoder, tile, analysis);
 }
 
 /* Draws the box of a tile on its base in the cheapest mode; returns the operation and adds the estimated bits. */

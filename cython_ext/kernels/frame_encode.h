@@ -58,6 +58,10 @@ void ff_begin_tiles(ff_frame_encoder *encoder, uint32_t start);
 /* Then follow parts of the packet, whose planes the caller joins. Begins one: the planes are empty. */
 void ff_begin_part(ff_frame_encoder *encoder);
 
+/* Does all steps of a dirty tile's analysis that coding it would ask for if it came next. Several threads may do so for
+ * different tiles, but not while ff_encode_tiles runs, whose tables it reads. */
+void ff_analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis);
+
 /* Codes the next `count` dirty tiles, of which so many must be left, into the planes of the part, behind what is there. Stops when
  * the part's estimate reaches `bit_budget`, or another tile could make its planes larger than `byte_room` together; a part has at
  * least one tile that differs, if there is one. `analyses`: FF_ANALYSES of them, that of the i-th tile of the order at index
