@@ -1,7 +1,7 @@
-"""Frames into planes and planes into frames: validates buffers, releases the GIL, and calls C once a frame.
+"""Frames into planes and planes into frames: validates buffers, releases the GIL, and calls C for many tiles at a time.
 
-The classes own all memory that the C kernels work on. They are not thread-safe and trust their callers in
-fastframe.codec: rules of the packet format and of the public API are checked there.
+The classes own all memory that the C kernels work on. They are not thread-safe, but for the methods that say so, and
+trust their callers in fastframe.codec: rules of the packet format and of the public API are checked there.
 """
 
 from cpython.memoryview cimport PyMemoryView_FromMemory

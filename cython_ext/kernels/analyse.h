@@ -2,8 +2,8 @@
  * made from, and what drawing it would cost.
  *
  * The encoder's choice also hangs on its colour tables and its cache, which every tile changes, so tiles are chosen one after
- * the other. All of this comes before, reads nothing that coding a tile writes, and may be done for many tiles at once. Each
- * step is done once, when it is first asked for: what an encoder without other threads never needs, it never computes. */
+ * the other. The steps here come before, read nothing that coding a tile writes, and may be done for many tiles at once. Each
+ * is done once, when it is first asked for: what coding a tile does not need is not computed. */
 #ifndef FF_ANALYSE_H
 #define FF_ANALYSE_H
 
