@@ -14,6 +14,8 @@
 /* Windows of equal hash that are kept: more of them are a pattern that votes for everything. */
 #define SAME_HASH 2u
 #define MIN_VOTES 2u
+/* With so many windows, every second row of the reference holds enough of them. */
+#define MANY_WINDOWS 512u
 
 /* The shifts below take the top bits of a hash for the sizes of these tables. */
 _Static_assert(FF_MOTION_WINDOWS == 1u << (64 - 52), "buckets are numbered by 12 bits");
@@ -103,13 +105,16 @@ static uint32_t count_transitions(const uint32_t *row, uint32_t first, uint32_t 
     return transitions;
 }
 
-/* Rolls the hash over columns `first` up to `end` of four rows: a single row would wait for its own multiplications. Skips
- * columns where no window begins that is like one of those taken. */
-static void roll(ff_motion *motion, const uint32_t *const rows[4], uint32_t count, uint32_t y, uint32_t first,
-                 uint32_t end) {
+/* Rolls the hash over columns `first` up to `end` of four rows, `y` and those `distance` apart from it, above `bottom`: a single
+ * row would wait for its own multiplications. Skips columns where no window begins that is like one of those taken. */
+static void roll(ff_motion *motion, const uint32_t *reference, size_t pitch, uint32_t y, uint32_t distance,
+                 uint32_t bottom, uint32_t first, uint32_t end) {
+    const uint32_t *rows[4];
     uint64_t hashes[4];
     uint32_t here[4], next[4]; /* transitions in this WINDOW columns and in those after them */
     uint32_t rolled = first, valid = 0; /* hashed up to; the first column at which a window ends that was hashed whole */
+    for (uint32_t i = 0; i < 4; i++)
+        rows[i] = reference + (size_t)(y + i * distance < bottom ? y + i * distance : y) * pitch;
     for (uint32_t i = 0; i < 4; i++)
         next[i] = count_transitions(rows[i], first + 1, end - first < WINDOW ? end : first + WINDOW);
     for (uint32_t block = first; block < end; block += WINDOW) {
@@ -131,8 +136,9 @@ static void roll(ff_motion *motion, const uint32_t *const rows[4], uint32_t coun
         for (; rolled < last; rolled++)
             for (uint32_t i = 0; i < 4; i++) {
                 hashes[i] = hashes[i] * MULTIPLIER + rows[i][rolled];
-                if ((motion->filter[hashes[i] >> 53] >> (hashes[i] >> 47 & 63) & 1) && rolled >= valid && i < count)
-                    found(motion, hashes[i], rolled + 1 - WINDOW, y + i);
+                if ((motion->filter[hashes[i] >> 53] >> (hashes[i] >> 47 & 63) & 1) && rolled >= valid &&
+                    y + i * distance < bottom)
+                    found(motion, hashes[i], rolled + 1 - WINDOW, y + i * distance);
             }
     }
 }
@@ -170,6 +176,7 @@ void ff_motion_search(ff_motion *motion, const ff_geometry *geometry, const uint
     if (motion->window_count < MIN_VOTES)
         return;
 
+    const uint32_t distance = motion->window_count < MANY_WINDOWS ? 1 : 2;
     for (uint32_t row = 0; row < geometry->rows; row++) {
         uint32_t left = geometry->columns, right = 0;
         for (uint32_t column = 0; column < geometry->columns; column++)
@@ -182,12 +189,8 @@ void ff_motion_search(ff_motion *motion, const ff_geometry *geometry, const uint
         const uint32_t first = left * FF_TILE;
         const uint32_t end = right * FF_TILE < geometry->width ? right * FF_TILE : geometry->width;
         const uint32_t bottom = (row + 1) * FF_TILE < geometry->height ? (row + 1) * FF_TILE : geometry->height;
-        for (uint32_t y = row * FF_TILE; y < bottom; y += 4) {
-            const uint32_t *rows[4];
-            for (uint32_t i = 0; i < 4; i++)
-                rows[i] = reference + (size_t)(y + i < bottom ? y + i : y) * geometry->width;
-            roll(motion, rows, bottom - y < 4 ? bottom - y : 4, y, first, end);
-        }
+        for (uint32_t y = row * FF_TILE; y < bottom; y += 4 * distance)
+            roll(motion, reference, geometry->width, y, distance, bottom, first, end);
     }
     pick_vectors(motion);
 }
