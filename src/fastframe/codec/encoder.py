@@ -327,16 +327,26 @@ class Encoder:
     ) -> tuple[dict[int, CompressedPlane], float]:
         """Codes changed tiles up to the budget. Returns the compressed planes and the seconds that zstd took."""
         self._find_changes(core, frame, damage)
+        team = None if core.left < FEW_TILES else self._team
+        window = ANALYSED_TILES if budget is None else BUDGET_TILES
         pieces: Pieces = {number: [] for number in range(len(PLANES))}
         raw_sizes = dict.fromkeys(pieces, 0)
         written, seconds = PACKET_ROOM, 0.0
         while core.left:
-            estimate = self._encode_part(core, pieces, *self._room(budget, written), together=budget is None)
+            room = self._room(budget, written)
+            if team is None:
+                estimate = core.encode_part(*room)
+            else:
+                estimate = self._encode_part_together(team, core, pieces, window, *room)
             started = perf_counter()
             tasks = self._compression(core, pieces, last=True)
             if core.left == 0:
                 tasks.append(core.end)
-            self._run(tasks)
+            if team is None:
+                for task in tasks:
+                    task()
+            else:
+                team.run(tasks)
             seconds += perf_counter() - started
             for number in raw_sizes:
                 raw_sizes[number] += core.plane_size(number)
@@ -365,18 +375,15 @@ class Encoder:
             self._team.run([partial(core.compare, frame, row, row + 1) for row in range(core.rows)])
         core.begin_tiles()
 
-    def _encode_part(
-        self, core: FrameEncoder, pieces: Pieces, bit_budget: int, byte_room: int, *, together: bool
+    def _encode_part_together(
+        self, team: Team, core: FrameEncoder, pieces: Pieces, window: int, bit_budget: int, byte_room: int
     ) -> int:
         """Codes tiles until one of the two is used up; returns the estimate of their bits.
 
         The encoder's choice for a tile hangs on the tiles before it, but most of the time goes into what does not. So
-        several threads analyse some tiles, one chooses, and while the next tiles are chosen and analysed, what was
-        chosen before is compressed.
+        several threads analyse some tiles, at most `window`, one chooses, and while the next tiles are chosen and
+        analysed, what was chosen before is compressed.
         """
-        if self._team is None or core.left < FEW_TILES:
-            return core.encode_part(bit_budget, byte_room)
-        window = ANALYSED_TILES if together else BUDGET_TILES
         count, estimate = 0, 0
 
         def choose() -> list[Task]:
@@ -387,9 +394,9 @@ class Encoder:
             return [partial(core.analyse, i, min(i + TILES_PER_TASK, count)) for i in range(0, count, TILES_PER_TASK)]
 
         core.begin_part()
-        self._team.run(choose())
+        team.run(choose())
         while count:
-            self._team.run(self._compression(core, pieces, last=False), choose)
+            team.run(self._compression(core, pieces, last=False), choose)
         return estimate
 
     def _compression(self, core: FrameEncoder, pieces: Pieces, *, last: bool) -> list[Task]:
@@ -410,13 +417,6 @@ class Encoder:
         pieces.append(compressor.feed(data))
         if last:
             pieces.append(compressor.flush())
-
-    def _run(self, tasks: list[Task]) -> None:
-        if self._team is not None:
-            self._team.run(tasks)
-            return
-        for task in tasks:
-            task()
 
     def _room(self, budget: int | None, written: int) -> tuple[int, int]:
         """What the next tiles may take when `written` bytes are: bits by the estimate, and bytes before compression.
