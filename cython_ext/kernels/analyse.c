@@ -127,7 +127,7 @@ void ff_analyse_colours(const ff_frame_encoder *encoder, uint32_t tile, ff_analy
     }
 }
 
-static uint32_t residual_bits(const uint8_t planes[3][FF_TILE_PIXELS], uint32_t count) {
+static uint32_t residual_bits(uint8_t planes[3][FF_TILE_PIXELS], uint32_t count) {
     return ff_entropy(planes[0], count) + ff_entropy(planes[1], count) + ff_entropy(planes[2], count);
 }
 
