@@ -54,6 +54,15 @@ def bench_encode_full_change(
     benchmark.extra_info.update(isa=codec_isa, bytes=sizes[-1])
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("scene", ["browser_docs", "photo_gimp", "terminal", "video_window"])
+@pytest.mark.benchmark(group="encode, keyframe, by threads")
+def bench_encode_threads(benchmark: BenchmarkFixture, pictures: dict[str, Frame], scene: str, threads: int) -> None:
+    encoder = ff.Encoder(ff.EncoderConfig(threads=threads))
+    packet = benchmark(encoder.encode, pictures[scene], keyframe=True)
+    benchmark.extra_info.update(threads=threads, bytes=len(packet))
+
+
 @pytest.mark.parametrize("effort", ["fast", "balanced", "tight"])
 @pytest.mark.benchmark(group="encode, keyframe")
 def bench_encode_keyframe(benchmark: BenchmarkFixture, frame: Frame, effort: str, codec_isa: str) -> None:

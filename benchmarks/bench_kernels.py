@@ -110,6 +110,12 @@ def bench_tile_expand_palette(benchmark: BenchmarkFixture, text_tile: Pixels, ke
 
 
 @pytest.mark.benchmark(group="tile: code and draw")
+def bench_tile_collect_palette(benchmark: BenchmarkFixture, text_tile: Pixels, kernel_isa: str) -> None:
+    benchmark.extra_info["isa"] = kernel_isa
+    assert benchmark(_kernels.collect_palette, text_tile, WHOLE_TILE) is not None
+
+
+@pytest.mark.benchmark(group="tile: code and draw")
 def bench_tile_memcpy(benchmark: BenchmarkFixture, photo_tile: Pixels) -> None:
     target = np.empty_like(photo_tile)
     benchmark(memcpy(target, photo_tile))

@@ -1,7 +1,7 @@
-"""Frames into planes and planes into frames: validates buffers, releases the GIL, and calls C once a frame.
+"""Frames into planes and planes into frames: validates buffers, releases the GIL, and calls C for many tiles at a time.
 
-The classes own all memory that the C kernels work on. They are not thread-safe and trust their callers in
-fastframe.codec: rules of the packet format and of the public API are checked there.
+The classes own all memory that the C kernels work on. They are not thread-safe, but for the methods that say so, and
+trust their callers in fastframe.codec: rules of the packet format and of the public API are checked there.
 """
 
 from cpython.memoryview cimport PyMemoryView_FromMemory
@@ -16,6 +16,7 @@ ff_isa_init()
 
 TILE_SIZE = FF_TILE
 MAX_TILE_BYTES = FF_MAX_TILE_BYTES
+ANALYSED_TILES = FF_ANALYSES
 PLANES = ("operations", "boxes", "colours", "indices", "xor", "green", "blue", "red", "vectors", "cache",
           "modelled")
 MODES = ("unchanged", "solid", "palette", "photo", "xor", "difference", "copy", "cached", "patch",
@@ -86,10 +87,14 @@ cdef class FrameEncoder:
 
     cdef ff_frame_encoder *encoder
     cdef uint32_t *hash_keys
+    cdef ff_analysis *analyses
+    cdef size_t analysed
+    cdef size_t taken[FF_PLANES]
     cdef uint8_t *candidates
+    cdef bint everywhere
     cdef uint32_t next_tile
     cdef readonly uint32_t width, height
-    cdef readonly size_t tiles
+    cdef readonly size_t tiles, rows
     # More than one tile takes in all planes together.
     cdef readonly size_t max_tile_bytes
 
@@ -98,11 +103,13 @@ cdef class FrameEncoder:
         self.max_tile_bytes = FF_MAX_TILE_BYTES if modelled else FF_MAX_UNMODELLED_TILE_BYTES
         self.encoder = <ff_frame_encoder *> allocate(1, sizeof(ff_frame_encoder))
         self.encoder.geometry = ff_make_geometry(width, height)
-        self.tiles = <size_t> self.encoder.geometry.columns * self.encoder.geometry.rows
+        self.rows = self.encoder.geometry.rows
+        self.tiles = self.rows * self.encoder.geometry.columns
         self.encoder.reference = <uint32_t *> allocate(<size_t> width * height, sizeof(uint32_t))
         self.encoder.tiles = <uint32_t *> allocate(self.tiles * FF_TILE_PIXELS, sizeof(uint32_t))
         self.encoder.boxes = <ff_box *> allocate(self.tiles, sizeof(ff_box))
         self.encoder.changed_at = <uint32_t *> allocate(self.tiles, sizeof(uint32_t))
+        self.encoder.order = <uint32_t *> allocate(self.tiles, sizeof(uint32_t))
         self.encoder.cache.slot_count = cache_slots
         self.encoder.cache.pixels = <uint32_t *> allocate(<size_t> cache_slots * FF_TILE_PIXELS + 1, sizeof(uint32_t))
         self.encoder.cache.slots = <ff_cache_slot *> allocate(cache_slots + 1, sizeof(ff_cache_slot))
@@ -125,6 +132,7 @@ cdef class FrameEncoder:
             free(self.encoder.model)
             free(self.encoder.cache.slots)
             free(self.encoder.cache.pixels)
+            free(self.encoder.order)
             free(self.encoder.changed_at)
             free(self.encoder.boxes)
             free(self.encoder.tiles)
@@ -132,6 +140,7 @@ cdef class FrameEncoder:
             free(self.encoder.dirty)
             free(self.encoder.reference)
             free(self.encoder)
+        free(self.analyses)
         free(self.candidates)
         free(self.hash_keys)
 
@@ -150,58 +159,108 @@ cdef class FrameEncoder:
             memset(self.candidates + row * self.encoder.geometry.columns + left, 1, right - left + 1)
         return 0
 
-    def encode(self, const uint8_t[:, :, :] frame, damage, uint64_t bit_budget, uint64_t byte_room):
-        """Encodes a frame: finds the tiles that differ from the reference and codes them into the planes until the estimate
-        reaches `bit_budget`, or the planes could outgrow `byte_room`; at least one tile, if one differs.
+    @property
+    def left(self):
+        """Tiles that are still dirty."""
+        return self.encoder.order_count - self.encoder.coded
+
+    def begin(self, damage):
+        """Begins the packet of a frame.
 
         `damage`: None, or a list of (x, y, width, height) inside the frame; tiles that a byte budget left over are
-        looked at in any case. Returns (tiles still dirty, estimated bits). When tiles are left over, either
-        `encode_more` or `end` must follow before the next frame.
+        looked at in any case. `compare`, `begin_tiles`, parts until nothing is `left` or room for no more, and `end`
+        follow.
         """
-        cdef const uint8_t *candidates = NULL
-        cdef size_t left
-        cdef uint64_t estimate = 0
+        self.everywhere = damage is None
         if damage is not None:
-            candidates = self.candidates
             memcpy(self.candidates, self.encoder.dirty, self.tiles)
             for x, y, width, height in damage:
                 self.mark(x, y, width, height)
+        ff_begin_packet(self.encoder)
+
+    def compare(self, const uint8_t[:, :, :] frame, uint32_t first, uint32_t end):
+        """Finds the tiles that differ in tile rows `first` up to `end`; different threads may do so with different rows."""
+        if first >= end or end > self.rows:
+            raise ValueError("no such rows of tiles")
         with nogil:
-            left = ff_begin_packet(self.encoder, &frame[0, 0, 0], frame.strides[0], candidates)
-            if left > 0:
-                left = self.encode_dirty(bit_budget, byte_room, &estimate)
-        return left, estimate
+            ff_compare_rows(self.encoder, &frame[0, 0, 0], frame.strides[0], NULL if self.everywhere else self.candidates,
+                            first, end)
+
+    def begin_tiles(self):
+        """Prepares the coding of the tiles that were found to differ; `left` tells their number."""
+        self.analysed = 0
+        with nogil:
+            ff_begin_tiles(self.encoder, self.next_tile)
+
+    def begin_part(self):
+        """Begins a part of the packet: the planes then hold only what is added."""
+        memset(self.taken, 0, sizeof(self.taken))
+        ff_begin_part(self.encoder)
+
+    def encode_part(self, uint64_t bit_budget, uint64_t byte_room):
+        """Codes a part of the packet: dirty tiles until the estimate reaches `bit_budget`, or the planes could outgrow
+        `byte_room`; at least one tile, if one differs. Returns the estimated bits.
+        """
+        self.begin_part()
+        with nogil:
+            self.encode_tiles(self.encoder.order_count - self.encoder.coded, NULL, bit_budget, byte_room)
+        return self.encoder.part_bits
+
+    def make_room(self, size_t count):
+        """Makes room for the analyses of the next tiles, at most ANALYSED_TILES; what is known of them stays."""
+        if count > FF_ANALYSES or count > self.left:
+            raise ValueError("no such tiles")
+        if self.analyses == NULL:
+            self.analyses = <ff_analysis *> allocate(FF_ANALYSES, sizeof(ff_analysis))
+        self.analysed = max(self.analysed, self.encoder.coded)
+        while self.analysed < self.encoder.coded + count:
+            self.analyses[self.analysed % FF_ANALYSES].steps = 0
+            self.analysed += 1
+
+    def analyse(self, size_t first, size_t end):
+        """Analyses the `first` up to the `end` of the next tiles; different threads may do so with different tiles."""
+        cdef size_t i, coded = self.encoder.coded
+        if coded + end > self.analysed:
+            raise ValueError("no room was made for these tiles")
+        with nogil:
+            for i in range(coded + first, coded + end):
+                ff_analyse_tile(self.encoder, self.encoder.order[i], &self.analyses[i % FF_ANALYSES])
+
+    def encode_analysed(self, size_t count, uint64_t bit_budget, uint64_t byte_room):
+        """Codes the next `count` tiles, which `analyse` has seen, behind what the planes of the part hold.
+
+        Returns the number of tiles that were coded, and the estimated bits of the part.
+        """
+        cdef size_t before = self.encoder.coded
+        if before + count > self.analysed:
+            raise ValueError("no room was made for these tiles")
+        with nogil:
+            self.encode_tiles(count, self.analyses, bit_budget, byte_room)
+        return self.encoder.coded - before, self.encoder.part_bits
+
+    cdef void encode_tiles(self, size_t count, ff_analysis *analyses, uint64_t bit_budget, uint64_t byte_room) noexcept nogil:
+        ff_encode_tiles(self.encoder, count, analyses, bit_budget, byte_room)
+        if self.encoder.coded > 0:
+            self.next_tile = (self.encoder.order[self.encoder.coded - 1] + 1) % self.tiles
 
     def skip(self):
         """Stands for a packet of a frame that is known to be unchanged."""
         self.encoder.packet += 1
 
-    def encode_more(self, uint64_t bit_budget, uint64_t byte_room):
-        """Goes on where `encode` stopped; the planes then hold only what was added, but for the modelled plane."""
-        cdef size_t left
-        cdef uint64_t estimate = 0
-        with nogil:
-            left = self.encode_dirty(bit_budget, byte_room, &estimate)
-        return left, estimate
-
-    cdef size_t encode_dirty(self, uint64_t bit_budget, uint64_t byte_room, uint64_t *estimate) noexcept nogil:
-        cdef size_t left = ff_encode_tiles(self.encoder, self.next_tile, bit_budget, byte_room,
-                                           &self.next_tile, estimate)
-        if left == 0:
-            ff_end_packet(self.encoder)
-        return left
-
     def end(self):
-        """Ends a packet that leaves tiles over: the reference now shows what was coded."""
+        """Ends the packet: the reference now shows what was coded."""
         with nogil:
             ff_end_packet(self.encoder)
 
-    def plane(self, int plane):
-        """What the last `encode` wrote to a plane: a view that is valid until the next call of a method."""
-        return PyMemoryView_FromMemory(<char *> self.encoder.planes[plane], self.encoder.sizes[plane], PyBUF_READ)
+    def take_plane(self, int plane):
+        """What was written to a plane since it was taken last in this part: a view that is valid until the part ends."""
+        cdef size_t start = self.taken[plane]
+        self.taken[plane] = self.encoder.sizes[plane]
+        return PyMemoryView_FromMemory(<char *> self.encoder.planes[plane] + start, self.encoder.sizes[plane] - start,
+                                       PyBUF_READ)
 
     def plane_size(self, int plane):
-        """Bytes that the last `encode` wrote to a plane."""
+        """Bytes that the part being written holds in a plane, taken or not."""
         return self.encoder.sizes[plane]
 
     @property
@@ -210,8 +269,12 @@ cdef class FrameEncoder:
         return self.encoder.modelled_pixels
 
     def modelled_bytes(self):
-        """Bytes in the modelled plane of the packet so far. Only when the packet has ended, `plane` gives them."""
+        """Bytes in the modelled plane of the packet so far."""
         return self.encoder.range_coder.size
+
+    def modelled_plane(self):
+        """A copy of the modelled plane, when the packet has ended."""
+        return (<const uint8_t *> self.encoder.planes[FF_PLANE_MODELLED])[:self.encoder.range_coder.size]
 
     def modes(self):
         """The mode of each tile in the packet being written: one byte a tile, an index into MODES."""

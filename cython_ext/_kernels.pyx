@@ -239,7 +239,7 @@ def collect_palette(const uint32_t[:, ::1] tile, tuple box):
     cdef ff_box area = make_box(box)
     check_tile(tile)
     memset(&palette, 0, sizeof(palette))
-    if ff_collect_palette(&palette, &tile[0, 0], area) != 0:
+    if ff_kernels.collect_palette(&palette, &tile[0, 0], area) != 0:
         return None
     colours = np.array([palette.colours[i] for i in range(palette.count)], np.uint32)
     indices = np.array([palette.indices[i] for i in range(area.width * area.height)], np.uint8)
@@ -274,7 +274,7 @@ def expand_patch(const uint8_t[:, ::1] indices, const uint32_t[::1] colours, uin
 
 def predict(const uint32_t[:, ::1] tile, tuple box, uint8_t[::1] green, uint8_t[::1] blue, uint8_t[::1] red,
             const uint32_t[:, :] base=None):
-    """Writes the residuals of a box: planes of G, B - G and R - G; returns the estimate in bits.
+    """Writes the residuals of a box: planes of G, B - G and R - G; returns the sum of their magnitudes.
 
     `base`: what the tile holds before, at least down to the box's lower right corner; None: nothing is subtracted.
     """

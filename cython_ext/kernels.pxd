@@ -36,6 +36,16 @@ cdef extern from "pixel_model.h" nogil:
     void ff_model_set_base(ff_pixel_model *model, const uint32_t *tile, size_t pitch, ff_box area)
 
 
+cdef extern from "palette.h" nogil:
+    enum:
+        FF_TABLE_SLOTS
+        FF_PALETTE_MAX
+    ctypedef struct ff_palette:
+        uint32_t count, transitions
+        uint32_t *colours
+        uint8_t *indices
+
+
 cdef extern from "isa.h" nogil:
     ctypedef struct ff_kernel_table:
         const char *name
@@ -44,6 +54,7 @@ cdef extern from "isa.h" nogil:
         uint32_t (*diff_box)(const uint32_t *, const uint32_t *, size_t, ff_box, ff_box *) noexcept nogil
         uint32_t (*count_differences)(const uint32_t *, ff_box, const uint32_t *, size_t, uint32_t) noexcept nogil
         uint64_t (*hash_row)(const uint32_t *, const uint32_t *, size_t) noexcept nogil
+        int (*collect_palette)(ff_palette *, const uint32_t *, ff_box) noexcept nogil
         void (*expand_palette)(const uint8_t *, const uint32_t *, ff_box, uint32_t *, size_t) noexcept nogil
         uint32_t (*predict)(const uint32_t *, const uint32_t *, size_t, ff_box, uint8_t *, uint8_t *,
                             uint8_t *) noexcept nogil
@@ -62,17 +73,6 @@ cdef extern from "hash.h" nogil:
     void ff_hash_keys(uint32_t *keys, size_t count)
     uint64_t ff_hash_pixels(const uint32_t *pixels, size_t pitch, uint32_t width, uint32_t height,
                             const uint32_t *keys)
-
-
-cdef extern from "palette.h" nogil:
-    enum:
-        FF_TABLE_SLOTS
-        FF_PALETTE_MAX
-    ctypedef struct ff_palette:
-        uint32_t count, transitions
-        uint32_t *colours
-        uint8_t *indices
-    int ff_collect_palette(ff_palette *palette, const uint32_t *tile, ff_box box)
 
 
 cdef extern from "planes.h" nogil:
@@ -96,6 +96,10 @@ cdef extern from "cache.h" nogil:
 
 
 cdef extern from "frame_encode.h" nogil:
+    enum:
+        FF_ANALYSES
+    ctypedef struct ff_analysis:
+        uint32_t steps
     ctypedef struct ff_frame_encoder:
         ff_geometry geometry
         uint32_t *reference
@@ -104,8 +108,11 @@ cdef extern from "frame_encode.h" nogil:
         uint8_t *modes
         ff_box *boxes
         uint32_t *changed_at
+        uint32_t *order
+        size_t order_count, coded
         uint8_t **planes
         size_t *sizes
+        uint64_t part_bits
         const uint32_t *hash_keys
         uint32_t packet
         ff_cache cache
@@ -115,10 +122,14 @@ cdef extern from "frame_encode.h" nogil:
     size_t ff_plane_capacity(const ff_geometry *geometry, int plane)
     size_t ff_plane_buffer_size(const ff_geometry *geometry, int plane)
     void ff_encoder_reset(ff_frame_encoder *encoder)
-    size_t ff_begin_packet(ff_frame_encoder *encoder, const uint8_t *frame, Py_ssize_t stride,
-                           const uint8_t *candidates)
-    size_t ff_encode_tiles(ff_frame_encoder *encoder, uint32_t start, uint64_t bit_budget, uint64_t byte_room,
-                           uint32_t *next, uint64_t *estimate)
+    void ff_begin_packet(ff_frame_encoder *encoder)
+    size_t ff_compare_rows(ff_frame_encoder *encoder, const uint8_t *frame, Py_ssize_t stride,
+                           const uint8_t *candidates, uint32_t first, uint32_t end)
+    void ff_begin_tiles(ff_frame_encoder *encoder, uint32_t start)
+    void ff_begin_part(ff_frame_encoder *encoder)
+    void ff_analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis)
+    void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analyses, uint64_t bit_budget,
+                         uint64_t byte_room)
     void ff_end_packet(ff_frame_encoder *encoder)
 
 

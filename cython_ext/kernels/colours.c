@@ -23,36 +23,48 @@ void ff_colours_reset(ff_colours *colours) {
         colours->tables[i].used[FF_KEEP_SLOT] = UINT64_MAX; /* so it never makes room */
 }
 
-/* The slot of a colour, or -1. Colours that a crowded tile sent away from home are not found: they are announced again. */
-static int find(const ff_colour_table *table, uint32_t colour) {
+/* The slot of a colour in a table, or -1. Colours that a crowded tile sent away from home are not found: they are announced
+ * again. */
+static int find(const ff_colours *colours, uint32_t table, uint32_t colour) {
     if (colour == FF_NO_COLOUR)
         return FF_KEEP_SLOT;
     uint32_t homes = home_slots(colour);
     for (uint32_t i = 0; i < HOMES; i++, homes >>= 8)
-        if (table->colours[homes & 255] == colour)
+        if (colours->colours[homes & 255][table] == colour)
             return (int)(homes & 255);
     return -1;
 }
 
+/* How many colours of the palette each table does not know. */
+static void count_unknown(const ff_colours *colours, const ff_palette *palette, uint32_t unknown[FF_TABLES]) {
+    memset(unknown, 0, FF_TABLES * sizeof *unknown);
+    for (uint32_t j = 0; j < palette->count; j++) {
+        const uint32_t colour = palette->colours[j], homes = home_slots(colour);
+        if (colour == FF_NO_COLOUR)
+            continue;
+        const uint32_t *first = colours->colours[homes & 255], *second = colours->colours[homes >> 8 & 255];
+        const uint32_t *third = colours->colours[homes >> 16 & 255], *fourth = colours->colours[homes >> 24];
+        for (uint32_t i = 0; i < FF_TABLES; i++) /* without a branch, so that compilers take several tables at a time */
+            unknown[i] += (first[i] != colour) & (second[i] != colour) & (third[i] != colour) & (fourth[i] != colour);
+    }
+}
+
 uint32_t ff_colours_choose(const ff_colours *colours, const ff_palette *palette, uint32_t *missing) {
-    uint32_t best = 0, oldest = 0;
-    *missing = UINT32_MAX;
-    for (uint32_t i = 0; i < FF_TABLES; i++) {
-        const ff_colour_table *table = &colours->tables[i];
-        uint32_t unknown = 0;
-        for (uint32_t j = 0; j < palette->count; j++)
-            unknown += find(table, palette->colours[j]) < 0;
-        if (unknown < *missing || (unknown == *missing && table->used_last > colours->tables[best].used_last)) {
-            *missing = unknown;
+    uint32_t best = 0, oldest = 0, unknown[FF_TABLES];
+    count_unknown(colours, palette, unknown);
+    for (uint32_t i = 1; i < FF_TABLES; i++) {
+        const uint64_t used = colours->tables[i].used_last;
+        if (unknown[i] < unknown[best] || (unknown[i] == unknown[best] && used > colours->tables[best].used_last))
             best = i;
-        }
-        if (table->used_last < colours->tables[oldest].used_last)
+        if (used < colours->tables[oldest].used_last)
             oldest = i;
     }
+    *missing = unknown[best];
     return *missing * 4 > palette->count * 3 && palette->count > 4 ? oldest : best;
 }
 
-static uint8_t replace(ff_colour_table *table, uint32_t colour, uint64_t now) {
+static uint8_t replace(ff_colours *colours, uint32_t number, uint32_t colour, uint64_t now) {
+    ff_colour_table *table = &colours->tables[number];
     uint32_t homes = home_slots(colour);
     uint8_t best = (uint8_t)homes;
     for (uint32_t i = 1; i < HOMES; i++) {
@@ -64,7 +76,7 @@ static uint8_t replace(ff_colour_table *table, uint32_t colour, uint64_t now) {
         for (uint32_t slot = 0; slot < FF_TABLE_SLOTS; slot++)
             if (table->used[slot] < table->used[best])
                 best = (uint8_t)slot;
-    table->colours[best] = colour;
+    colours->colours[best][number] = colour;
     table->used[best] = now;
     return best;
 }
@@ -77,7 +89,7 @@ uint32_t ff_colours_assign(ff_colours *colours, uint32_t number, const ff_palett
     table->used_last = now;
     /* First mark the colours that are here as used, so that none of them makes room for the others. */
     for (uint32_t i = 0; i < palette->count; i++) {
-        const int slot = find(table, palette->colours[i]);
+        const int slot = find(colours, number, palette->colours[i]);
         if (slot < 0) {
             announced[missing++] = (uint8_t)i;
         } else {
@@ -87,6 +99,6 @@ uint32_t ff_colours_assign(ff_colours *colours, uint32_t number, const ff_palett
         }
     }
     for (uint32_t i = 0; i < missing; i++)
-        slots[announced[i]] = replace(table, palette->colours[announced[i]], now);
+        slots[announced[i]] = replace(colours, number, palette->colours[announced[i]], now);
     return missing;
 }

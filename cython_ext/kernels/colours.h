@@ -13,12 +13,12 @@
 #define FF_TABLES 16u
 
 typedef struct ff_colour_table {
-    uint32_t colours[FF_TABLE_SLOTS];
     uint64_t used[FF_TABLE_SLOTS]; /* when a tile used the slot last; 0: never */
     uint64_t used_last;            /* when a tile used the table last */
 } ff_colour_table;
 
 typedef struct ff_colours {
+    uint32_t colours[FF_TABLE_SLOTS][FF_TABLES]; /* a slot of all tables side by side: they are searched together */
     ff_colour_table tables[FF_TABLES];
     uint64_t clock; /* tiles drawn in this epoch: 2^32 of them are a day or two of full change */
 } ff_colours;

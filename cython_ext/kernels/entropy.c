@@ -23,7 +23,7 @@ static const uint16_t LOG2[257] = {
     2048,
 };
 
-/* 256 * log2(value) for 1 to 4096: the top eight bits decide. */
+/* 256 * log2(value) for 0 (taken as 1) to 4096: the top eight bits decide. */
 static uint32_t log2_of(uint32_t value) {
     uint32_t shift = 0;
     while (value >> shift > 256)
@@ -32,24 +32,36 @@ static uint32_t log2_of(uint32_t value) {
 }
 
 uint32_t ff_entropy(const uint8_t *bytes, uint32_t count) {
-    /* Four histograms: equal neighbours would wait for each other. */
+    /* Four histograms: equal neighbours would wait for each other. Where eight of them are equal, one addition does. */
     uint16_t histograms[4][256];
     uint32_t i = 0;
     uint64_t sum = 0;
     memset(histograms, 0, sizeof histograms);
-    for (; i + 4 <= count; i += 4) {
+    for (; i + 8 <= count; i += 8) {
+        uint64_t eight;
+        memcpy(&eight, bytes + i, 8);
+        if (eight == (eight & 255) * UINT64_C(0x0101010101010101)) {
+            histograms[0][eight & 255] += 8;
+            continue;
+        }
         histograms[0][bytes[i]]++;
         histograms[1][bytes[i + 1]]++;
         histograms[2][bytes[i + 2]]++;
         histograms[3][bytes[i + 3]]++;
+        histograms[0][bytes[i + 4]]++;
+        histograms[1][bytes[i + 5]]++;
+        histograms[2][bytes[i + 6]]++;
+        histograms[3][bytes[i + 7]]++;
     }
     for (; i < count; i++)
         histograms[0][bytes[i]]++;
-    for (uint32_t value = 0; value < 256; value++) {
-        const uint32_t number = (uint32_t)histograms[0][value] + histograms[1][value] + histograms[2][value] +
-                                histograms[3][value];
-        if (number > 0)
-            sum += (uint64_t)number * log2_of(number);
+    for (uint32_t value = 0; value < 256; value++)
+        histograms[0][value] += (uint16_t)(histograms[1][value] + histograms[2][value] + histograms[3][value]);
+    for (uint32_t value = 0; value < 256; value += 4) {
+        const uint16_t *four = histograms[0] + value;
+        if (four[0] | four[1] | four[2] | four[3])
+            for (uint32_t j = 0; j < 4; j++)
+                sum += four[j] * log2_of(four[j]);
     }
     return (uint32_t)(((uint64_t)count * log2_of(count) - sum) / 256);
 }

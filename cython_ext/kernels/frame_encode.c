@@ -2,25 +2,16 @@
 
 #include <string.h>
 
-#include "diff.h"
-#include "entropy.h"
 #include "hash.h"
-#include "predict.h"
 #include "surroundings.h"
 
-/* What the modes cost after zstd, in bits; fitted to recorded desktops (benchmarks/bench_scenes.py). They only choose
- * between modes, so being off by a quarter hardly matters. */
+/* What the modes cost after zstd, in bits, besides what analyse.c says; fitted to recorded desktops (benchmarks/bench_scenes.py). */
 #define BITS_PER_NEW_COLOUR 26u
-#define BITS_PER_TRANSITION 5u
-#define BITS_PER_PATCH_TRANSITION 6u
 #define BITS_PER_CHANGED_PIXEL 16u
 #define BITS_PER_TILE 24u
-/* Up to this many colours a tile is drawn from a palette: prediction is not even tried. */
-#define COLOURS_OF_A_DRAWING 16u
-/* A patch is tried where less than half of the box has changed, XOR where at most a quarter has. */
-#define PATCH_SHARE 2u
+/* XOR is tried where at most a quarter of the box has changed. */
 #define XOR_SHARE 4u
-/* Smaller changes are drawn as they are: no look for a tile to copy or to bring back, none is kept. */
+/* What smaller changes draw over is not kept. */
 #define FEW_PIXELS 64u
 
 size_t ff_plane_capacity(const ff_geometry *geometry, int plane) {
@@ -71,7 +62,7 @@ void ff_encoder_reset(ff_frame_encoder *encoder) {
     memset(encoder->changed_at, 0, tiles * sizeof *encoder->changed_at);
 }
 
-size_t ff_begin_packet(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_t stride, const uint8_t *candidates) {
+void ff_begin_packet(ff_frame_encoder *encoder) {
     const size_t tiles = count_tiles(encoder);
     encoder->position = 0;
     encoder->vectors_written = 0;
@@ -79,22 +70,47 @@ size_t ff_begin_packet(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_
     encoder->modelled_pixels = 0;
     encoder->range_coder.data = encoder->planes[FF_PLANE_MODELLED];
     ff_range_begin_encoding(&encoder->range_coder);
+    encoder->order_count = encoder->coded = 0;
+    encoder->motion.vector_count = 0;
     memset(encoder->sizes, 0, sizeof encoder->sizes);
     memset(encoder->modes, FF_MODE_UNCHANGED, tiles);
-    const size_t count =
-        ff_kernels->diff_tiles(frame, stride, encoder->reference, &encoder->geometry, candidates, encoder->dirty);
-    if (count == 0)
-        return 0;
     memset(encoder->boxes, 0, tiles * sizeof *encoder->boxes);
-    for (uint32_t tile = 0; tile < tiles; tile++)
-        if (encoder->dirty[tile])
-            ff_load_tile(frame, stride, ff_tile_area(&encoder->geometry, tile),
-                         encoder->tiles + (size_t)tile * FF_TILE_PIXELS);
-    encoder->motion.vector_count = 0;
-    if (encoder->packet > 1) /* nothing moves on the black of a new epoch */
-        ff_motion_search(&encoder->motion, &encoder->geometry, encoder->tiles, encoder->dirty, count,
-                         encoder->reference);
+}
+
+size_t ff_compare_rows(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_t stride, const uint8_t *candidates,
+                       uint32_t first, uint32_t end) {
+    const ff_geometry *geometry = &encoder->geometry;
+    const size_t tile = (size_t)first * geometry->columns, y = (size_t)first * FF_TILE;
+    const uint32_t bottom = end < geometry->rows ? end * FF_TILE : geometry->height;
+    const ff_geometry rows = {geometry->width, bottom - (uint32_t)y, geometry->columns, end - first};
+    const size_t count = ff_kernels->diff_tiles(frame + (ptrdiff_t)y * stride, stride,
+                                                encoder->reference + y * geometry->width, &rows,
+                                                candidates == NULL ? NULL : candidates + tile, encoder->dirty + tile);
+    /* Row by row, as memory is prefetched. */
+    for (uint32_t row = (uint32_t)y; count > 0 && row < bottom; row++) {
+        const size_t number = (size_t)(row / FF_TILE) * rows.columns;
+        for (uint32_t column = 0; column < rows.columns; column++) {
+            const uint32_t x = column * FF_TILE;
+            const ff_box segment = {x, row, rows.width - x < FF_TILE ? rows.width - x : FF_TILE, 1};
+            if (encoder->dirty[number + column])
+                ff_load_tile(frame, stride, segment,
+                             encoder->tiles + (number + column) * FF_TILE_PIXELS + row % FF_TILE * FF_TILE);
+        }
+    }
     return count;
+}
+
+void ff_begin_tiles(ff_frame_encoder *encoder, uint32_t start) {
+    const size_t tiles = count_tiles(encoder);
+    for (uint32_t tile = start; tile < tiles; tile++)
+        if (encoder->dirty[tile])
+            encoder->order[encoder->order_count++] = tile;
+    for (uint32_t tile = 0; tile < start; tile++)
+        if (encoder->dirty[tile])
+            encoder->order[encoder->order_count++] = tile;
+    if (encoder->packet > 1) /* nothing moves on the black of a new epoch */
+        ff_motion_search(&encoder->motion, &encoder->geometry, encoder->tiles, encoder->dirty, encoder->order_count,
+                         encoder->reference);
 }
 
 void ff_end_packet(ff_frame_encoder *encoder) {
@@ -182,38 +198,11 @@ static uint32_t put_colours(ff_frame_encoder *encoder, uint32_t table, const ff_
     return FF_OPERATION_NEW_COLOURS;
 }
 
-/* What a tile can be made from, before anything is drawn on it. */
-typedef struct base {
-    const uint32_t *pixels; /* the frame before, at the tile's place or where it moved from */
-    uint32_t changed;       /* pixels that differ */
-    ff_box box;             /* where */
-} base;
-
-/* The number of the vector whose source resembles the tile most, or -1 when none does so better than `changed` differing
- * pixels. */
-static int32_t best_vector(const ff_frame_encoder *encoder, const uint32_t *pixels, ff_box area, uint32_t changed) {
-    const ff_motion *motion = &encoder->motion;
-    int32_t best = -1;
-    for (uint32_t i = 0; i < motion->vector_count && changed > 0; i++) {
-        const int64_t x = (int64_t)area.x + motion->vectors[i].dx, y = (int64_t)area.y + motion->vectors[i].dy;
-        if (x < 0 || y < 0 || x + area.width > encoder->geometry.width || y + area.height > encoder->geometry.height)
-            continue;
-        const uint32_t *source = encoder->reference + (size_t)y * encoder->geometry.width + (size_t)x;
-        const uint32_t differences =
-            ff_kernels->count_differences(pixels, area, source, encoder->geometry.width, changed - 1);
-        if (differences < changed) {
-            changed = differences;
-            best = (int32_t)i;
-        }
-    }
-    return best;
-}
-
 /* The way to draw a box that is the cheapest so far. */
 typedef struct drawing {
     uint32_t mode, bits;
     const ff_palette *palette; /* of the modes solid, palette and patch */
-    uint32_t table;
+    uint32_t table, new_colours;
 } drawing;
 
 static void try_palette(const ff_frame_encoder *encoder, uint32_t mode, const ff_palette *palette, uint32_t bits,
@@ -222,67 +211,59 @@ static void try_palette(const ff_frame_encoder *encoder, uint32_t mode, const ff
     const uint32_t table = ff_colours_choose(&encoder->colours, palette, &missing);
     bits += missing * BITS_PER_NEW_COLOUR;
     if (bits < best->bits)
-        *best = (drawing){mode, bits, palette, table};
+        *best = (drawing){mode, bits, palette, table, missing};
 }
 
 static void try_mode(uint32_t mode, uint32_t bits, drawing *best) {
     if (bits < best->bits)
-        *best = (drawing){mode, bits, NULL, 0};
+        *best = (drawing){mode, bits, NULL, 0, 0};
 }
 
-/* Puts FF_NO_COLOUR in the place of every pixel of the box that the base has already. */
-static void mask_unchanged(const uint32_t *pixels, const base *from, size_t pitch, uint32_t *masked) {
-    const ff_box box = from->box;
-    for (uint32_t y = box.y; y < box.y + box.height; y++)
-        for (uint32_t x = box.x; x < box.x + box.width; x++) {
-            const uint32_t pixel = pixels[y * FF_TILE + x];
-            masked[y * FF_TILE + x] = pixel == from->pixels[y * pitch + x] ? FF_NO_COLOUR : pixel;
-        }
+/* Whether no residuals can be cheaper: those of nearly all tiles take more than 1.5 times what indices take, so they pay only
+ * where many colours are new. */
+static int is_settled(const drawing *best) {
+    return best->palette != NULL &&
+           (ff_is_drawing(best->palette) || best->new_colours * BITS_PER_NEW_COLOUR * 3 <= best->bits);
 }
 
-/* Estimates what the box costs in each mode that may pay, and leaves the residuals of a photo at the end of their planes, those
- * of a difference in the scratch buffers. */
-static drawing choose_drawing(ff_frame_encoder *encoder, const uint32_t *pixels, const base *from) {
-    const ff_box box = from->box;
-    const uint32_t count = box.width * box.height;
-    const size_t pitch = encoder->geometry.width;
-    drawing best = {FF_MODE_PHOTO, UINT32_MAX, NULL, 0};
+/* The cheapest way to draw the box. */
+static drawing choose_drawing(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
+    const ff_base *base = &analysis->base;
+    drawing best = {FF_MODE_PHOTO, UINT32_MAX, NULL, 0, 0};
 
-    if (ff_collect_palette(&encoder->palette, pixels, box) == 0) {
-        const ff_palette *palette = &encoder->palette;
-        uint32_t bits = palette->transitions * BITS_PER_TRANSITION;
-        if (palette->count > COLOURS_OF_A_DRAWING) {
-            const uint32_t entropy = ff_entropy(palette->indices, count);
-            bits = entropy < bits ? entropy : bits;
-        }
-        try_palette(encoder, palette->count == 1 ? FF_MODE_SOLID : FF_MODE_PALETTE, palette, bits, &best);
-    }
-    if (from->changed * PATCH_SHARE < count) {
-        mask_unchanged(pixels, from, pitch, encoder->patch_pixels);
-        if (ff_collect_palette(&encoder->patch, encoder->patch_pixels, box) == 0)
-            try_palette(encoder, FF_MODE_PATCH, &encoder->patch,
-                        encoder->patch.transitions * BITS_PER_PATCH_TRANSITION, &best);
-    }
-    if (best.palette != NULL && best.palette->count <= COLOURS_OF_A_DRAWING)
+    ff_analyse_colours(encoder, tile, analysis);
+    if (analysis->has_palette)
+        try_palette(encoder, analysis->palette.count == 1 ? FF_MODE_SOLID : FF_MODE_PALETTE, &analysis->palette,
+                    analysis->palette_bits, &best);
+    if (analysis->has_patch)
+        try_palette(encoder, FF_MODE_PATCH, &analysis->patch, analysis->patch_bits, &best);
+    if (is_settled(&best))
         return best;
-    try_mode(FF_MODE_PHOTO,
-             ff_kernels->predict(pixels, NULL, 0, box, end_of(encoder, FF_PLANE_GREEN), end_of(encoder, FF_PLANE_BLUE),
-                                 end_of(encoder, FF_PLANE_RED)),
-             &best);
-    if (encoder->packet > 1)
-        try_mode(FF_MODE_DIFFERENCE,
-                 ff_kernels->predict(pixels, from->pixels, pitch, box, encoder->differences[0],
-                                     encoder->differences[1], encoder->differences[2]),
-                 &best);
-    if (from->changed * XOR_SHARE <= count)
-        try_mode(FF_MODE_XOR, from->changed * BITS_PER_CHANGED_PIXEL, &best);
+    ff_analyse_photo(encoder, tile, analysis);
+    try_mode(FF_MODE_PHOTO, analysis->photo_bits, &best);
+    try_mode(FF_MODE_DIFFERENCE, analysis->difference_bits, &best);
+    if (base->changed * XOR_SHARE <= base->box.width * base->box.height)
+        try_mode(FF_MODE_XOR, base->changed * BITS_PER_CHANGED_PIXEL, &best);
     return best;
 }
 
+void ff_analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
+    const uint32_t *pixels = encoder->tiles + (size_t)tile * FF_TILE_PIXELS;
+    const ff_box area = ff_tile_area(&encoder->geometry, tile);
+    ff_analyse_change(encoder, tile, analysis);
+    if (analysis->changed == 0 ||
+        (ff_changed_much(analysis) && ff_cache_find(&encoder->cache, analysis->hash, pixels, FF_TILE, area) >= 0))
+        return;
+    ff_analyse_base(encoder, tile, analysis);
+    if (analysis->base.changed > 0 && encoder->model == NULL)
+        choose_drawing(encoder, tile, analysis);
+}
+
 /* Draws the box of a tile on its base in the cheapest mode; returns the operation and adds the estimated bits. */
-static uint32_t draw(ff_frame_encoder *encoder, const uint32_t *pixels, const base *from, uint64_t *estimate) {
-    const drawing best = choose_drawing(encoder, pixels, from);
-    const uint32_t count = from->box.width * from->box.height;
+static uint32_t draw(ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis, uint64_t *estimate) {
+    const drawing best = choose_drawing(encoder, tile, analysis);
+    const ff_base *base = &analysis->base;
+    const uint32_t count = base->box.width * base->box.height;
     uint32_t flags = 0;
     uint8_t slots[FF_PALETTE_MAX];
     *estimate += best.bits;
@@ -301,13 +282,14 @@ static uint32_t draw(ff_frame_encoder *encoder, const uint32_t *pixels, const ba
         break;
     }
     case FF_MODE_XOR:
-        ff_kernels->xor_box(pixels, from->pixels, encoder->geometry.width, from->box, end_of(encoder, FF_PLANE_XOR));
+        ff_kernels->xor_box(encoder->tiles + (size_t)tile * FF_TILE_PIXELS, base->pixels, encoder->geometry.width,
+                            base->box, end_of(encoder, FF_PLANE_XOR));
         encoder->sizes[FF_PLANE_XOR] += 3 * (size_t)count;
         break;
-    default: /* the residuals of a photo stand in their planes already */
+    default:
         for (int i = 0; i < 3; i++) {
-            if (best.mode == FF_MODE_DIFFERENCE)
-                memcpy(end_of(encoder, FF_PLANE_GREEN + i), encoder->differences[i], count);
+            memcpy(end_of(encoder, FF_PLANE_GREEN + i),
+                   best.mode == FF_MODE_PHOTO ? analysis->photo[i] : analysis->difference[i], count);
             encoder->sizes[FF_PLANE_GREEN + i] += count;
         }
         break;
@@ -327,13 +309,12 @@ static const uint32_t *find_shown(const void *canvas, uint32_t tile, size_t *pit
 }
 
 /* Draws the box of a tile on its base by the model; returns the operation and adds the bits. */
-static uint32_t draw_modelled(ff_frame_encoder *encoder, uint32_t tile, const uint32_t *pixels, const base *from,
-                              uint64_t *bits) {
+static uint32_t draw_modelled(ff_frame_encoder *encoder, uint32_t tile, const ff_base *base, uint64_t *bits) {
     const size_t before = encoder->range_coder.size;
-    ff_model_set_base(encoder->model, from->pixels, encoder->geometry.width, ff_tile_area(&encoder->geometry, tile));
+    ff_model_set_base(encoder->model, base->pixels, encoder->geometry.width, ff_tile_area(&encoder->geometry, tile));
     ff_surround_tile(encoder->model, &encoder->geometry, tile, find_shown, encoder);
-    ff_kernels->encode_box(encoder->model, &encoder->range_coder, pixels, from->box);
-    encoder->modelled_pixels += from->box.width * from->box.height;
+    ff_kernels->encode_box(encoder->model, &encoder->range_coder, encoder->tiles + (size_t)tile * FF_TILE_PIXELS, base->box);
+    encoder->modelled_pixels += base->box.width * base->box.height;
     *bits += 8 * (uint64_t)(encoder->range_coder.size - before);
     return FF_MODE_MODELLED;
 }
@@ -359,81 +340,71 @@ static uint32_t keep(ff_frame_encoder *encoder, uint32_t tile, ff_box area) {
 }
 
 /* Codes one tile; returns the estimated bits, 0 when it does not differ after all. */
-static uint64_t encode_tile(ff_frame_encoder *encoder, uint32_t tile) {
-    const uint32_t *pixels = encoder->tiles + (size_t)tile * FF_TILE_PIXELS;
+static uint64_t encode_tile(ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
     const ff_box area = ff_tile_area(&encoder->geometry, tile);
-    const ff_box whole = {0, 0, area.width, area.height};
-    const size_t pitch = encoder->geometry.width;
     uint64_t bits = BITS_PER_TILE;
     uint32_t operation = 0;
-    base from = {reference_at(encoder, area), 0, whole};
 
-    from.changed = ff_kernels->diff_box(pixels, from.pixels, pitch, area, &from.box);
-    if (from.changed == 0) /* the frame was changed back since it was compared */
+    ff_analyse_change(encoder, tile, analysis);
+    if (analysis->changed == 0) /* the frame was changed back since it was compared */
         return 0;
-    encoder->boxes[tile] = from.box;
+    encoder->boxes[tile] = analysis->box;
 
-    if (from.changed >= FEW_PIXELS) {
-        if (encoder->cache.slot_count > 0) {
-            const uint64_t hash = ff_hash_pixels(pixels, FF_TILE, area.width, area.height, encoder->hash_keys);
-            const int32_t slot = ff_cache_find(&encoder->cache, hash, pixels, FF_TILE, area);
-            if (slot >= 0) {
-                encoder->cache.slots[slot].used = encoder->packet;
-                put_u16(encoder, FF_PLANE_CACHE, (uint32_t)slot);
-                put_operation(encoder, tile, FF_MODE_CACHED | keep(encoder, tile, area));
-                return bits;
-            }
-        }
-        const int32_t vector = best_vector(encoder, pixels, area, from.changed);
-        if (vector >= 0) {
-            const ff_vector moved = encoder->motion.vectors[vector];
-            from.pixels += (ptrdiff_t)moved.dy * (ptrdiff_t)pitch + moved.dx;
-            from.changed = ff_kernels->diff_box(pixels, from.pixels, pitch, area, &from.box);
-            operation |= put_vector(encoder, (uint32_t)vector);
+    if (ff_changed_much(analysis) && encoder->cache.slot_count > 0) {
+        const uint32_t *pixels = encoder->tiles + (size_t)tile * FF_TILE_PIXELS;
+        const int32_t slot = ff_cache_find(&encoder->cache, analysis->hash, pixels, FF_TILE, area);
+        if (slot >= 0) {
+            encoder->cache.slots[slot].used = encoder->packet;
+            put_u16(encoder, FF_PLANE_CACHE, (uint32_t)slot);
+            put_operation(encoder, tile, FF_MODE_CACHED | keep(encoder, tile, area));
+            return bits;
         }
     }
-    if (from.changed == 0) {
+    ff_analyse_base(encoder, tile, analysis);
+    if (analysis->vector >= 0)
+        operation |= put_vector(encoder, (uint32_t)analysis->vector);
+    if (analysis->base.changed == 0) {
         operation |= FF_MODE_COPY;
     } else {
-        operation |= put_box(encoder, area, from.box);
-        operation |= encoder->model != NULL ? draw_modelled(encoder, tile, pixels, &from, &bits)
-                                            : draw(encoder, pixels, &from, &bits);
+        operation |= put_box(encoder, area, analysis->base.box);
+        operation |= encoder->model != NULL ? draw_modelled(encoder, tile, &analysis->base, &bits)
+                                            : draw(encoder, tile, analysis, &bits);
     }
-    if (encoder->boxes[tile].width * encoder->boxes[tile].height >= FEW_PIXELS)
+    if (analysis->box.width * analysis->box.height >= FEW_PIXELS)
         operation |= keep(encoder, tile, area);
     put_operation(encoder, tile, operation);
     return bits;
 }
 
-static size_t total_size(const ff_frame_encoder *encoder) {
-    size_t total = 0;
+/* Bytes of the part, those of the modelled plane included. */
+static size_t part_size(const ff_frame_encoder *encoder) {
+    size_t total = encoder->range_coder.size - encoder->part_start;
     for (int plane = 0; plane < FF_PLANES; plane++)
         total += encoder->sizes[plane];
     return total;
 }
 
-size_t ff_encode_tiles(ff_frame_encoder *encoder, uint32_t start, uint64_t bit_budget, uint64_t byte_room,
-                       uint32_t *next, uint64_t *estimate) {
-    const uint32_t tiles = (uint32_t)count_tiles(encoder);
-    const size_t modelled_before = encoder->range_coder.size;
-    const size_t tile_bytes = encoder->model != NULL ? FF_MAX_TILE_BYTES : FF_MAX_UNMODELLED_TILE_BYTES;
-    size_t left = 0;
-    uint64_t bits = 0;
-    uint32_t tile = start;
+void ff_begin_part(ff_frame_encoder *encoder) {
     memset(encoder->sizes, 0, sizeof encoder->sizes);
-    *next = start;
-    for (uint32_t i = 0; i < tiles; i++, tile = tile + 1 == tiles ? 0 : tile + 1) {
-        if (!encoder->dirty[tile])
-            continue;
-        const size_t size = total_size(encoder) + encoder->range_coder.size - modelled_before;
-        if (bits > 0 && (bits >= bit_budget || size + tile_bytes > byte_room)) {
-            left++;
-            continue;
-        }
-        bits += encode_tile(encoder, tile);
+    encoder->part_bits = 0;
+    encoder->part_start = encoder->range_coder.size;
+}
+
+void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analyses, uint64_t bit_budget,
+                     uint64_t byte_room) {
+    const size_t tile_bytes = encoder->model != NULL ? FF_MAX_TILE_BYTES : FF_MAX_UNMODELLED_TILE_BYTES;
+    for (size_t i = 0; i < count; i++) {
+        if (encoder->part_bits > 0 &&
+            (encoder->part_bits >= bit_budget || part_size(encoder) + tile_bytes > byte_room))
+            return;
+        const uint32_t tile = encoder->order[encoder->coded];
+        ff_analysis *analysis = &encoder->analysis;
+        if (analyses != NULL)
+            analysis = &analyses[encoder->coded % FF_ANALYSES];
+        else
+            analysis->steps = 0;
+        encoder->part_bits += encode_tile(encoder, tile, analysis);
         encoder->dirty[tile] = 0;
-        *next = tile + 1 == tiles ? 0 : tile + 1;
+        encoder->coded++;
     }
-    *estimate = bits;
-    return left;
 }

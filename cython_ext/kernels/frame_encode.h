@@ -2,11 +2,15 @@
 #ifndef FF_FRAME_ENCODE_H
 #define FF_FRAME_ENCODE_H
 
+#include "analyse.h"
 #include "cache.h"
 #include "colours.h"
 #include "motion.h"
 #include "pixel_model.h"
 #include "planes.h"
+
+/* Tiles that several threads analyse at a time: enough that few of them wait for the last one, in some 3 MB. */
+#define FF_ANALYSES 64u
 
 /* The caller allocates every buffer, zeroed, and keeps the structure for an epoch or longer. */
 typedef struct ff_frame_encoder {
@@ -17,8 +21,11 @@ typedef struct ff_frame_encoder {
     uint8_t *modes;              /* a byte a tile: enum ff_mode of the packet being written */
     ff_box *boxes;               /* a tile: what the packet draws of it; width 0: nothing */
     uint32_t *changed_at;        /* a tile: number of the packet that changed it last */
+    uint32_t *order;             /* a tile: those that are dirty, in the order in which they are coded */
+    size_t order_count, coded;   /* how many these are, and how many of them have been coded */
     uint8_t *planes[FF_PLANES];  /* capacity: ff_plane_buffer_size() */
-    size_t sizes[FF_PLANES];     /* bytes written since ff_begin_packet or by the last ff_encode_tiles */
+    size_t sizes[FF_PLANES];     /* bytes written since ff_begin_part; of the modelled plane: by ff_end_packet */
+    uint64_t part_bits;          /* estimate of what these are after compression */
     const uint32_t *hash_keys;   /* for width pixels, and FF_TILE at least */
     uint32_t packet;             /* number of the packet, from 1 in each epoch */
     uint32_t position;           /* the tile that a skip of 0 would name */
@@ -26,12 +33,11 @@ typedef struct ff_frame_encoder {
     ff_motion motion;
     ff_cache cache;
     ff_colours colours;
-    ff_pixel_model *model;       /* draws all that is neither copied nor cached; NULL: the other modes do */
-    ff_range_encoder range_coder; /* of the modelled plane: the whole packet, not one ff_encode_tiles */
-    uint32_t modelled_pixels;    /* in the packet so far */
-    ff_palette palette, patch;             /* scratch */
-    uint32_t patch_pixels[FF_TILE_PIXELS];
-    uint8_t differences[3][FF_TILE_PIXELS];
+    ff_pixel_model *model;        /* draws all that is neither copied nor cached; NULL: the other modes do */
+    ff_range_encoder range_coder; /* of the modelled plane: the whole packet */
+    size_t part_start;            /* its bytes when the part began */
+    uint32_t modelled_pixels;     /* in the packet so far */
+    ff_analysis analysis;         /* scratch, of the tile being coded */
 } ff_frame_encoder;
 
 /* What plane `plane` of one packet may state as its size before compression at most: bytes; pixels for the modelled plane. */
@@ -43,18 +49,34 @@ size_t ff_plane_buffer_size(const ff_geometry *geometry, int plane);
 /* Forgets the epoch: black reference, empty colour tables and cache, a model that knows nothing, nothing dirty. */
 void ff_encoder_reset(ff_frame_encoder *encoder);
 
-/* Begins a packet: compares the frame with the reference, loads the tiles that differ and looks for motion. `candidates`: one
- * byte a tile, NULL for all; tiles without a candidate are taken for unchanged. Returns the number of dirty tiles. The frame
- * is not needed afterwards, and may change while it is read (a capture buffer): what is coded is what was loaded. */
-size_t ff_begin_packet(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_t stride, const uint8_t *candidates);
+/* A packet is coded in steps. The first forgets the packet before; */
+void ff_begin_packet(ff_frame_encoder *encoder);
 
-/* Codes dirty tiles from tile `start` on, around the end of the frame to the tile before `start`, until none is left, the
- * estimated size reaches `bit_budget`, or another tile could make the planes grow by more than `byte_room` together;
- * at least one. The planes then hold this chunk only: those of several chunks of one packet, each continuing where the last one
- * stopped, are joined by the caller. The modelled plane alone goes on through the packet, and stands in its buffer when the packet
- * has ended. Returns the number of tiles that are still dirty, and stores where to continue and the estimate in bits. */
-size_t ff_encode_tiles(ff_frame_encoder *encoder, uint32_t start, uint64_t bit_budget, uint64_t byte_room,
-                       uint32_t *next, uint64_t *estimate);
+/* the second compares the frame with the reference, and loads the tiles that differ: in tile rows `first` up to `end`, so that
+ * several threads can take some each. `candidates`: one byte a tile of the frame, NULL for all; tiles without a candidate are
+ * taken for unchanged. Returns the number of dirty tiles in these rows. The frame is not needed afterwards, and may change while
+ * it is read (a capture buffer): what is coded is what was loaded. */
+size_t ff_compare_rows(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_t stride, const uint8_t *candidates,
+                       uint32_t first, uint32_t end);
+
+/* The third, once all rows have been compared and when some tile is dirty, looks for motion, and puts the dirty tiles in the order
+ * in which they are coded: from tile `start` on, around the end of the frame to the tile before `start`. */
+void ff_begin_tiles(ff_frame_encoder *encoder, uint32_t start);
+
+/* Then follow parts of the packet, whose planes the caller joins. Begins one: the planes are empty. (The modelled plane alone goes
+ * on through the packet, and stands in its buffer when the packet has ended.) */
+void ff_begin_part(ff_frame_encoder *encoder);
+
+/* Does all steps of a dirty tile's analysis that coding it would ask for if it came next. Several threads may do so for
+ * different tiles, but not while ff_encode_tiles runs, whose tables it reads. */
+void ff_analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis);
+
+/* Codes the next `count` dirty tiles, of which so many must be left, into the planes of the part, behind what is there. Stops when
+ * the part's estimate reaches `bit_budget`, or another tile could make its planes larger than `byte_room` together; a part has at
+ * least one tile that differs, if there is one. `analyses`: FF_ANALYSES of them, that of the i-th tile of the order at index
+ * i % FF_ANALYSES, as far as ff_analyse_tile has got; NULL: none yet. */
+void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analyses, uint64_t bit_budget,
+                     uint64_t byte_room);
 
 /* Ends a packet: ends the modelled plane, and brings the reference up to what was coded. */
 void ff_end_packet(ff_frame_encoder *encoder);

@@ -24,6 +24,7 @@
 struct ff_pixel_model;
 struct ff_range_encoder;
 struct ff_range_decoder;
+struct ff_palette;
 
 /* The contract of each function stands in the header of its family. */
 typedef struct ff_kernel_table {
@@ -34,6 +35,7 @@ typedef struct ff_kernel_table {
     uint32_t (*count_differences)(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch,
                                   uint32_t limit);
     uint64_t (*hash_row)(const uint32_t *row, const uint32_t *keys, size_t width);
+    int (*collect_palette)(struct ff_palette *palette, const uint32_t *tile, ff_box box);
     void (*expand_palette)(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target,
                            size_t pitch);
     uint32_t (*predict)(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint8_t *green,

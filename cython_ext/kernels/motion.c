@@ -8,9 +8,14 @@
 #define WINDOWS_PER_TILE 3u
 /* Fewer changes of colour than this, and the window is likely to stand in many places. */
 #define MIN_TRANSITIONS 4u
+/* In the reference one fewer is enough: the first pixel of a window hardly weighs in its hash, so windows that differ there are
+ * found as well, and mostly moved as well. */
+#define ENOUGH_TRANSITIONS (MIN_TRANSITIONS - 1)
 /* Windows of equal hash that are kept: more of them are a pattern that votes for everything. */
 #define SAME_HASH 2u
 #define MIN_VOTES 2u
+/* With so many windows, every second row of the reference holds enough of them. */
+#define MANY_WINDOWS 512u
 
 /* The shifts below take the top bits of a hash for the sizes of these tables. */
 _Static_assert(FF_MOTION_WINDOWS == 1u << (64 - 52), "buckets are numbered by 12 bits");
@@ -88,16 +93,54 @@ static void found(ff_motion *motion, uint64_t hash, uint32_t x, uint32_t y) {
     }
 }
 
-/* Rolls the hash over columns `first` up to `end` of four rows: a single row would wait for its own multiplications. */
-static void roll(ff_motion *motion, const uint32_t *const rows[4], uint32_t count, uint32_t y, uint32_t first,
-                 uint32_t end) {
-    uint64_t hashes[4] = {0};
-    for (uint32_t x = first; x < end; x++)
+/* Changes of colour at the pixels of columns `first` up to `end`, each against the pixel to its left. */
+static uint32_t count_transitions(const uint32_t *row, uint32_t first, uint32_t end) {
+    uint32_t transitions = 0;
+    if (end - first == WINDOW)
+        for (uint32_t i = 0; i < WINDOW; i++)
+            transitions += row[first + i] != row[(size_t)first + i - 1];
+    else
+        for (uint32_t x = first; x < end; x++)
+            transitions += row[x] != row[x - 1];
+    return transitions;
+}
+
+/* Rolls the hash over columns `first` up to `end` of four rows, `y` and those `distance` apart from it, above `bottom`: a single
+ * row would wait for its own multiplications. Skips columns where no window begins that is like one of those taken. */
+static void roll(ff_motion *motion, const uint32_t *reference, size_t pitch, uint32_t y, uint32_t distance,
+                 uint32_t bottom, uint32_t first, uint32_t end) {
+    const uint32_t *rows[4];
+    uint64_t hashes[4];
+    uint32_t here[4], next[4]; /* transitions in this WINDOW columns and in those after them */
+    uint32_t rolled = first, valid = 0; /* hashed up to; the first column at which a window ends that was hashed whole */
+    for (uint32_t i = 0; i < 4; i++)
+        rows[i] = reference + (size_t)(y + i * distance < bottom ? y + i * distance : y) * pitch;
+    for (uint32_t i = 0; i < 4; i++)
+        next[i] = count_transitions(rows[i], first + 1, end - first < WINDOW ? end : first + WINDOW);
+    for (uint32_t block = first; block < end; block += WINDOW) {
+        const uint32_t after = end - block < WINDOW ? end : block + WINDOW;
+        uint32_t most = 0;
         for (uint32_t i = 0; i < 4; i++) {
-            hashes[i] = hashes[i] * MULTIPLIER + rows[i][x];
-            if ((motion->filter[hashes[i] >> 53] >> (hashes[i] >> 47 & 63) & 1) && x >= first + WINDOW - 1 && i < count)
-                found(motion, hashes[i], x + 1 - WINDOW, y + i);
+            here[i] = next[i];
+            next[i] = count_transitions(rows[i], after, end - after < WINDOW ? end : after + WINDOW);
+            most = here[i] + next[i] > most ? here[i] + next[i] : most;
         }
+        if (most < ENOUGH_TRANSITIONS)
+            continue;
+        if (rolled <= block) { /* nothing was hashed just before */
+            memset(hashes, 0, sizeof hashes);
+            rolled = block;
+            valid = block + WINDOW - 1;
+        }
+        const uint32_t last = end - block < 2 * WINDOW - 1 ? end : block + 2 * WINDOW - 1;
+        for (; rolled < last; rolled++)
+            for (uint32_t i = 0; i < 4; i++) {
+                hashes[i] = hashes[i] * MULTIPLIER + rows[i][rolled];
+                if ((motion->filter[hashes[i] >> 53] >> (hashes[i] >> 47 & 63) & 1) && rolled >= valid &&
+                    y + i * distance < bottom)
+                    found(motion, hashes[i], rolled + 1 - WINDOW, y + i * distance);
+            }
+    }
 }
 
 static void pick_vectors(ff_motion *motion) {
@@ -133,6 +176,7 @@ void ff_motion_search(ff_motion *motion, const ff_geometry *geometry, const uint
     if (motion->window_count < MIN_VOTES)
         return;
 
+    const uint32_t distance = motion->window_count < MANY_WINDOWS ? 1 : 2;
     for (uint32_t row = 0; row < geometry->rows; row++) {
         uint32_t left = geometry->columns, right = 0;
         for (uint32_t column = 0; column < geometry->columns; column++)
@@ -145,12 +189,8 @@ void ff_motion_search(ff_motion *motion, const ff_geometry *geometry, const uint
         const uint32_t first = left * FF_TILE;
         const uint32_t end = right * FF_TILE < geometry->width ? right * FF_TILE : geometry->width;
         const uint32_t bottom = (row + 1) * FF_TILE < geometry->height ? (row + 1) * FF_TILE : geometry->height;
-        for (uint32_t y = row * FF_TILE; y < bottom; y += 4) {
-            const uint32_t *rows[4];
-            for (uint32_t i = 0; i < 4; i++)
-                rows[i] = reference + (size_t)(y + i < bottom ? y + i : y) * geometry->width;
-            roll(motion, rows, bottom - y < 4 ? bottom - y : 4, y, first, end);
-        }
+        for (uint32_t y = row * FF_TILE; y < bottom; y += 4 * distance)
+            roll(motion, reference, geometry->width, y, distance, bottom, first, end);
     }
     pick_vectors(motion);
 }

@@ -7,49 +7,80 @@
 #endif
 
 /* Fibonacci hashing to the 10 bits of the map. */
+#define MAP_SIZE 1024u
 FF_INLINE uint32_t hash_colour(uint32_t colour) { return colour * 0x9E3779B1u >> 22; }
 
-int ff_collect_palette(ff_palette *palette, const uint32_t *tile, ff_box box) {
-    const uint32_t stamp = ++palette->stamp;
+/* Of `width` pixels of a row, at most 64: a bit for each that differs from `others` at its place. */
+typedef uint64_t compare_row(const uint32_t *row, const uint32_t *others, uint32_t width);
+
+FF_INLINE uint64_t differing_scalar(const uint32_t *row, const uint32_t *others, uint32_t width) {
+    uint64_t differing = 0;
+    for (uint32_t x = 0; x < width; x++)
+        differing |= (uint64_t)(row[x] != others[x]) << x;
+    return differing;
+}
+
+FF_INLINE uint32_t lowest_bit(uint64_t word) {
+#if defined(__GNUC__)
+    return (uint32_t)__builtin_ctzll(word);
+#else
+    uint32_t bit = 0;
+    for (; !(word & 1); word >>= 1)
+        bit++;
+    return bit;
+#endif
+}
+
+/* Writes eight equal indices at a time, up to seven too many: whatever comes next is written later. */
+FF_INLINE void fill_run(uint8_t *indices, uint32_t length, uint8_t index) {
+    const uint64_t eight = index * UINT64_C(0x0101010101010101);
+    for (uint32_t i = 0; i < length; i += 8)
+        memcpy(indices + i, &eight, 8);
+}
+
+/* Only where a run of equal pixels begins is anything looked at, and only where it is new, too, looked up. */
+FF_INLINE int collect_palette(ff_palette *palette, const uint32_t *tile, ff_box box, compare_row differing) {
+    uint16_t map[MAP_SIZE] = {0}; /* a hash map from colour to index + 1 */
     uint32_t count = 0, transitions = 0;
     uint8_t *indices = palette->indices;
-    if (stamp == 0) { /* wrapped: old stamps could be taken for current ones */
-        memset(palette->map, 0, sizeof palette->map);
-        palette->stamp = 1;
-        return ff_collect_palette(palette, tile, box);
-    }
     tile += box.y * FF_TILE + box.x;
     for (uint32_t y = 0; y < box.height; y++, tile += FF_TILE, indices += box.width) {
-        uint32_t last = ~tile[0]; /* another than the first */
-        uint8_t last_index = 0;
-        for (uint32_t x = 0; x < box.width; x++) {
-            const uint32_t colour = tile[x];
-            if (colour != last) {
-                last = colour;
-                if (y > 0 && tile[(ptrdiff_t)x - (ptrdiff_t)FF_TILE] == colour) {
-                    last_index = indices[(ptrdiff_t)x - (ptrdiff_t)box.width];
-                } else {
-                    uint32_t slot = hash_colour(colour);
-                    transitions++;
-                    while (palette->map[slot].stamp == stamp && palette->map[slot].colour != colour)
-                        slot = (slot + 1) & 1023;
-                    if (palette->map[slot].stamp != stamp) {
-                        if (count == FF_PALETTE_MAX)
-                            return -1;
-                        palette->map[slot].stamp = stamp;
-                        palette->map[slot].colour = colour;
-                        palette->map[slot].index = count;
-                        palette->colours[count++] = colour;
-                    }
-                    last_index = (uint8_t)palette->map[slot].index;
+        const uint64_t new = y == 0 ? UINT64_MAX : differing(tile, tile - FF_TILE, box.width);
+        if (new == 0) {
+            memcpy(indices, indices - box.width, box.width);
+            continue;
+        }
+        uint64_t starts = differing(tile + 1, tile, box.width - 1) << 1 | 1;
+        while (starts != 0) {
+            const uint32_t x = lowest_bit(starts);
+            uint8_t index;
+            starts &= starts - 1;
+            if (!(new >> x & 1)) {
+                index = indices[(ptrdiff_t)x - (ptrdiff_t)box.width];
+            } else {
+                const uint32_t colour = tile[x];
+                uint32_t slot = hash_colour(colour);
+                transitions++;
+                while (map[slot] != 0 && palette->colours[map[slot] - 1] != colour)
+                    slot = (slot + 1) % MAP_SIZE;
+                if (map[slot] == 0) {
+                    if (count == FF_PALETTE_MAX)
+                        return -1;
+                    palette->colours[count++] = colour;
+                    map[slot] = (uint16_t)count;
                 }
+                index = (uint8_t)(map[slot] - 1);
             }
-            indices[x] = last_index;
+            fill_run(indices + x, (starts == 0 ? box.width : lowest_bit(starts)) - x, index);
         }
     }
     palette->count = count;
     palette->transitions = transitions;
     return 0;
+}
+
+int ff_collect_palette_scalar(ff_palette *palette, const uint32_t *tile, ff_box box) {
+    return collect_palette(palette, tile, box, differing_scalar);
 }
 
 void ff_expand_palette_scalar(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target,
@@ -66,6 +97,21 @@ void ff_expand_patch(const uint8_t *indices, const uint32_t *colours, ff_box box
 }
 
 #ifdef FF_HAVE_AVX2
+FF_INLINE FF_AVX2 uint64_t differing_avx2(const uint32_t *row, const uint32_t *others, uint32_t width) {
+    uint64_t differing = 0;
+    uint32_t x = 0;
+    for (; x + 8 <= width; x += 8) {
+        const __m256i equal = _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)(row + x)),
+                                                 _mm256_loadu_si256((const __m256i *)(others + x)));
+        differing |= (uint64_t)(~_mm256_movemask_ps(_mm256_castsi256_ps(equal)) & 255) << x;
+    }
+    return x < width ? differing | differing_scalar(row + x, others + x, width - x) << x : differing;
+}
+
+FF_AVX2 int ff_collect_palette_avx2(ff_palette *palette, const uint32_t *tile, ff_box box) {
+    return collect_palette(palette, tile, box, differing_avx2);
+}
+
 FF_AVX2 void ff_expand_palette_avx2(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target,
                                     size_t pitch) {
     for (uint32_t y = 0; y < box.height; y++, indices += box.width, target += pitch) {

@@ -16,17 +16,12 @@ typedef struct ff_palette {
     uint32_t count;
     uint32_t transitions; /* pixels that equal neither their left nor their upper neighbour: what indices cost */
     uint32_t colours[FF_PALETTE_MAX];
-    uint8_t indices[FF_TILE_PIXELS]; /* rows of the box, without gaps */
-    /* A hash map from colour to index that need not be cleared: an entry counts only if its stamp is the current one. */
-    uint32_t stamp;
-    struct {
-        uint32_t stamp, colour, index;
-    } map[1024];
+    uint8_t indices[FF_TILE_PIXELS + FF_TILE]; /* rows of the box, without gaps; then room to write whole words */
 } ff_palette;
 
-/* Collects the colours of `box` of a loaded tile. Returns 0, or -1 when there are more than FF_PALETTE_MAX; then only
- * the map's stamp is of use. The palette starts out zeroed. */
-int ff_collect_palette(ff_palette *palette, const uint32_t *tile, ff_box box);
+/* collect_palette: collects the colours of `box` of a loaded tile. Returns 0, or -1 when there are more than FF_PALETTE_MAX;
+ * then the palette holds nothing of use. */
+int ff_collect_palette_scalar(ff_palette *palette, const uint32_t *tile, ff_box box);
 
 /* expand_palette: target pixel = colours[index] for the box.width * box.height indices; box.x and box.y are not used.
  * `colours` has 256 entries, so that no index is out of range. */
@@ -36,6 +31,7 @@ void ff_expand_palette_scalar(const uint8_t *indices, const uint32_t *colours, f
 void ff_expand_patch(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target, size_t pitch);
 
 #ifdef FF_HAVE_AVX2
+int ff_collect_palette_avx2(ff_palette *palette, const uint32_t *tile, ff_box box);
 void ff_expand_palette_avx2(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target,
                             size_t pitch);
 #endif

@@ -1,7 +1,5 @@
 #include "predict.h"
 
-#include "entropy.h"
-
 #include <string.h>
 
 #ifdef FF_HAVE_AVX2
@@ -89,6 +87,16 @@ FF_INLINE void predict_part(uint8_t *part, ff_box box, uint8_t *residuals) {
     }
 }
 
+/* Residuals are signed bytes. */
+FF_INLINE uint32_t sum_magnitudes(const uint8_t *residuals, uint32_t count) {
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t negative = (uint8_t)-residuals[i];
+        sum += residuals[i] < negative ? residuals[i] : negative;
+    }
+    return sum;
+}
+
 FF_INLINE uint32_t predict(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint8_t *green,
                            uint8_t *blue, uint8_t *red) {
     part_plane parts[3];
@@ -97,7 +105,7 @@ FF_INLINE uint32_t predict(const uint32_t *tile, const uint32_t *base, size_t pi
     predict_part(parts[0], box, green);
     predict_part(parts[1], box, blue);
     predict_part(parts[2], box, red);
-    return ff_entropy(green, count) + ff_entropy(blue, count) + ff_entropy(red, count);
+    return sum_magnitudes(green, count) + sum_magnitudes(blue, count) + sum_magnitudes(red, count);
 }
 
 uint32_t ff_predict_scalar(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint8_t *green,

@@ -12,8 +12,8 @@
  * frame of `pitch` pixels a row, the parts of the base are subtracted and 128 is added, so that small differences do not
  * wrap; NULL: none. Each of the three parts is predicted by the median edge detector of LOCO-I /
  * JPEG-LS (Weinberger, Seroussi, Sapiro, 2000): median(left, up, left + up - upper left); the first row from the left,
- * the first column from above, the first pixel as 0. All modulo 256. Returns an estimate of the information in the
- * residuals, in bits. */
+ * the first column from above, the first pixel as 0. All modulo 256. Returns the sum of the magnitudes of
+ * all residuals, taken as signed bytes. */
 uint32_t ff_predict_scalar(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint8_t *green,
                        uint8_t *blue, uint8_t *red);
 

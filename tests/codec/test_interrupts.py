@@ -9,10 +9,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import pytest
 from pictures import assert_shows, desktop, noise, shown
 
-import fastframe.codec
-from fastframe import Decoder, Encoder, RemoteProtocolError
+import fastframe.codec.encoder
+from fastframe import Decoder, Encoder, EncoderConfig, RemoteProtocolError
 
 SOURCES = str(Path(fastframe.codec.__file__).parent)
 
@@ -77,13 +78,15 @@ def test_a_decoder_that_is_interrupted_never_shows_a_wrong_pixel() -> None:
         assert line > 50
 
 
-def test_after_an_encoder_was_interrupted_the_next_frame_arrives() -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_after_an_encoder_was_interrupted_the_next_frame_arrives(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fastframe.codec.encoder, "FEW_TILES", 1)
     first, second, third = desktop(149, 101, 1), noise(149, 101), desktop(149, 101, 2)
     for keyframe in (False, True):
         line, struck = 0, True
         while struck:
             line += 1
-            encoder, decoder = Encoder(), Decoder()
+            encoder, decoder = Encoder(EncoderConfig(threads=threads)), Decoder()
             decoder.decode(encoder.encode(first))
             struck = strike(lambda e=encoder, k=keyframe: e.encode(second, keyframe=k), line)  # type: ignore[misc]
             if struck:

@@ -70,10 +70,14 @@ def written_by(modelled: bool) -> list[Planes]:
     encoder = _core.FrameEncoder(WIDTH, HEIGHT, CACHE_SLOTS, modelled)
     packets = []
     for frame in frames():
-        left, estimate = encoder.encode(frame, None, 1 << 40, 1 << 40)
-        assert left == 0
-        if estimate:
-            data = [exact(encoder.plane(number)) for number in range(len(_core.PLANES))]
+        encoder.begin(None)
+        encoder.compare(frame, 0, encoder.rows)
+        encoder.begin_tiles()
+        changed = encoder.encode_part(1 << 40, 1 << 40)
+        assert encoder.left == 0
+        encoder.end()
+        if changed:
+            data = [exact(encoder.take_plane(number)) for number in range(len(_core.PLANES))]
             packets.append(Planes(data, encoder.modelled_pixels))
     return packets
 

@@ -71,22 +71,23 @@ def pack(header: Header, planes: dict[int, CompressedPlane]) -> bytes:
     flags = (
         FLAG_KEYFRAME * header.keyframe | FLAG_HASH * (header.frame_hash is not None) | FLAG_PARTIAL * header.partial
     )
-    out = bytearray((MARK | VERSION, flags))
-    put_varint(out, sum(1 << number for number in planes))
-    put_varint(out, header.epoch)
-    put_varint(out, header.sequence)
+    head = bytearray((MARK | VERSION, flags))
+    put_varint(head, sum(1 << number for number in planes))
+    put_varint(head, header.epoch)
+    put_varint(head, header.sequence)
     if header.keyframe:
         for number in (header.width, header.height, header.cache_slots):
-            out += number.to_bytes(2, "little")
+            head += number.to_bytes(2, "little")
     if header.frame_hash is not None:
-        out += header.frame_hash.to_bytes(HASH_BYTES, "little")
+        head += header.frame_hash.to_bytes(HASH_BYTES, "little")
     for plane in planes.values():
-        put_varint(out, plane.raw_size)
-        put_varint(out, len(plane.data))
-    for plane in planes.values():
-        out += plane.data
-    out += zlib.crc32(out).to_bytes(CRC_BYTES, "little")
-    return bytes(out)
+        put_varint(head, plane.raw_size)
+        put_varint(head, len(plane.data))
+    parts: list[bytes | bytearray | memoryview] = [head, *(plane.data for plane in planes.values())]
+    crc = 0
+    for part in parts:
+        crc = zlib.crc32(part, crc)
+    return b"".join([*parts, crc.to_bytes(CRC_BYTES, "little")])
 
 
 class _Cursor:

@@ -19,70 +19,91 @@ from fastframe.errors import RemoteProtocolError
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """How one effort compresses: zstd's levels, and whether zstd sees the pixels at all.
+    """How zstd works on one kind of plane.
 
     Parameters
     ----------
-    drawing
-        For indices and XOR, whose repeats are real and worth a search, and for the small planes.
-    photo
-        For residuals.
+    level
+        zstd's level, which settles what nothing else does.
     window_log
-        Base-2 logarithm of how far back matches reach in indices and XOR.
-    modelled
-        Whether the pixel model draws instead of palettes, photos and XOR; zstd is left with the small planes then.
+        Base-2 logarithm of how far back matches reach.
+    table_log
+        Base-2 logarithm of the entries of zstd's tables, at most.
+    strategy, min_match
+        Instead of the level's.
     """
 
-    drawing: int
-    photo: int
+    level: int
     window_log: int
+    table_log: int
+    strategy: int | None = None
+    min_match: int | None = None
+
+    def parameters(self, max_window_log: int) -> zstandard.ZstdCompressionParameters:
+        window_log = min(self.window_log, max_window_log)
+        chosen = {"strategy": self.strategy, "min_match": self.min_match}
+        # The size tells zstd how large to make its tables: without it each plane would take those of the largest.
+        usual = zstandard.ZstdCompressionParameters.from_level(self.level, source_size=1 << window_log)
+        return zstandard.ZstdCompressionParameters.from_level(
+            self.level,
+            source_size=1 << window_log,
+            window_log=window_log,
+            hash_log=min(usual.hash_log, self.table_log),
+            chain_log=min(usual.chain_log, self.table_log),
+            **{name: value for name, value in chosen.items() if value is not None},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """The compression of each kind of plane."""
+
+    # Indices and XOR: repeats are real and worth a search.
+    drawing: Compression
+    # Residuals.
+    photo: Compression
+    # Operations, boxes, colours, vectors and cache slots: a few kilobytes a frame, in records of one to four bytes, for
+    # which the best search there is costs little.
+    small: Compression = Compression(13, 18, 15, strategy=zstandard.STRATEGY_BTOPT, min_match=3)
+    # Whether the pixel model draws instead of palettes, photos and XOR: zstd is left with the small planes then.
     modelled: bool = False
 
 
-# What looks like a repeat in residuals is chance, and costs more than the literals it replaces: on first frames of
-# desktops zstd's level 1 takes 2 to 7 % fewer bytes than level 3, and less time. Indices gain 5 to 15 % from level 3
-# to 6.
+# What looks like a repeat in residuals is mostly chance, and costs more than the literals that it replaces. So level 1,
+# which looks at one candidate, with a table of so few entries that hardly more than flat parts are found.
+RESIDUALS = Compression(1, 17, 8, min_match=7)
+# Indices gain 5 to 15 % from level 3 to 6. Larger tables gain 0.1 % of the bytes, for 85 MiB at level 12.
 EFFORTS = {
-    "fast": Compression(drawing=1, photo=1, window_log=20),
-    "balanced": Compression(drawing=6, photo=1, window_log=22),
-    "tight": Compression(drawing=12, photo=9, window_log=23, modelled=True),
+    "fast": Effort(Compression(1, 20, 17), RESIDUALS),
+    "balanced": Effort(Compression(6, 22, 17), RESIDUALS),
+    "tight": Effort(Compression(6, 22, 17), RESIDUALS, modelled=True),
 }
 
 PHOTO_PLANES = frozenset(PLANES.index(name) for name in ("green", "blue", "red"))
-PHOTO_WINDOW_LOG = 20
-# Base-2 logarithm of the entries of zstd's tables: at level 12 more took 85 MiB for 0.1 % of the bytes.
-MAX_TABLE_LOG = 19
+DRAWING_PLANES = frozenset(PLANES.index(name) for name in ("indices", "xor"))
 MODELLED_PLANE = PLANES.index("modelled")
-# Operations, boxes, colours, vectors and cache slots come to a few kilobytes a frame.
-LARGE_PLANES = frozenset(PLANES.index(name) for name in ("indices", "xor"))
-SMALL_WINDOW_LOG = 18
 
 
 class PlaneCompressor:
     """One plane's stream on the encoder's side."""
 
-    def __init__(self, number: int, compression: Compression, max_window_log: int) -> None:
-        level, window_log = compression.drawing, SMALL_WINDOW_LOG
+    def __init__(self, number: int, effort: Effort, max_window_log: int) -> None:
+        compression = effort.small
         if number in PHOTO_PLANES:
-            level, window_log = compression.photo, PHOTO_WINDOW_LOG
-        elif number in LARGE_PLANES:
-            window_log = compression.window_log
-        window_log = min(window_log, max_window_log)
-        # The size tells zstd how large to make its tables: without it each plane would take those of the largest.
-        usual = zstandard.ZstdCompressionParameters.from_level(level, source_size=1 << window_log)
-        parameters = zstandard.ZstdCompressionParameters.from_level(
-            level,
-            source_size=1 << window_log,
-            window_log=window_log,
-            hash_log=min(usual.hash_log, MAX_TABLE_LOG),
-            chain_log=min(usual.chain_log, MAX_TABLE_LOG),
-        )
+            compression = effort.photo
+        elif number in DRAWING_PLANES:
+            compression = effort.drawing
         # A compressor serves one stream at a time, hence one for each plane.
+        parameters = compression.parameters(max_window_log)
         self._stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
 
-    def compress(self, data: memoryview) -> bytes:
-        """Compresses bytes up to a block boundary, so that the decoder gets all of them."""
-        return self._stream.compress(data) + self._stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+    def feed(self, data: memoryview) -> bytes:
+        """Takes bytes and returns what is compressed of them already; how they are cut makes no difference."""
+        return self._stream.compress(data)
+
+    def flush(self) -> bytes:
+        """Compresses what is left up to a block boundary, so that the decoder gets all of it."""
+        return self._stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
 
 
 class _Chunk:

@@ -1,0 +1,153 @@
+#include "analyse.h"
+
+#include "entropy.h"
+#include "frame_encode.h"
+#include "hash.h"
+#include "predict.h"
+
+/* What the modes cost after zstd, in bits; fitted to recorded desktops (benchmarks/bench_scenes.py). They only choose
+ * between modes, so being off by a quarter hardly matters. */
+#define BITS_PER_TRANSITION 5u
+#define BITS_PER_PATCH_TRANSITION 6u
+/* Up to this many colours a tile is drawn from a palette: prediction is not even tried. */
+#define COLOURS_OF_A_DRAWING 16u
+/* A patch is tried where less than half of the box has changed. */
+#define PATCH_SHARE 2u
+/* Residuals whose sum is so many times that of others do not have less entropy than these: it is not computed. */
+#define MAGNITUDES_APART 2u
+/* Smaller changes are drawn as they are: no look for a tile to copy or to bring back. */
+#define FEW_PIXELS 64u
+
+static const uint32_t *pixels_of(const ff_frame_encoder *encoder, uint32_t tile) {
+    return encoder->tiles + (size_t)tile * FF_TILE_PIXELS;
+}
+
+int ff_is_drawing(const ff_palette *palette) { return palette->count <= COLOURS_OF_A_DRAWING; }
+
+int ff_changed_much(const ff_analysis *analysis) { return analysis->changed >= FEW_PIXELS; }
+
+void ff_analyse_change(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
+    if (analysis->steps & FF_ANALYSED_CHANGE)
+        return;
+    const uint32_t *pixels = pixels_of(encoder, tile);
+    const ff_box area = ff_tile_area(&encoder->geometry, tile);
+    const uint32_t *old = encoder->reference + (size_t)area.y * encoder->geometry.width + area.x;
+    analysis->steps |= FF_ANALYSED_CHANGE;
+    analysis->changed = ff_kernels->diff_box(pixels, old, encoder->geometry.width, area, &analysis->box);
+    analysis->base = (ff_base){old, analysis->changed, analysis->box};
+    if (ff_changed_much(analysis) && encoder->cache.slot_count > 0)
+        analysis->hash = ff_hash_pixels(pixels, FF_TILE, area.width, area.height, encoder->hash_keys);
+}
+
+/* Whether some pixel of a tile equals its supposed origin, by a look at every eighth row. */
+static int resembles(const uint32_t *pixels, ff_box area, const uint32_t *source, size_t pitch) {
+    const ff_box row = {0, 0, area.width, 1};
+    for (uint32_t y = area.height > 4 ? 4 : 0; y < area.height; y += 8)
+        if (ff_kernels->count_differences(pixels + y * FF_TILE, row, source + y * pitch, pitch, area.width) < area.width)
+            return 1;
+    return 0;
+}
+
+/* The number of the vector whose source resembles the tile most, or -1 when none does so better than `changed` differing
+ * pixels. */
+static int32_t best_vector(const ff_frame_encoder *encoder, const uint32_t *pixels, ff_box area, uint32_t changed) {
+    const ff_motion *motion = &encoder->motion;
+    const size_t pitch = encoder->geometry.width;
+    int32_t best = -1;
+    for (uint32_t i = 0; i < motion->vector_count && changed > 0; i++) {
+        const int64_t x = (int64_t)area.x + motion->vectors[i].dx, y = (int64_t)area.y + motion->vectors[i].dy;
+        if (x < 0 || y < 0 || x + area.width > encoder->geometry.width || y + area.height > encoder->geometry.height)
+            continue;
+        const uint32_t *source = encoder->reference + (size_t)y * pitch + (size_t)x;
+        if (!resembles(pixels, area, source, pitch))
+            continue;
+        const uint32_t differences = ff_kernels->count_differences(pixels, area, source, pitch, changed - 1);
+        if (differences < changed) {
+            changed = differences;
+            best = (int32_t)i;
+        }
+    }
+    return best;
+}
+
+void ff_analyse_base(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
+    if (analysis->steps & FF_ANALYSED_BASE)
+        return;
+    ff_analyse_change(encoder, tile, analysis);
+    analysis->steps |= FF_ANALYSED_BASE;
+    analysis->vector = -1;
+    if (!ff_changed_much(analysis))
+        return;
+    const uint32_t *pixels = pixels_of(encoder, tile);
+    const ff_box area = ff_tile_area(&encoder->geometry, tile);
+    ff_base *base = &analysis->base;
+    analysis->vector = best_vector(encoder, pixels, area, analysis->changed);
+    if (analysis->vector >= 0) {
+        const ff_vector moved = encoder->motion.vectors[analysis->vector];
+        base->pixels += (ptrdiff_t)moved.dy * (ptrdiff_t)encoder->geometry.width + moved.dx;
+        base->changed = ff_kernels->diff_box(pixels, base->pixels, encoder->geometry.width, area, &base->box);
+    }
+}
+
+/* Puts FF_NO_COLOUR in the place of every pixel of the box that the base has already. */
+static void mask_unchanged(const uint32_t *pixels, const ff_base *base, size_t pitch, uint32_t *masked) {
+    const ff_box box = base->box;
+    for (uint32_t y = box.y; y < box.y + box.height; y++) {
+        const uint32_t *row = pixels + y * FF_TILE, *old = base->pixels + y * pitch;
+        uint32_t *target = masked + y * FF_TILE;
+        for (uint32_t x = box.x; x < box.x + box.width; x++)
+            target[x] = row[x] == old[x] ? FF_NO_COLOUR : row[x];
+    }
+}
+
+void ff_analyse_colours(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
+    if (analysis->steps & FF_ANALYSED_COLOURS)
+        return;
+    ff_analyse_base(encoder, tile, analysis);
+    analysis->steps |= FF_ANALYSED_COLOURS;
+    const uint32_t *pixels = pixels_of(encoder, tile);
+    const ff_base *base = &analysis->base;
+    const uint32_t count = base->box.width * base->box.height;
+    ff_palette *palette = &analysis->palette, *patch = &analysis->patch;
+
+    analysis->has_palette = ff_kernels->collect_palette(palette, pixels, base->box) == 0;
+    if (analysis->has_palette) {
+        analysis->palette_bits = palette->transitions * BITS_PER_TRANSITION;
+        if (!ff_is_drawing(palette)) {
+            const uint32_t entropy = ff_entropy(palette->indices, count);
+            analysis->palette_bits = entropy < analysis->palette_bits ? entropy : analysis->palette_bits;
+        }
+    }
+    analysis->has_patch = 0;
+    if (base->changed * PATCH_SHARE < count) {
+        uint32_t masked[FF_TILE_PIXELS];
+        mask_unchanged(pixels, base, encoder->geometry.width, masked);
+        analysis->has_patch = ff_kernels->collect_palette(patch, masked, base->box) == 0;
+        analysis->patch_bits = patch->transitions * BITS_PER_PATCH_TRANSITION;
+    }
+}
+
+static uint32_t residual_bits(uint8_t planes[3][FF_TILE_PIXELS], uint32_t count) {
+    return ff_entropy(planes[0], count) + ff_entropy(planes[1], count) + ff_entropy(planes[2], count);
+}
+
+void ff_analyse_photo(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
+    if (analysis->steps & FF_ANALYSED_PHOTO)
+        return;
+    ff_analyse_base(encoder, tile, analysis);
+    analysis->steps |= FF_ANALYSED_PHOTO;
+    const uint32_t *pixels = pixels_of(encoder, tile);
+    const ff_base *base = &analysis->base;
+    const uint32_t count = base->box.width * base->box.height;
+    uint8_t(*photo)[FF_TILE_PIXELS] = analysis->photo, (*difference)[FF_TILE_PIXELS] = analysis->difference;
+    const uint64_t magnitude = ff_kernels->predict(pixels, NULL, 0, base->box, photo[0], photo[1], photo[2]);
+    uint64_t difference_magnitude = UINT64_MAX / 2;
+    if (encoder->packet > 1)
+        difference_magnitude = ff_kernels->predict(pixels, base->pixels, encoder->geometry.width, base->box,
+                                                   difference[0], difference[1], difference[2]);
+    analysis->photo_bits = analysis->difference_bits = UINT32_MAX;
+    if (magnitude <= MAGNITUDES_APART * difference_magnitude)
+        analysis->photo_bits = residual_bits(photo, count);
+    if (difference_magnitude <= MAGNITUDES_APART * magnitude)
+        analysis->difference_bits = residual_bits(difference, count);
+}

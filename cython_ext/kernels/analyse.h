@@ -1,0 +1,52 @@
+/* What can be said about a changed tile without asking what the encoder did with other tiles: where it differs, what it could be
+ * made from, and what drawing it would cost.
+ *
+ * The encoder's choice also hangs on its colour tables and its cache, which every tile changes, so tiles are chosen one after
+ * the other. The steps here come before, read nothing that coding a tile writes, and may be done for many tiles at once. Each
+ * is done once, when it is first asked for: what coding a tile does not need is not computed. */
+#ifndef FF_ANALYSE_H
+#define FF_ANALYSE_H
+
+#include "palette.h"
+
+struct ff_frame_encoder;
+
+/* What a tile can be made from, before anything is drawn on it. */
+typedef struct ff_base {
+    const uint32_t *pixels; /* the frame before, at the tile's place or where it moved from */
+    uint32_t changed;       /* pixels that differ */
+    ff_box box;             /* where */
+} ff_base;
+
+enum ff_analysis_step { FF_ANALYSED_CHANGE = 1, FF_ANALYSED_BASE = 2, FF_ANALYSED_COLOURS = 4, FF_ANALYSED_PHOTO = 8 };
+
+typedef struct ff_analysis {
+    uint32_t steps;   /* those done, a bit each; 0 makes room for another tile */
+    uint32_t changed; /* pixels that differ from the frame before, at the same place */
+    ff_box box;       /* where */
+    uint64_t hash;    /* of the whole tile; not of one where few pixels changed */
+    int32_t vector;   /* the vector whose source resembles the tile more than its own place does, or -1 */
+    ff_base base;
+    uint8_t has_palette, has_patch;    /* there are few enough colours */
+    uint32_t palette_bits, patch_bits; /* besides new colours */
+    ff_palette palette, patch;         /* of the base's box: of all pixels, and of those that differ from the base */
+    uint32_t photo_bits, difference_bits; /* UINT32_MAX where the other is cheaper, or there is nothing before */
+    uint8_t photo[3][FF_TILE_PIXELS], difference[3][FF_TILE_PIXELS]; /* residuals of G, B - G, R - G */
+} ff_analysis;
+
+/* Whether so much of a tile has changed that it is worth to look where it may have come from. */
+int ff_changed_much(const ff_analysis *analysis);
+
+/* The steps, each of which does those before it: where tile number `tile`, which is dirty, differs, and its hash; */
+void ff_analyse_change(const struct ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis);
+/* what it is best made from; */
+void ff_analyse_base(const struct ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis);
+/* its colours; */
+void ff_analyse_colours(const struct ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis);
+/* and its residuals. */
+void ff_analyse_photo(const struct ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis);
+
+/* Whether drawing from a palette is so cheap that residuals are not even computed. */
+int ff_is_drawing(const ff_palette *palette);
+
+#endif
