@@ -16,6 +16,7 @@ ff_isa_init()
 
 TILE_SIZE = FF_TILE
 MAX_TILE_BYTES = FF_MAX_TILE_BYTES
+MAX_MODELLED_TILE_BYTES = FF_MAX_MODELLED_TILE_BYTES
 ANALYSED_TILES = FF_ANALYSES
 PLANES = ("operations", "boxes", "colours", "indices", "xor", "green", "blue", "red", "vectors", "cache",
           "modelled")
@@ -95,12 +96,9 @@ cdef class FrameEncoder:
     cdef uint32_t next_tile
     cdef readonly uint32_t width, height
     cdef readonly size_t tiles, rows
-    # More than one tile takes in all planes together.
-    cdef readonly size_t max_tile_bytes
 
     def __cinit__(self, uint32_t width, uint32_t height, uint32_t cache_slots, bint modelled):
         self.width, self.height = width, height
-        self.max_tile_bytes = FF_MAX_TILE_BYTES if modelled else FF_MAX_UNMODELLED_TILE_BYTES
         self.encoder = <ff_frame_encoder *> allocate(1, sizeof(ff_frame_encoder))
         self.encoder.geometry = ff_make_geometry(width, height)
         self.rows = self.encoder.geometry.rows

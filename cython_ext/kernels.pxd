@@ -83,7 +83,7 @@ cdef extern from "planes.h" nogil:
         FF_MAX_MODELLED_BYTES
         FF_RANGE_CODER_ROOM
         FF_MAX_TILE_BYTES
-        FF_MAX_UNMODELLED_TILE_BYTES
+        FF_MAX_MODELLED_TILE_BYTES
 
 
 cdef extern from "cache.h" nogil:

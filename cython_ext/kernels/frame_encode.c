@@ -392,7 +392,7 @@ void ff_begin_part(ff_frame_encoder *encoder) {
 
 void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analyses, uint64_t bit_budget,
                      uint64_t byte_room) {
-    const size_t tile_bytes = encoder->model != NULL ? FF_MAX_TILE_BYTES : FF_MAX_UNMODELLED_TILE_BYTES;
+    const size_t tile_bytes = encoder->model != NULL ? FF_MAX_MODELLED_TILE_BYTES : FF_MAX_TILE_BYTES;
     for (size_t i = 0; i < count; i++) {
         if (encoder->part_bits > 0 &&
             (encoder->part_bits >= bit_budget || part_size(encoder) + tile_bytes > byte_room))

@@ -59,8 +59,8 @@ enum ff_mode {
 /* More than one tile takes in all planes together: its pixels, and the small planes. Without the model a pixel takes at most
  * three bytes. */
 #define FF_MAX_SMALL_BYTES 3072u
-#define FF_MAX_TILE_BYTES (FF_MAX_MODELLED_BYTES * 64u * 64u + FF_MAX_SMALL_BYTES)
-#define FF_MAX_UNMODELLED_TILE_BYTES (3u * 64u * 64u + FF_MAX_SMALL_BYTES)
+#define FF_MAX_MODELLED_TILE_BYTES (FF_MAX_MODELLED_BYTES * 64u * 64u + FF_MAX_SMALL_BYTES)
+#define FF_MAX_TILE_BYTES (3u * 64u * 64u + FF_MAX_SMALL_BYTES)
 /* What the range coder still writes when it ends, and what it may be ahead of the bound for each pixel by. */
 #define FF_RANGE_CODER_ROOM 16u
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 TILE_SIZE: Final[int]
 MAX_TILE_BYTES: Final[int]
+MAX_MODELLED_TILE_BYTES: Final[int]
 ANALYSED_TILES: Final[int]
 PLANES: Final[tuple[str, ...]]
 MODES: Final[tuple[str, ...]]
@@ -25,8 +26,6 @@ class FrameEncoder:
     def height(self) -> int: ...
     @property
     def tiles(self) -> int: ...
-    @property
-    def max_tile_bytes(self) -> int: ...
     @property
     def modelled_pixels(self) -> int: ...
     @property

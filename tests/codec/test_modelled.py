@@ -10,7 +10,7 @@ from pictures import Frame, assert_shows, desktop, noise
 
 from fastframe import Decoder, Encoder, EncoderConfig, Limits, RemoteProtocolError, _core
 from fastframe.codec import PLANES
-from fastframe.codec.encoder import MIN_PACKET_BYTES
+from fastframe.codec.encoder import PACKET_ROOM, max_tile_bytes
 
 TIGHT = EncoderConfig(effort="tight")
 SIZES = [(1, 1), (63, 65), (130, 1), (1, 130), (64, 64), (65, 129), (67, 66), (200, 150)]
@@ -74,7 +74,7 @@ def test_tight_takes_far_fewer_bytes_for_a_recorded_screen(clip_frames: tuple[Fr
     assert sizes["tight"] < 0.75 * sizes["balanced"]
 
 
-@pytest.mark.parametrize("max_packet_bytes", [MIN_PACKET_BYTES, 100_000])
+@pytest.mark.parametrize("max_packet_bytes", [PACKET_ROOM + max_tile_bytes("tight"), 100_000])
 def test_noise_keeps_to_the_limit_of_a_packet(max_packet_bytes: int) -> None:
     limits = Limits(max_packet_bytes=max_packet_bytes)
     encoder, decoder = Encoder(replace(TIGHT, limits=limits)), Decoder(limits)

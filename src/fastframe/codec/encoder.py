@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._core import ANALYSED_TILES, MAX_TILE_BYTES, PLANES, FrameEncoder
+from fastframe._core import ANALYSED_TILES, MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, PLANES, FrameEncoder
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, CompressedPlane, Header, pack
 from fastframe.codec.planes import EFFORTS, MODELLED_PLANE, PlaneCompressor
 from fastframe.codec.stats import FrameStats, PlaneSizes, frame_stats
@@ -33,7 +33,6 @@ UNBOUNDED = 2**63
 # What a packet takes besides its planes' bytes: the header, what zstd adds to bytes that it cannot compress, and the
 # last bytes of the range coder.
 PACKET_ROOM = HEADER_ROOM + 512
-MIN_PACKET_BYTES = MAX_TILE_BYTES + PACKET_ROOM
 
 MAX_THREADS = 64
 # Waking a thread takes as long as coding a few tiles. A task of eight takes 0.1 to 0.5 ms.
@@ -46,6 +45,11 @@ BUDGET_TILES = 16
 Pieces = dict[int, list[bytes]]
 
 
+def max_tile_bytes(effort: str) -> int:
+    """More than one tile takes in all planes together."""
+    return MAX_MODELLED_TILE_BYTES if EFFORTS[effort].modelled else MAX_TILE_BYTES
+
+
 @dataclass(frozen=True, slots=True)
 class EncoderConfig:
     """Settings of an encoder.
@@ -55,8 +59,8 @@ class EncoderConfig:
     effort
         "fast" (local networks: least time), "balanced", or "tight" (slow uplinks: least bytes).
     limits
-        What the peer is willing to hold: frames beyond it are refused, packets are kept below it (56 KiB at least), and
-        what does not fit follows with the next frames, as with a budget.
+        What the peer is willing to hold: frames beyond it are refused, packets are kept below it (16 KiB at least, 56
+        for "tight"), and what does not fit follows with the next frames, as with a budget.
     first_epoch
         Number of the first epoch, 0 to 2**32 - 1. A decoder accepts keyframes of later epochs only, so an encoder that
         continues for the decoder of an earlier one starts above its last epoch.
@@ -79,11 +83,12 @@ class EncoderConfig:
             )
         if not isinstance(self.limits, Limits):
             raise LocalProtocolError(f"limits must be a Limits object, not {self.limits!r}", actual=self.limits)
-        if self.limits.max_packet_bytes < MIN_PACKET_BYTES:
+        least = PACKET_ROOM + max_tile_bytes(self.effort)
+        if self.limits.max_packet_bytes < least:
             raise LocalProtocolError(
-                f"an encoder needs room for one tile: limits.max_packet_bytes must be {MIN_PACKET_BYTES} or more, "
+                f"an encoder needs room for one tile: limits.max_packet_bytes must be {least} or more, "
                 f"not {self.limits.max_packet_bytes}",
-                expected=MIN_PACKET_BYTES,
+                expected=least,
                 actual=self.limits.max_packet_bytes,
             )
         if not isinstance(self.first_epoch, int) or not 0 <= self.first_epoch <= MAX_U32:
@@ -361,7 +366,7 @@ class Encoder:
                 factor = min(8.0, max(1 / 64, part * 8 / estimate))
                 self._estimate_factor += 0.25 * (factor - self._estimate_factor)
             used_up = budget is not None and (budget - written) * 8 < budget
-            if used_up or self._config.limits.max_packet_bytes - written < core.max_tile_bytes:
+            if used_up or self._config.limits.max_packet_bytes - written < max_tile_bytes(self._config.effort):
                 break
         if core.left:
             core.end()
