@@ -110,7 +110,7 @@ def test_the_viewer_sees_the_source_through_the_model(isa: str, scene: Scene) ->
 
 @pytest.mark.parametrize("effort", EFFORTS)
 def test_the_viewer_sees_a_recorded_screen(clip_frames: tuple[Frame, ...], effort: str) -> None:
-    frames = [frame[150:270, 300:600] for frame in clip_frames] if effort == "tight" else clip_frames[:6]
+    frames = [frame[100:190, 300:500] for frame in clip_frames] if effort == "tight" else clip_frames[:6]
     show((Shot(frame, None, False, None) for frame in frames), effort)
 
 
