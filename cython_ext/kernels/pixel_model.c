@@ -168,7 +168,7 @@ void ff_decode_box_scalar(ff_pixel_model *model, ff_range_decoder *coder_, ff_bo
 
 #ifdef FF_HAVE_AVX2
 
-static const variant avx2_variant = {code_literal_scalar};
+static const variant avx2_variant = {code_literal_avx2};
 
 FF_AVX2 void ff_encode_box_avx2(ff_pixel_model *model, ff_range_encoder *coder_, const uint32_t *tile, ff_box box) {
     code_box(model, (coder){coder_, NULL}, tile, box, &avx2_variant);
