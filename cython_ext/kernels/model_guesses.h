@@ -20,6 +20,11 @@
 #define CONFIDENT 3u
 #define MAX_CONFIDENCE 255u
 #define NO_COLOUR 0u
+/* Confidence beyond this is all one to the probability of a memory. */
+#define MAX_TRUST 63u
+
+/* How a confidence, up to 16, chooses weights. */
+static const uint8_t STEPS[17] = {0, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3};
 
 /* 65536 / (1 + exp(-d / 256)) for d from -2048 to 2048 in steps of 128. */
 static const uint16_t SQUASH[33] = {
@@ -38,12 +43,11 @@ typedef struct question {
     uint32_t agree[FF_MEMORIES], confidence[FF_MEMORIES];
 } question;
 
-FF_INLINE uint32_t code_guess(ff_pixel_model *model, const coder *c, const question *q, uint32_t right) {
-    static const uint8_t STEPS[17] = {0, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3};
+FF_INLINE uint32_t code_guess_scalar(ff_pixel_model *model, const coder *c, const question *q, uint32_t right) {
     uint16_t *probabilities[FF_INPUTS - 1] = {&model->by_votes[q->rank][q->votes], &model->by_pattern[q->rank][q->pattern],
                                               &model->by_ways[q->rank][q->ways]};
     for (uint32_t i = 0; i < FF_MEMORIES; i++)
-        probabilities[3 + i] = &model->by_memory[q->rank][i][q->agree[i]][q->confidence[i] < 63 ? q->confidence[i] : 63];
+        probabilities[3 + i] = &model->by_memory[q->rank][i][q->agree[i]][q->confidence[i] < MAX_TRUST ? q->confidence[i] : MAX_TRUST];
     int32_t *weights = model->weights[q->rank][q->literals][STEPS[q->confidence[0] < 16 ? q->confidence[0] : 16]]
                                      [STEPS[q->confidence[1] < 16 ? q->confidence[1] : 16]][q->agree[0]][q->agree[1]];
     int32_t inputs[FF_INPUTS], sum = 0;
@@ -76,7 +80,7 @@ FF_INLINE uint32_t code_guess(ff_pixel_model *model, const coder *c, const quest
     return right;
 }
 
-FF_INLINE void remember(uint32_t *memory, uint32_t pixel) {
+FF_INLINE void remember_one(uint32_t *memory, uint32_t pixel) {
     const uint32_t confidence = *memory >> 24, colour = pixel & FF_RGB_MASK;
     if (confidence > 0 && (*memory & FF_RGB_MASK) == colour)
         *memory += confidence < MAX_CONFIDENCE ? 1u << 24 : 0;
@@ -84,6 +88,11 @@ FF_INLINE void remember(uint32_t *memory, uint32_t pixel) {
         *memory = colour | 1u << 24;
     else
         *memory = (*memory & FF_RGB_MASK) | (confidence > 6 ? confidence / 2 - 1 : 1) << 24;
+}
+
+FF_INLINE void remember_scalar(uint32_t *const slots[FF_MEMORIES], uint32_t pixel) {
+    for (uint32_t i = 0; i < FF_MEMORIES; i++)
+        remember_one(slots[i], pixel);
 }
 
 /* The slots of the four memories for a pixel whose neighbours are known. */
@@ -100,7 +109,7 @@ FF_INLINE void find_memories(ff_pixel_model *model, const uint32_t *at, const ui
 }
 
 /* Codes a pixel by guesses; returns the number of the right one and stores the colour, or returns FF_GUESSES. */
-FF_INLINE uint32_t code_guesses(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base,
+FF_INLINE uint32_t code_guesses_scalar(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base,
                                 const uint8_t *ways, const uint8_t *ways_above, uint32_t literals,
                                 uint32_t *const slots[FF_MEMORIES], uint32_t *pixel) {
     const uint32_t *up = at - FF_WINDOW_PITCH;
@@ -156,12 +165,180 @@ FF_INLINE uint32_t code_guesses(ff_pixel_model *model, const coder *c, const uin
         q.votes = q.agree[0] | q.agree[1] << 1 | q.agree[3] << 2 | stays << 3 | q.agree[2] << 4 | neighbours << 5;
         q.pattern = equal | neighbours << 5 | (still & 3) << 9 | stays << 11;
         q.ways = near_ways | stays << 11;
-        if (code_guess(model, c, &q, colour == *pixel)) {
+        if (code_guess_scalar(model, c, &q, colour == *pixel)) {
             *pixel = colour;
             return q.rank;
         }
     }
     return FF_GUESSES;
 }
+
+#ifdef FF_HAVE_AVX2
+
+/* The colours that may be asked for, and what depends on their pixel only. */
+typedef struct voters_avx2 {
+    __m256i colours; /* memories 0, 1, 3, t, memory 2, w, n, ne: as the bits of votes; nw comes last */
+    uint32_t nw;
+    uint32_t pattern, ways; /* without the votes for a colour */
+    uint32_t trust[FF_MEMORIES];
+    int32_t (*weights)[FF_INPUTS]; /* of rank 0, by the agreement of memories 0 and 1 */
+} voters_avx2;
+
+/* Moves a probability towards 0 or 65535: as learn does, for the caller has in `goal` what is beyond the end by as much as makes the
+ * shift round towards the old value. */
+FF_INLINE void learn_towards(uint16_t *probability, int32_t goal, int rate) {
+    *probability = (uint16_t)(*probability + ((goal - *probability) >> rate));
+}
+
+FF_INLINE int32_t goal_of(uint32_t bit, int rate) { return bit ? UINT16_MAX : (1 << rate) - 1; }
+
+FF_INLINE FF_AVX2 int32_t sum_avx2(__m256i numbers) {
+    __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(numbers), _mm256_extracti128_si256(numbers, 1));
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, _MM_SHUFFLE(1, 0, 3, 2)));
+    return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, _MM_SHUFFLE(2, 3, 0, 1))));
+}
+
+FF_INLINE FF_AVX2 uint32_t code_guess_avx2(ff_pixel_model *model, const coder *c, const voters_avx2 *o, uint32_t rank, uint32_t votes,
+                                           uint32_t right) {
+    const uint32_t agree[FF_MEMORIES] = {votes & 1, votes >> 1 & 1, votes >> 4 & 1, votes >> 2 & 1};
+    const uint32_t stays = votes >> 3 & 1, neighbours = votes >> 5;
+    uint16_t *by_votes = &model->by_votes[rank][votes];
+    uint16_t *by_pattern = &model->by_pattern[rank][o->pattern | neighbours << 5 | stays << 11];
+    uint16_t *by_ways = &model->by_ways[rank][o->ways | stays << 11];
+    uint16_t *first = &model->by_memory[rank][0][agree[0]][o->trust[0]], *second = &model->by_memory[rank][1][agree[1]][o->trust[1]];
+    uint16_t *third = &model->by_memory[rank][2][agree[2]][o->trust[2]], *fourth = &model->by_memory[rank][3][agree[3]][o->trust[3]];
+    const int16_t *stretch = model->stretch;
+    __m128i few = _mm_cvtsi32_si128(stretch[*by_votes >> 4]);
+    few = _mm_insert_epi16(few, stretch[*by_pattern >> 4], 1);
+    few = _mm_insert_epi16(few, stretch[*by_ways >> 4], 2);
+    few = _mm_insert_epi16(few, stretch[*first >> 4], 3);
+    __m128i more = _mm_cvtsi32_si128(stretch[*second >> 4]);
+    more = _mm_insert_epi16(more, stretch[*third >> 4], 1);
+    more = _mm_insert_epi16(more, stretch[*fourth >> 4], 2);
+    more = _mm_insert_epi16(more, 256, 3);
+    const __m256i inputs = _mm256_cvtepi16_epi32(_mm_unpacklo_epi64(few, more));
+    __m256i *at = (__m256i *)(o->weights[rank * (sizeof model->weights[0] / sizeof *o->weights) + agree[0] * 2 + agree[1]]);
+    __m256i weights = _mm256_loadu_si256(at);
+    int32_t sum = sum_avx2(_mm256_srai_epi32(_mm256_mullo_epi32(weights, inputs), 8)) >> 8;
+    sum = sum > MAX_STRETCH ? MAX_STRETCH : sum < -MAX_STRETCH ? -MAX_STRETCH : sum;
+    const int32_t mixed = (int32_t)squash(sum);
+    const uint32_t step = (uint32_t)(sum + 2048) >> 7, fraction = (uint32_t)(sum + 2048) & 127;
+    uint16_t *correction = model->corrections[rank][votes] + step;
+    uint32_t one = ((uint32_t)mixed + ((correction[0] * (128 - fraction) + correction[1] * fraction) >> 7)) >> 1;
+    one = one < MIN_GUESS ? MIN_GUESS : one > FF_PROBABILITY_ONE - MIN_GUESS ? FF_PROBABILITY_ONE - MIN_GUESS : one;
+
+    right = code_bit(c, one, right);
+
+    const __m256i error = _mm256_set1_epi32((((right ? 65536 : 0) - mixed) >> 3) * 3);
+    const __m256i moves = _mm256_srai_epi32(_mm256_add_epi32(_mm256_mullo_epi32(inputs, error), _mm256_set1_epi32(4096)), 13);
+    weights = _mm256_min_epi32(_mm256_add_epi32(weights, moves), _mm256_set1_epi32(MAX_WEIGHT));
+    _mm256_storeu_si256(at, _mm256_max_epi32(weights, _mm256_set1_epi32(-MAX_WEIGHT)));
+    const int32_t goal = goal_of(right, CONTEXT_RATE), slow_goal = goal_of(right, MEMORY_RATE);
+    learn_towards(&correction[0], slow_goal, CORRECTION_RATE);
+    learn_towards(&correction[1], slow_goal, CORRECTION_RATE);
+    learn_towards(by_votes, goal, CONTEXT_RATE);
+    learn_towards(by_pattern, goal, CONTEXT_RATE);
+    learn_towards(by_ways, goal, CONTEXT_RATE);
+    learn_towards(first, slow_goal, MEMORY_RATE);
+    learn_towards(second, slow_goal, MEMORY_RATE);
+    learn_towards(third, slow_goal, MEMORY_RATE);
+    learn_towards(fourth, slow_goal, MEMORY_RATE);
+    return right;
+}
+
+FF_INLINE FF_AVX2 uint32_t equal_lanes_avx2(__m256i a, __m256i b) {
+    return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b)));
+}
+
+/* Which of eight candidates are at least so confident; colours of neighbours always are. */
+FF_INLINE FF_AVX2 uint32_t confident_lanes_avx2(__m256i slots, __m256i least) {
+    const __m256i lacking = _mm256_cmpgt_epi32(least, _mm256_srli_epi32(slots, 24));
+    return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(lacking)) ^ 255;
+}
+
+/* The first eight candidates always have one, w, so that the rest is seldom looked at. */
+FF_INLINE FF_AVX2 uint32_t code_guesses_avx2(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base,
+                                             const uint8_t *ways, const uint8_t *ways_above, uint32_t literals,
+                                             uint32_t *const slots[FF_MEMORIES], uint32_t *pixel) {
+    const uint32_t *up = at - FF_WINDOW_PITCH;
+    const uint32_t w = at[-1];
+    const __m128i above = _mm_loadu_si128((const __m128i *)(up - 1)); /* nw, n, ne */
+    const __m128i base_above = _mm_loadu_si128((const __m128i *)(base - FF_BASE_PITCH - 1));
+    const uint32_t unmoved = (uint32_t)_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(above, base_above)));
+    const uint32_t still = (uint32_t)(w == base[-1]) | (unmoved & 6) | (unmoved << 3 & 8); /* w, n, ne, nw */
+    const __m128i w_or_n = _mm_unpacklo_epi64(_mm_set1_epi32((int)w), _mm_set1_epi32((int)up[0]));
+    const __m128i its_other = _mm_shuffle_epi32(above, _MM_SHUFFLE(0, 2, 0, 1));
+    const uint32_t equal = (uint32_t)_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(w_or_n, its_other)));
+
+    const uint32_t confidence0 = *slots[0] >> 24, confidence1 = *slots[1] >> 24;
+    __m128i few = _mm_cvtsi32_si128((int)*slots[0]);
+    few = _mm_insert_epi32(few, (int)*slots[1], 1);
+    few = _mm_insert_epi32(few, (int)*slots[3], 2);
+    few = _mm_insert_epi32(few, (int)base[0], 3);
+    __m128i more = _mm_loadu_si128((const __m128i *)(up - 2)); /* , nw, n, ne */
+    more = _mm_insert_epi32(more, (int)*slots[2], 0);
+    more = _mm_insert_epi32(more, (int)w, 1);
+    const __m256i all = _mm256_inserti128_si256(_mm256_castsi128_si256(few), more, 1), opaque = _mm256_set1_epi32((int)FF_OPAQUE);
+    const voters_avx2 o = {
+        /* No colour where nothing is remembered, which is where a slot is 0. */
+        .colours = _mm256_andnot_si256(_mm256_cmpeq_epi32(all, _mm256_setzero_si256()), _mm256_or_si256(all, opaque)),
+        .nw = up[-1],
+        .pattern = equal | (uint32_t)(w == at[-2]) << 4 | (still & 3) << 9,
+        .ways = ways[-1] | (uint32_t)ways_above[0] << 2 | (uint32_t)ways_above[1] << 4 | (uint32_t)ways_above[-1] << 6 |
+                (uint32_t)ways[-2] << 8 | (uint32_t)(still == 15) << 10,
+        .trust = {confidence0 < MAX_TRUST ? confidence0 : MAX_TRUST, confidence1 < MAX_TRUST ? confidence1 : MAX_TRUST,
+                  *slots[2] >> 24 < MAX_TRUST ? *slots[2] >> 24 : MAX_TRUST, *slots[3] >> 24 < MAX_TRUST ? *slots[3] >> 24 : MAX_TRUST},
+        .weights = model->weights[0][literals][STEPS[confidence0 < 16 ? confidence0 : 16]][STEPS[confidence1 < 16 ? confidence1 : 16]][0],
+    };
+
+    uint32_t candidates[16];
+    /* Memories 0, 3 and 1 if confident, 0, 1, 2, then t, if the neighbours stayed, and w. */
+    __m256i slots_asked = _mm256_permutevar8x32_epi32(all, _mm256_setr_epi32(0, 2, 1, 0, 1, 4, 3, 5));
+    uint32_t open = confident_lanes_avx2(slots_asked, _mm256_setr_epi32(CONFIDENT, CONFIDENT, CONFIDENT, 1, 1, 2, 0, 0));
+    open &= (still & 3) == 3 ? 0xff : 0xbf;
+    const __m256i first_eight = _mm256_or_si256(slots_asked, opaque);
+    _mm256_storeu_si256((__m256i *)candidates, first_eight);
+    for (uint32_t rank = 0; rank < FF_GUESSES; rank++) {
+        const uint32_t colour = candidates[(uint32_t)__builtin_ctz(open)];
+        const __m256i asked = _mm256_set1_epi32((int)colour);
+        const uint32_t votes = equal_lanes_avx2(o.colours, asked) | (uint32_t)(o.nw == colour) << 8;
+        if (code_guess_avx2(model, c, &o, rank, votes, colour == *pixel)) {
+            *pixel = colour;
+            return rank;
+        }
+        if (rank == 0) { /* n, ne, nw, memories 3 and 2, t */
+            slots_asked = _mm256_permutevar8x32_epi32(all, _mm256_setr_epi32(6, 7, 0, 2, 4, 3, 3, 3));
+            slots_asked = _mm256_blend_epi32(slots_asked, _mm256_set1_epi32((int)o.nw), 4);
+            open |= confident_lanes_avx2(slots_asked, _mm256_setr_epi32(0, 0, 0, 1, 1, 0, 256, 256)) << 8;
+            _mm256_storeu_si256((__m256i *)(candidates + 8), _mm256_or_si256(slots_asked, opaque));
+        }
+        open &= ~(equal_lanes_avx2(first_eight, asked) | equal_lanes_avx2(_mm256_or_si256(slots_asked, opaque), asked) << 8);
+        if (open == 0)
+            break;
+    }
+    return FF_GUESSES;
+}
+
+FF_INLINE FF_AVX2 void remember_avx2(uint32_t *const slots[FF_MEMORIES], uint32_t pixel) {
+    __m128i old = _mm_cvtsi32_si128((int)*slots[0]);
+    old = _mm_insert_epi32(old, (int)*slots[1], 1);
+    old = _mm_insert_epi32(old, (int)*slots[2], 2);
+    old = _mm_insert_epi32(old, (int)*slots[3], 3);
+    const __m128i one = _mm_set1_epi32(1 << 24), rgb = _mm_set1_epi32((int)FF_RGB_MASK);
+    const __m128i colour = _mm_set1_epi32((int)(pixel & FF_RGB_MASK)), confidence = _mm_srli_epi32(old, 24);
+    const __m128i old_colour = _mm_and_si128(old, rgb);
+    const __m128i repeated = _mm_andnot_si128(_mm_cmpeq_epi32(old, _mm_setzero_si128()), _mm_cmpeq_epi32(old_colour, colour));
+    /* 1, or less than half of what it was */
+    const __m128i half = _mm_slli_epi32(_mm_sub_epi32(_mm_srli_epi32(confidence, 1), _mm_set1_epi32(1)), 24);
+    const __m128i lessened = _mm_blendv_epi8(one, half, _mm_cmpgt_epi32(confidence, _mm_set1_epi32(6)));
+    const __m128i kept = _mm_blendv_epi8(colour, old_colour, _mm_cmpgt_epi32(confidence, _mm_set1_epi32(1)));
+    const __m128i fresh = _mm_blendv_epi8(_mm_or_si128(kept, lessened), _mm_adds_epu8(old, one), repeated);
+    *slots[0] = (uint32_t)_mm_cvtsi128_si32(fresh);
+    *slots[1] = (uint32_t)_mm_extract_epi32(fresh, 1);
+    *slots[2] = (uint32_t)_mm_extract_epi32(fresh, 2);
+    *slots[3] = (uint32_t)_mm_extract_epi32(fresh, 3);
+}
+
+#endif
 
 #endif

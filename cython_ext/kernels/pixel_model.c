@@ -103,9 +103,12 @@ FF_INLINE uint32_t code_span(ff_pixel_model *model, const coder *c, uint32_t *at
 typedef struct variant {
     uint32_t (*code_literal)(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base,
                              const ff_model_errors *above, ff_model_errors *here, uint32_t pixel);
+    uint32_t (*code_guesses)(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base, const uint8_t *ways,
+                             const uint8_t *ways_above, uint32_t literals, uint32_t *const slots[FF_MEMORIES], uint32_t *pixel);
+    void (*remember)(uint32_t *const slots[FF_MEMORIES], uint32_t pixel);
 } variant;
 
-static const variant scalar_variant = {code_literal_scalar};
+static const variant scalar_variant = {code_literal_scalar, code_guesses_scalar, remember_scalar};
 
 /* Before the first pixel of a row stands what was above it, after the last pixel of the row above what was last. */
 FF_INLINE void extend_rows(ff_model_row *above, ff_model_row *row, uint32_t width) {
@@ -140,13 +143,12 @@ FF_INLINE void code_box(ff_pixel_model *model, const coder c, const uint32_t *ti
             if (literals < 3) {
                 uint32_t *slots[FF_MEMORIES];
                 find_memories(model, at, base, slots);
-                way = code_guesses(model, &c, at, base, ways, ways_above, literals, slots, &pixel);
+                way = v->code_guesses(model, &c, at, base, ways, ways_above, literals, slots, &pixel);
                 if (way == FF_GUESSES)
                     pixel = v->code_literal(model, &c, at, base, above->errors + column, row->errors + column, pixel);
                 else
                     memset(row->errors + column, 0, sizeof *row->errors);
-                for (uint32_t i = 0; i < FF_MEMORIES; i++)
-                    remember(slots[i], pixel);
+                v->remember(slots, pixel);
             } else {
                 pixel = v->code_literal(model, &c, at, base, above->errors + column, row->errors + column, pixel);
                 if (pixel == at[-1] || pixel == up[0] || pixel == up[1] || pixel == up[-1] || pixel == base[0])
@@ -168,7 +170,7 @@ void ff_decode_box_scalar(ff_pixel_model *model, ff_range_decoder *coder_, ff_bo
 
 #ifdef FF_HAVE_AVX2
 
-static const variant avx2_variant = {code_literal_avx2};
+static const variant avx2_variant = {code_literal_avx2, code_guesses_avx2, remember_avx2};
 
 FF_AVX2 void ff_encode_box_avx2(ff_pixel_model *model, ff_range_encoder *coder_, const uint32_t *tile, ff_box box) {
     code_box(model, (coder){coder_, NULL}, tile, box, &avx2_variant);
