@@ -95,8 +95,17 @@ FF_INLINE void remember_scalar(uint32_t *const slots[FF_MEMORIES], uint32_t pixe
         remember_one(slots[i], pixel);
 }
 
-/* The slots of the four memories for a pixel whose neighbours are known. */
-FF_INLINE void find_memories(ff_pixel_model *model, const uint32_t *at, const uint32_t *base, uint32_t *slots[FF_MEMORIES]) {
+/* What a row knows of the memories ahead of its pixels: only a variant that looks ahead does. */
+typedef struct memory_places {
+    uint32_t width; /* of the row */
+    uint32_t ready; /* pixels before are done, or will not be asked for */
+    uint32_t of[FF_MEMORIES][FF_TILE + 7];
+} memory_places;
+
+/* The slots of the four memories for pixel x of a row, whose neighbours are known. */
+FF_INLINE void find_memories_scalar(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base, uint32_t x,
+                                    memory_places *places, uint32_t *slots[FF_MEMORIES]) {
+    (void)c, (void)x, (void)places;
     const uint32_t *k = model->keys, *up = at - FF_WINDOW_PITCH, *upper = up - FF_WINDOW_PITCH;
     uint32_t hashes[FF_MEMORIES];
     const uint32_t two = at[-1] * k[0] + up[0] * k[1];
@@ -174,6 +183,47 @@ FF_INLINE uint32_t code_guesses_scalar(ff_pixel_model *model, const coder *c, co
 }
 
 #ifdef FF_HAVE_AVX2
+
+/* How many pixels ahead the encoder finds memories, so that they come into the cache meanwhile. */
+#define AHEAD 8u
+
+/* As find_memories_scalar does, for eight pixels. */
+FF_INLINE FF_AVX2 void find_eight_avx2(ff_pixel_model *model, const uint32_t *at, const uint32_t *base, uint32_t x, memory_places *places) {
+    const uint32_t *k = model->keys, *up = at - FF_WINDOW_PITCH, *upper = up - FF_WINDOW_PITCH;
+#define TIMES(pixels, key)                                                                                                  \
+    _mm256_mullo_epi32(_mm256_loadu_si256((const __m256i *)(pixels)), _mm256_set1_epi32((int)k[key]))
+#define PLUS(a, b) _mm256_add_epi32(a, b)
+    const __m256i two = PLUS(TIMES(at - 1, 0), TIMES(up, 1));
+    __m256i hashes[FF_MEMORIES];
+    hashes[2] = PLUS(two, PLUS(TIMES(up + 1, 2), TIMES(up - 1, 3)));
+    hashes[1] = PLUS(hashes[2], PLUS(TIMES(at - 2, 4), TIMES(upper, 5)));
+    hashes[0] = PLUS(PLUS(hashes[1], TIMES(at - 3, 6)),
+                     PLUS(PLUS(TIMES(upper + 1, 7), TIMES(upper - 1, 8)), PLUS(TIMES(up - 2, 9), TIMES(up + 2, 10))));
+    hashes[3] = PLUS(PLUS(two, TIMES(base, 11)),
+                     PLUS(PLUS(TIMES(base - 1, 12), TIMES(base + 1, 13)), TIMES(base + FF_BASE_PITCH, 14)));
+#undef PLUS
+#undef TIMES
+    for (uint32_t i = 0; i < FF_MEMORIES; i++) {
+        const __m256i mixed = _mm256_xor_si256(hashes[i], _mm256_srli_epi32(hashes[i], 15));
+        const __m256i found = _mm256_srli_epi32(_mm256_mullo_epi32(mixed, _mm256_set1_epi32((int)k[15])), 32 - FF_MEMORY_BITS);
+        _mm256_storeu_si256((__m256i *)(places->of[i] + x), found);
+        for (uint32_t j = 0; j < 8; j++)
+            _mm_prefetch((const char *)&model->memories[i][places->of[i][x + j]], _MM_HINT_T0);
+    }
+}
+
+FF_INLINE FF_AVX2 void find_memories_avx2(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base, uint32_t x,
+                                          memory_places *places, uint32_t *slots[FF_MEMORIES]) {
+    if (c->decoder != NULL) {
+        find_memories_scalar(model, c, at, base, x, places, slots);
+        return;
+    }
+    places->ready = places->ready < x ? x : places->ready;
+    for (; places->ready <= x + AHEAD && places->ready < places->width; places->ready += 8)
+        find_eight_avx2(model, at + (places->ready - x), base + (places->ready - x), places->ready, places);
+    for (uint32_t i = 0; i < FF_MEMORIES; i++)
+        slots[i] = &model->memories[i][places->of[i][x]];
+}
 
 /* The colours that may be asked for, and what depends on their pixel only. */
 typedef struct voters_avx2 {

@@ -70,7 +70,7 @@ void ff_model_set_base(ff_pixel_model *model, const uint32_t *tile, size_t pitch
 /* ---- Spans ---- */
 
 /* Codes that FF_SPAN pixels go on as the row above says, where it says something; returns whether they do. */
-FF_INLINE uint32_t code_span(ff_pixel_model *model, const coder *c, uint32_t *at, const uint32_t *base, const uint32_t *pixels) {
+FF_INLINE uint32_t code_span(ff_pixel_model *model, const coder *c, uint32_t *at, const uint32_t *base) {
     const uint32_t *up = at - FF_WINDOW_PITCH, *base_up = base - FF_BASE_PITCH;
     const uint32_t w = at[-1];
     uint32_t moving = w ^ base[-1], uneven = 0, base_uneven = 0, wrong = 0;
@@ -84,7 +84,7 @@ FF_INLINE uint32_t code_span(ff_pixel_model *model, const coder *c, uint32_t *at
         base_uneven |= base[i] ^ w;
     if (c->decoder == NULL) {
         for (uint32_t i = 0; i < FF_SPAN; i++)
-            wrong |= pixels[i] ^ (moving ? w : base[i]);
+            wrong |= at[i] ^ (moving ? w : base[i]);
     }
     uint16_t *probability = &model->spans[(uint32_t)!moving << 4 | (uint32_t)!uneven << 3 | (uint32_t)!base_uneven << 2 |
                                           model->last_spans];
@@ -105,10 +105,12 @@ typedef struct variant {
                              const ff_model_errors *above, ff_model_errors *here, uint32_t pixel);
     uint32_t (*code_guesses)(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base, const uint8_t *ways,
                              const uint8_t *ways_above, uint32_t literals, uint32_t *const slots[FF_MEMORIES], uint32_t *pixel);
+    void (*find_memories)(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base, uint32_t x,
+                          memory_places *places, uint32_t *slots[FF_MEMORIES]);
     void (*remember)(uint32_t *const slots[FF_MEMORIES], uint32_t pixel);
 } variant;
 
-static const variant scalar_variant = {code_literal_scalar, code_guesses_scalar, remember_scalar};
+static const variant scalar_variant = {code_literal_scalar, code_guesses_scalar, find_memories_scalar, remember_scalar};
 
 /* Before the first pixel of a row stands what was above it, after the last pixel of the row above what was last. */
 FF_INLINE void extend_rows(ff_model_row *above, ff_model_row *row, uint32_t width) {
@@ -118,16 +120,22 @@ FF_INLINE void extend_rows(ff_model_row *above, ff_model_row *row, uint32_t widt
 }
 
 FF_INLINE void code_box(ff_pixel_model *model, const coder c, const uint32_t *tile, ff_box box, const variant *v) {
+    memory_places places;
+    places.width = box.width;
     memset(model->rows, 0, sizeof model->rows);
+    if (tile != NULL) /* the encoder finds the pixels where the decoder will put them */
+        for (uint32_t y = 0; y < box.height; y++)
+            memcpy(ff_model_window_at(model, (int32_t)box.x, (int32_t)(box.y + y)), tile + (box.y + y) * FF_TILE + box.x,
+                   box.width * sizeof *tile);
     for (uint32_t y = 0; y < box.height; y++) {
         ff_model_row *row = &model->rows[y & 1], *above = &model->rows[~y & 1];
         uint32_t *at = ff_model_window_at(model, (int32_t)box.x, (int32_t)(box.y + y));
         const uint32_t *base = model->base + (box.y + y + 1) * FF_BASE_PITCH + box.x + 1;
-        const uint32_t *pixels = tile == NULL ? NULL : tile + (box.y + y) * FF_TILE + box.x;
+        places.ready = 0;
         extend_rows(above, row, box.width);
         for (uint32_t x = 0; x < box.width; x++, at++, base++) {
             const uint32_t column = FF_MARGIN + x;
-            if (x + FF_SPAN <= box.width && code_span(model, &c, at, base, pixels + x)) {
+            if (x + FF_SPAN <= box.width && code_span(model, &c, at, base)) {
                 memset(row->ways + column, 0, FF_SPAN);
                 memset(row->errors + column, 0, FF_SPAN * sizeof *row->errors);
                 x += FF_SPAN - 1;
@@ -139,10 +147,10 @@ FF_INLINE void code_box(ff_pixel_model *model, const coder c, const uint32_t *ti
             const uint8_t *ways = row->ways + column, *ways_above = above->ways + column;
             const uint32_t literals = (uint32_t)(ways[-1] == FF_GUESSES) + (ways_above[0] == FF_GUESSES) +
                                       (ways_above[1] == FF_GUESSES) + (ways_above[-1] == FF_GUESSES);
-            uint32_t pixel = c.decoder == NULL ? pixels[x] : NO_COLOUR, way = FF_GUESSES;
+            uint32_t pixel = c.decoder == NULL ? *at : NO_COLOUR, way = FF_GUESSES;
             if (literals < 3) {
                 uint32_t *slots[FF_MEMORIES];
-                find_memories(model, at, base, slots);
+                v->find_memories(model, &c, at, base, x, &places, slots);
                 way = v->code_guesses(model, &c, at, base, ways, ways_above, literals, slots, &pixel);
                 if (way == FF_GUESSES)
                     pixel = v->code_literal(model, &c, at, base, above->errors + column, row->errors + column, pixel);
@@ -170,7 +178,7 @@ void ff_decode_box_scalar(ff_pixel_model *model, ff_range_decoder *coder_, ff_bo
 
 #ifdef FF_HAVE_AVX2
 
-static const variant avx2_variant = {code_literal_avx2, code_guesses_avx2, remember_avx2};
+static const variant avx2_variant = {code_literal_avx2, code_guesses_avx2, find_memories_avx2, remember_avx2};
 
 FF_AVX2 void ff_encode_box_avx2(ff_pixel_model *model, ff_range_encoder *coder_, const uint32_t *tile, ff_box box) {
     code_box(model, (coder){coder_, NULL}, tile, box, &avx2_variant);

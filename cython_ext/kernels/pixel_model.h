@@ -66,8 +66,9 @@ typedef struct ff_pixel_model {
     uint8_t levels[2048];    /* of a sum of errors: see SPEC.md */
     int16_t stretch[4096];   /* the inverse of squash */
     uint32_t keys[16];
-    uint32_t window[(FF_ABOVE + FF_TILE) * FF_WINDOW_PITCH];
-    uint32_t base[FF_BASE_PITCH * FF_BASE_PITCH];
+    /* Both with seven more, as pixels are looked at by eight. */
+    uint32_t window[(FF_ABOVE + FF_TILE) * FF_WINDOW_PITCH + 7];
+    uint32_t base[FF_BASE_PITCH * FF_BASE_PITCH + 7];
     ff_model_row rows[2];
 } ff_pixel_model;
 
