@@ -69,31 +69,68 @@ void ff_model_set_base(ff_pixel_model *model, const uint32_t *tile, size_t pitch
 }
 /* ---- Spans ---- */
 
-/* Codes that FF_SPAN pixels go on as the row above says, where it says something; returns whether they do. */
-FF_INLINE uint32_t code_span(ff_pixel_model *model, const coder *c, uint32_t *at, const uint32_t *base) {
+/* What is around the next FF_SPAN pixels. */
+typedef struct span {
+    uint32_t moving;      /* the pixels before and above are not as in the base */
+    uint32_t uneven;      /* the pixels above are not as the one before */
+    uint32_t base_uneven; /* nor those of the base */
+} span;
+
+/* Returns 0 where the row above says nothing: where it is moving and uneven. */
+FF_INLINE uint32_t look_at_span_scalar(const uint32_t *at, const uint32_t *base, span *s) {
     const uint32_t *up = at - FF_WINDOW_PITCH, *base_up = base - FF_BASE_PITCH;
-    const uint32_t w = at[-1];
-    uint32_t moving = w ^ base[-1], uneven = 0, base_uneven = 0, wrong = 0;
+    *s = (span){.moving = at[-1] ^ base[-1]};
     for (int i = -1; i <= (int)FF_SPAN; i++) {
-        moving |= up[i] ^ base_up[i];
-        uneven |= up[i] ^ w;
+        s->moving |= up[i] ^ base_up[i];
+        s->uneven |= up[i] ^ at[-1];
     }
-    if (moving && uneven)
-        return 0;
     for (uint32_t i = 0; i < FF_SPAN; i++)
-        base_uneven |= base[i] ^ w;
-    if (c->decoder == NULL) {
-        for (uint32_t i = 0; i < FF_SPAN; i++)
-            wrong |= at[i] ^ (moving ? w : base[i]);
+        s->base_uneven |= base[i] ^ at[-1];
+    return !(s->moving && s->uneven);
+}
+
+#ifdef FF_HAVE_AVX2
+
+/* Most spans are found impossible by the first eight pixels. */
+FF_INLINE FF_AVX2 uint32_t look_at_span_avx2(const uint32_t *at, const uint32_t *base, span *s) {
+#define UNLIKE(pixels, others) _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(pixels)), others)
+#define BASE_OF(pixels) _mm256_loadu_si256((const __m256i *)(base_up + ((pixels) - up)))
+    const uint32_t *up = at - FF_WINDOW_PITCH, *base_up = base - FF_BASE_PITCH;
+    const uint32_t *const three[3] = {up - 1, up + 7, up + FF_SPAN - 7}; /* these eights overlap */
+    const __m256i w = _mm256_set1_epi32((int)at[-1]);
+    __m256i moving = UNLIKE(three[0], BASE_OF(three[0])), uneven = UNLIKE(three[0], w);
+    if (!_mm256_testz_si256(moving, moving) && !_mm256_testz_si256(uneven, uneven))
+        return 0;
+    for (int i = 1; i < 3; i++) {
+        moving = _mm256_or_si256(moving, UNLIKE(three[i], BASE_OF(three[i])));
+        uneven = _mm256_or_si256(uneven, UNLIKE(three[i], w));
     }
-    uint16_t *probability = &model->spans[(uint32_t)!moving << 4 | (uint32_t)!uneven << 3 | (uint32_t)!base_uneven << 2 |
+    const __m256i base_uneven = _mm256_or_si256(UNLIKE(base, w), UNLIKE(base + 8, w));
+    s->moving = (at[-1] ^ base[-1]) | !_mm256_testz_si256(moving, moving);
+    s->uneven = !_mm256_testz_si256(uneven, uneven);
+    s->base_uneven = !_mm256_testz_si256(base_uneven, base_uneven);
+    return !(s->moving && s->uneven);
+#undef BASE_OF
+#undef UNLIKE
+}
+
+#endif
+
+/* Codes that FF_SPAN pixels go on as the row above says; returns whether they do. */
+FF_INLINE uint32_t code_span(ff_pixel_model *model, const coder *c, uint32_t *at, const uint32_t *base, const span *s) {
+    const uint32_t w = at[-1];
+    uint32_t wrong = 0;
+    if (c->decoder == NULL)
+        for (uint32_t i = 0; i < FF_SPAN; i++)
+            wrong |= at[i] ^ (s->moving ? w : base[i]);
+    uint16_t *probability = &model->spans[(uint32_t)!s->moving << 4 | (uint32_t)!s->uneven << 3 | (uint32_t)!s->base_uneven << 2 |
                                           model->last_spans];
     const uint32_t right = code_bit(c, *probability, !wrong);
     learn(probability, right, SPAN_RATE);
     model->last_spans = (model->last_spans << 1 | right) & 3;
     if (right)
         for (uint32_t i = 0; i < FF_SPAN; i++)
-            at[i] = moving ? w : base[i];
+            at[i] = s->moving ? w : base[i];
     return right;
 }
 
@@ -101,6 +138,7 @@ FF_INLINE uint32_t code_span(ff_pixel_model *model, const coder *c, uint32_t *at
 
 /* The parts of the coder that a variant does in its own way. */
 typedef struct variant {
+    uint32_t (*look_at_span)(const uint32_t *at, const uint32_t *base, span *s);
     uint32_t (*code_literal)(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base,
                              const ff_model_errors *above, ff_model_errors *here, uint32_t pixel);
     uint32_t (*code_guesses)(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base, const uint8_t *ways,
@@ -110,7 +148,7 @@ typedef struct variant {
     void (*remember)(uint32_t *const slots[FF_MEMORIES], uint32_t pixel);
 } variant;
 
-static const variant scalar_variant = {code_literal_scalar, code_guesses_scalar, find_memories_scalar, remember_scalar};
+static const variant scalar_variant = {look_at_span_scalar, code_literal_scalar, code_guesses_scalar, find_memories_scalar, remember_scalar};
 
 /* Before the first pixel of a row stands what was above it, after the last pixel of the row above what was last. */
 FF_INLINE void extend_rows(ff_model_row *above, ff_model_row *row, uint32_t width) {
@@ -135,7 +173,8 @@ FF_INLINE void code_box(ff_pixel_model *model, const coder c, const uint32_t *ti
         extend_rows(above, row, box.width);
         for (uint32_t x = 0; x < box.width; x++, at++, base++) {
             const uint32_t column = FF_MARGIN + x;
-            if (x + FF_SPAN <= box.width && code_span(model, &c, at, base)) {
+            span s;
+            if (x + FF_SPAN <= box.width && v->look_at_span(at, base, &s) && code_span(model, &c, at, base, &s)) {
                 memset(row->ways + column, 0, FF_SPAN);
                 memset(row->errors + column, 0, FF_SPAN * sizeof *row->errors);
                 x += FF_SPAN - 1;
@@ -178,7 +217,7 @@ void ff_decode_box_scalar(ff_pixel_model *model, ff_range_decoder *coder_, ff_bo
 
 #ifdef FF_HAVE_AVX2
 
-static const variant avx2_variant = {code_literal_avx2, code_guesses_avx2, find_memories_avx2, remember_avx2};
+static const variant avx2_variant = {look_at_span_avx2, code_literal_avx2, code_guesses_avx2, find_memories_avx2, remember_avx2};
 
 FF_AVX2 void ff_encode_box_avx2(ff_pixel_model *model, ff_range_encoder *coder_, const uint32_t *tile, ff_box box) {
     code_box(model, (coder){coder_, NULL}, tile, box, &avx2_variant);
