@@ -131,12 +131,14 @@ FF_INLINE void predict_other(const surroundings *s, int i, int32_t green, int32_
     p[7] = (int16_t)(green + ((dw + dne + 1) >> 1));
 }
 
+/* A residual modulo 256: small ones of either sign become small numbers, 0, -1, 1, -2 and so on. Its sign cannot be foreseen, so there
+ * is no branch on it. */
 FF_INLINE uint32_t fold(int32_t residual) {
     const uint32_t byte = (uint32_t)residual & 255;
-    return byte < 128 ? 2 * byte : 2 * (255 - byte) + 1;
+    return (byte << 1 & 255) ^ ((0 - (byte >> 7)) & 255);
 }
 
-FF_INLINE int32_t unfold(uint32_t folded) { return (int32_t)(folded & 1 ? 255 - folded / 2 : folded / 2); }
+FF_INLINE int32_t unfold(uint32_t folded) { return (int32_t)((folded >> 1) ^ ((0 - (folded & 1)) & 255)); }
 
 /* How a channel's errors went, from which all that follows is chosen. */
 FF_INLINE uint32_t second_context(const ff_pixel_model *model, int i, uint32_t steepness, uint32_t smallest,
@@ -318,6 +320,7 @@ FF_INLINE FF_AVX2 void weigh_errors_avx2(const ff_pixel_model *model, const ff_m
     l->shares[1] = share_avx2(_mm256_extracti128_si256(first, 1), &l->smallest[1]);
     l->shares[2] = share_avx2(_mm256_castsi256_si128(second), &unused);
     const uint64_t noises = (uint64_t)_mm_cvtsi128_si64(_mm256_extracti128_si256(sums[1], 1));
+#pragma GCC unroll 3
     for (int i = 0; i < 3; i++)
         l->levels[i] = model->levels[noises >> (16 * i) & UINT16_MAX];
 }
@@ -383,6 +386,7 @@ FF_INLINE FF_AVX2 uint32_t code_literal_avx2(ff_pixel_model *model, const coder 
     if (c->decoder != NULL)
         pixel = FF_OPAQUE;
     uint32_t misses[3] = {0}, predicted = 0;
+#pragma GCC unroll 3
     for (int i = 0; i < 3; i++) {
         __m128i p = _mm_add_epi16(l.predictions[i], _mm_shuffle_epi8(_mm_cvtsi32_si128((int)pixel), additions[i]));
         p = _mm_max_epi16(_mm_min_epi16(p, _mm_set1_epi16(255)), _mm_setzero_si128());
