@@ -23,8 +23,12 @@
 /* Confidence beyond this is all one to the probability of a memory. */
 #define MAX_TRUST 63u
 
-/* How a confidence, up to 16, chooses weights. */
-static const uint8_t STEPS[17] = {0, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3};
+/* How a confidence, up to MAX_TRUST, chooses weights. */
+#define SIXTEEN_OF(step) step, step, step, step, step, step, step, step, step, step, step, step, step, step, step, step
+static const uint8_t STEPS[MAX_TRUST + 1] = {
+    0, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, SIXTEEN_OF(3), SIXTEEN_OF(3), SIXTEEN_OF(3),
+};
+#undef SIXTEEN_OF
 
 /* 65536 / (1 + exp(-d / 256)) for d from -2048 to 2048 in steps of 128. */
 static const uint16_t SQUASH[33] = {
@@ -40,16 +44,15 @@ FF_INLINE uint32_t squash(int32_t stretched) {
 /* What the bit "this colour it is" depends on. */
 typedef struct question {
     uint32_t rank, votes, pattern, ways, literals;
-    uint32_t agree[FF_MEMORIES], confidence[FF_MEMORIES];
+    uint32_t agree[FF_MEMORIES], trust[FF_MEMORIES]; /* trust: confidence, at most MAX_TRUST */
 } question;
 
 FF_INLINE uint32_t code_guess_scalar(ff_pixel_model *model, const coder *c, const question *q, uint32_t right) {
     uint16_t *probabilities[FF_INPUTS - 1] = {&model->by_votes[q->rank][q->votes], &model->by_pattern[q->rank][q->pattern],
                                               &model->by_ways[q->rank][q->ways]};
     for (uint32_t i = 0; i < FF_MEMORIES; i++)
-        probabilities[3 + i] = &model->by_memory[q->rank][i][q->agree[i]][q->confidence[i] < MAX_TRUST ? q->confidence[i] : MAX_TRUST];
-    int32_t *weights = model->weights[q->rank][q->literals][STEPS[q->confidence[0] < 16 ? q->confidence[0] : 16]]
-                                     [STEPS[q->confidence[1] < 16 ? q->confidence[1] : 16]][q->agree[0]][q->agree[1]];
+        probabilities[3 + i] = &model->by_memory[q->rank][i][q->agree[i]][q->trust[i]];
+    int32_t *weights = model->weights[q->rank][q->literals][STEPS[q->trust[0]]][STEPS[q->trust[1]]][q->agree[0]][q->agree[1]];
     int32_t inputs[FF_INPUTS], sum = 0;
     for (uint32_t i = 0; i < FF_INPUTS - 1; i++)
         inputs[i] = model->stretch[*probabilities[i] >> 4];
@@ -133,17 +136,18 @@ FF_INLINE uint32_t code_guesses_scalar(ff_pixel_model *model, const coder *c, co
     question q = {.literals = literals};
     uint32_t remembered[FF_MEMORIES];
     for (uint32_t i = 0; i < FF_MEMORIES; i++) {
-        q.confidence[i] = *slots[i] >> 24;
-        remembered[i] = q.confidence[i] > 0 ? *slots[i] | FF_OPAQUE : NO_COLOUR;
+        const uint32_t confidence = *slots[i] >> 24;
+        q.trust[i] = confidence < MAX_TRUST ? confidence : MAX_TRUST;
+        remembered[i] = confidence > 0 ? *slots[i] | FF_OPAQUE : NO_COLOUR;
     }
 #define IF(condition, colour) ((condition) ? (colour) : NO_COLOUR)
     const uint32_t candidates[] = {
-        IF(q.confidence[0] >= CONFIDENT, remembered[0]),
-        IF(q.confidence[3] >= CONFIDENT, remembered[3]),
-        IF(q.confidence[1] >= CONFIDENT, remembered[1]),
+        IF(q.trust[0] >= CONFIDENT, remembered[0]),
+        IF(q.trust[3] >= CONFIDENT, remembered[3]),
+        IF(q.trust[1] >= CONFIDENT, remembered[1]),
         remembered[0],
         remembered[1],
-        IF(q.confidence[2] >= 2, remembered[2]),
+        IF(q.trust[2] >= 2, remembered[2]),
         IF((still & 3) == 3, t),
         w,
         n,
@@ -230,7 +234,7 @@ typedef struct voters_avx2 {
     __m256i colours; /* memories 0, 1, 3, t, memory 2, w, n, ne: as the bits of votes; nw comes last */
     uint32_t nw;
     uint32_t pattern, ways; /* without the votes for a colour */
-    uint32_t trust[FF_MEMORIES];
+    uint32_t trust[8]; /* confidence of the memories, at most MAX_TRUST; in the order of colours */
     int32_t (*weights)[FF_INPUTS]; /* of rank 0, by the agreement of memories 0 and 1 */
 } voters_avx2;
 
@@ -256,7 +260,7 @@ FF_INLINE FF_AVX2 uint32_t code_guess_avx2(ff_pixel_model *model, const coder *c
     uint16_t *by_pattern = &model->by_pattern[rank][o->pattern | neighbours << 5 | stays << 11];
     uint16_t *by_ways = &model->by_ways[rank][o->ways | stays << 11];
     uint16_t *first = &model->by_memory[rank][0][agree[0]][o->trust[0]], *second = &model->by_memory[rank][1][agree[1]][o->trust[1]];
-    uint16_t *third = &model->by_memory[rank][2][agree[2]][o->trust[2]], *fourth = &model->by_memory[rank][3][agree[3]][o->trust[3]];
+    uint16_t *third = &model->by_memory[rank][2][agree[2]][o->trust[4]], *fourth = &model->by_memory[rank][3][agree[3]][o->trust[2]];
     const int16_t *stretch = model->stretch;
     __m128i few = _mm_cvtsi32_si128(stretch[*by_votes >> 4]);
     few = _mm_insert_epi16(few, stretch[*by_pattern >> 4], 1);
@@ -271,16 +275,18 @@ FF_INLINE FF_AVX2 uint32_t code_guess_avx2(ff_pixel_model *model, const coder *c
     __m256i weights = _mm256_loadu_si256(at);
     int32_t sum = sum_avx2(_mm256_srai_epi32(_mm256_mullo_epi32(weights, inputs), 8)) >> 8;
     sum = sum > MAX_STRETCH ? MAX_STRETCH : sum < -MAX_STRETCH ? -MAX_STRETCH : sum;
-    const int32_t mixed = (int32_t)squash(sum);
-    const uint32_t step = (uint32_t)(sum + 2048) >> 7, fraction = (uint32_t)(sum + 2048) & 127;
-    uint16_t *correction = model->corrections[rank][votes] + step;
+    const uint32_t position = (uint32_t)(sum + 2048), fraction = position & 127;
+    const int32_t mixed = model->squash[position];
+    uint16_t *correction = model->corrections[rank][votes] + (position >> 7);
     uint32_t one = ((uint32_t)mixed + ((correction[0] * (128 - fraction) + correction[1] * fraction) >> 7)) >> 1;
     one = one < MIN_GUESS ? MIN_GUESS : one > FF_PROBABILITY_ONE - MIN_GUESS ? FF_PROBABILITY_ONE - MIN_GUESS : one;
 
     right = code_bit(c, one, right);
 
-    const __m256i error = _mm256_set1_epi32((((right ? 65536 : 0) - mixed) >> 3) * 3);
-    const __m256i moves = _mm256_srai_epi32(_mm256_add_epi32(_mm256_mullo_epi32(inputs, error), _mm256_set1_epi32(4096)), 13);
+    const __m256i error = _mm256_set1_epi32((((right ? 65536 : 0) - mixed) >> 3) * 3 & UINT16_MAX);
+    /* Both have 16 bits: the upper half of the inputs is multiplied by 0. */
+    const __m256i products = _mm256_madd_epi16(inputs, error);
+    const __m256i moves = _mm256_srai_epi32(_mm256_add_epi32(products, _mm256_set1_epi32(4096)), 13);
     weights = _mm256_min_epi32(_mm256_add_epi32(weights, moves), _mm256_set1_epi32(MAX_WEIGHT));
     _mm256_storeu_si256(at, _mm256_max_epi32(weights, _mm256_set1_epi32(-MAX_WEIGHT)));
     const int32_t goal = goal_of(right, CONTEXT_RATE), slow_goal = goal_of(right, MEMORY_RATE);
@@ -320,7 +326,6 @@ FF_INLINE FF_AVX2 uint32_t code_guesses_avx2(ff_pixel_model *model, const coder 
     const __m128i its_other = _mm_shuffle_epi32(above, _MM_SHUFFLE(0, 2, 0, 1));
     const uint32_t equal = (uint32_t)_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(w_or_n, its_other)));
 
-    const uint32_t confidence0 = *slots[0] >> 24, confidence1 = *slots[1] >> 24;
     __m128i few = _mm_cvtsi32_si128((int)*slots[0]);
     few = _mm_insert_epi32(few, (int)*slots[1], 1);
     few = _mm_insert_epi32(few, (int)*slots[3], 2);
@@ -329,17 +334,16 @@ FF_INLINE FF_AVX2 uint32_t code_guesses_avx2(ff_pixel_model *model, const coder 
     more = _mm_insert_epi32(more, (int)*slots[2], 0);
     more = _mm_insert_epi32(more, (int)w, 1);
     const __m256i all = _mm256_inserti128_si256(_mm256_castsi128_si256(few), more, 1), opaque = _mm256_set1_epi32((int)FF_OPAQUE);
-    const voters_avx2 o = {
+    voters_avx2 o = {
         /* No colour where nothing is remembered, which is where a slot is 0. */
         .colours = _mm256_andnot_si256(_mm256_cmpeq_epi32(all, _mm256_setzero_si256()), _mm256_or_si256(all, opaque)),
         .nw = up[-1],
         .pattern = equal | (uint32_t)(w == at[-2]) << 4 | (still & 3) << 9,
         .ways = ways[-1] | (uint32_t)ways_above[0] << 2 | (uint32_t)ways_above[1] << 4 | (uint32_t)ways_above[-1] << 6 |
                 (uint32_t)ways[-2] << 8 | (uint32_t)(still == 15) << 10,
-        .trust = {confidence0 < MAX_TRUST ? confidence0 : MAX_TRUST, confidence1 < MAX_TRUST ? confidence1 : MAX_TRUST,
-                  *slots[2] >> 24 < MAX_TRUST ? *slots[2] >> 24 : MAX_TRUST, *slots[3] >> 24 < MAX_TRUST ? *slots[3] >> 24 : MAX_TRUST},
-        .weights = model->weights[0][literals][STEPS[confidence0 < 16 ? confidence0 : 16]][STEPS[confidence1 < 16 ? confidence1 : 16]][0],
     };
+    _mm256_storeu_si256((__m256i *)o.trust, _mm256_min_epu32(_mm256_srli_epi32(all, 24), _mm256_set1_epi32(MAX_TRUST)));
+    o.weights = model->weights[0][literals][STEPS[o.trust[0]]][STEPS[o.trust[1]]][0];
 
     uint32_t candidates[16];
     /* Memories 0, 3 and 1 if confident, 0, 1, 2, then t, if the neighbours stayed, and w. */
@@ -348,6 +352,7 @@ FF_INLINE FF_AVX2 uint32_t code_guesses_avx2(ff_pixel_model *model, const coder 
     open &= (still & 3) == 3 ? 0xff : 0xbf;
     const __m256i first_eight = _mm256_or_si256(slots_asked, opaque);
     _mm256_storeu_si256((__m256i *)candidates, first_eight);
+#pragma GCC unroll 3
     for (uint32_t rank = 0; rank < FF_GUESSES; rank++) {
         const uint32_t colour = candidates[(uint32_t)__builtin_ctz(open)];
         const __m256i asked = _mm256_set1_epi32((int)colour);

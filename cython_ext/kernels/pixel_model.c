@@ -49,6 +49,7 @@ void ff_model_reset(ff_pixel_model *model) {
         while (stretched < MAX_STRETCH && squash(stretched) < i * 16 + 8)
             stretched++;
         model->stretch[i] = (int16_t)stretched;
+        model->squash[i] = (uint16_t)squash((int32_t)i - 2048);
     }
     ff_hash_keys(model->keys, 16);
     for (uint32_t i = 0; i < 16; i++)

@@ -65,6 +65,7 @@ typedef struct ff_pixel_model {
     int16_t biases[3][FF_LEVELS / 2][8];
     uint8_t levels[2048];    /* of a sum of errors: see SPEC.md */
     int16_t stretch[4096];   /* the inverse of squash */
+    uint16_t squash[4096];   /* of what is mixed, and 2048 */
     uint32_t keys[16];
     /* Both with seven more, as pixels are looked at by eight. */
     uint32_t window[(FF_ABOVE + FF_TILE) * FF_WINDOW_PITCH + 7];
