@@ -41,6 +41,13 @@ FF_INLINE uint32_t squash(int32_t stretched) {
     return (SQUASH[step] * (128 - fraction) + SQUASH[step + 1] * fraction) >> 7;
 }
 
+/* A pixel in its row, and what is known of the ways of its neighbours. */
+typedef struct spot {
+    const uint32_t *at, *base;
+    const uint8_t *ways, *ways_above;
+    uint32_t x, literals; /* literals: how many of the four neighbours are */
+} spot;
+
 /* What the bit "this colour it is" depends on. */
 typedef struct question {
     uint32_t rank, votes, pattern, ways, literals;
@@ -106,10 +113,10 @@ typedef struct memory_places {
 } memory_places;
 
 /* The slots of the four memories for pixel x of a row, whose neighbours are known. */
-FF_INLINE void find_memories_scalar(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base, uint32_t x,
-                                    memory_places *places, uint32_t *slots[FF_MEMORIES]) {
-    (void)c, (void)x, (void)places;
-    const uint32_t *k = model->keys, *up = at - FF_WINDOW_PITCH, *upper = up - FF_WINDOW_PITCH;
+FF_INLINE void find_memories_scalar(ff_pixel_model *model, const coder *c, const spot *o, memory_places *places,
+                                    uint32_t *slots[FF_MEMORIES]) {
+    (void)c, (void)places;
+    const uint32_t *at = o->at, *base = o->base, *k = model->keys, *up = at - FF_WINDOW_PITCH, *upper = up - FF_WINDOW_PITCH;
     uint32_t hashes[FF_MEMORIES];
     const uint32_t two = at[-1] * k[0] + up[0] * k[1];
     hashes[2] = two + up[1] * k[2] + up[-1] * k[3];
@@ -121,10 +128,11 @@ FF_INLINE void find_memories_scalar(ff_pixel_model *model, const coder *c, const
 }
 
 /* Codes a pixel by guesses; returns the number of the right one and stores the colour, or returns FF_GUESSES. */
-FF_INLINE uint32_t code_guesses_scalar(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base,
-                                const uint8_t *ways, const uint8_t *ways_above, uint32_t literals,
-                                uint32_t *const slots[FF_MEMORIES], uint32_t *pixel) {
-    const uint32_t *up = at - FF_WINDOW_PITCH;
+FF_INLINE uint32_t code_guesses_scalar(ff_pixel_model *model, const coder *c, const spot *o, const memory_places *places,
+                                       uint32_t *const slots[FF_MEMORIES], uint32_t *pixel) {
+    (void)places;
+    const uint32_t *at = o->at, *base = o->base, *up = at - FF_WINDOW_PITCH;
+    const uint8_t *ways = o->ways, *ways_above = o->ways_above;
     const uint32_t w = at[-1], n = up[0], ne = up[1], nw = up[-1], t = base[0];
     const uint32_t still = (uint32_t)(w == base[-1]) | (uint32_t)(n == base[-(ptrdiff_t)FF_BASE_PITCH]) << 1 |
                            (uint32_t)(ne == base[1 - (ptrdiff_t)FF_BASE_PITCH]) << 2 |
@@ -133,7 +141,7 @@ FF_INLINE uint32_t code_guesses_scalar(ff_pixel_model *model, const coder *c, co
                            (uint32_t)(n == nw) << 3 | (uint32_t)(w == at[-2]) << 4;
     const uint32_t near_ways = ways[-1] | (uint32_t)ways_above[0] << 2 | (uint32_t)ways_above[1] << 4 |
                                (uint32_t)ways_above[-1] << 6 | (uint32_t)ways[-2] << 8 | (uint32_t)(still == 15) << 10;
-    question q = {.literals = literals};
+    question q = {.literals = o->literals};
     uint32_t remembered[FF_MEMORIES];
     for (uint32_t i = 0; i < FF_MEMORIES; i++) {
         const uint32_t confidence = *slots[i] >> 24;
@@ -191,23 +199,29 @@ FF_INLINE uint32_t code_guesses_scalar(ff_pixel_model *model, const coder *c, co
 /* How many pixels ahead the encoder finds memories, so that they come into the cache meanwhile. */
 #define AHEAD 8u
 
-/* As find_memories_scalar does, for eight pixels. */
-FF_INLINE FF_AVX2 void find_eight_avx2(ff_pixel_model *model, const uint32_t *at, const uint32_t *base, uint32_t x, memory_places *places) {
+/* As find_memories_scalar does, for eight pixels. The decoder leaves out the pixels of this row, and does not mix. */
+FF_INLINE FF_AVX2 void find_eight_avx2(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base, uint32_t x,
+                                       memory_places *places) {
     const uint32_t *k = model->keys, *up = at - FF_WINDOW_PITCH, *upper = up - FF_WINDOW_PITCH;
 #define TIMES(pixels, key)                                                                                                  \
     _mm256_mullo_epi32(_mm256_loadu_si256((const __m256i *)(pixels)), _mm256_set1_epi32((int)k[key]))
-#define PLUS(a, b) _mm256_add_epi32(a, b)
-    const __m256i two = PLUS(TIMES(at - 1, 0), TIMES(up, 1));
+#define SUM(a, b) _mm256_add_epi32(a, b)
+#define ROW_SUM(a, pixels, key) (c->decoder != NULL ? (a) : SUM(a, TIMES(pixels, key)))
+    const __m256i two = ROW_SUM(TIMES(up, 1), at - 1, 0);
     __m256i hashes[FF_MEMORIES];
-    hashes[2] = PLUS(two, PLUS(TIMES(up + 1, 2), TIMES(up - 1, 3)));
-    hashes[1] = PLUS(hashes[2], PLUS(TIMES(at - 2, 4), TIMES(upper, 5)));
-    hashes[0] = PLUS(PLUS(hashes[1], TIMES(at - 3, 6)),
-                     PLUS(PLUS(TIMES(upper + 1, 7), TIMES(upper - 1, 8)), PLUS(TIMES(up - 2, 9), TIMES(up + 2, 10))));
-    hashes[3] = PLUS(PLUS(two, TIMES(base, 11)),
-                     PLUS(PLUS(TIMES(base - 1, 12), TIMES(base + 1, 13)), TIMES(base + FF_BASE_PITCH, 14)));
-#undef PLUS
+    hashes[2] = SUM(two, SUM(TIMES(up + 1, 2), TIMES(up - 1, 3)));
+    hashes[1] = SUM(ROW_SUM(hashes[2], at - 2, 4), TIMES(upper, 5));
+    hashes[0] = SUM(ROW_SUM(hashes[1], at - 3, 6), SUM(SUM(TIMES(upper + 1, 7), TIMES(upper - 1, 8)),
+                                                       SUM(TIMES(up - 2, 9), TIMES(up + 2, 10))));
+    hashes[3] = SUM(SUM(two, TIMES(base, 11)), SUM(SUM(TIMES(base - 1, 12), TIMES(base + 1, 13)), TIMES(base + FF_BASE_PITCH, 14)));
+#undef ROW_SUM
+#undef SUM
 #undef TIMES
     for (uint32_t i = 0; i < FF_MEMORIES; i++) {
+        if (c->decoder != NULL) {
+            _mm256_storeu_si256((__m256i *)(places->of[i] + x), hashes[i]);
+            continue;
+        }
         const __m256i mixed = _mm256_xor_si256(hashes[i], _mm256_srli_epi32(hashes[i], 15));
         const __m256i found = _mm256_srli_epi32(_mm256_mullo_epi32(mixed, _mm256_set1_epi32((int)k[15])), 32 - FF_MEMORY_BITS);
         _mm256_storeu_si256((__m256i *)(places->of[i] + x), found);
@@ -216,15 +230,34 @@ FF_INLINE FF_AVX2 void find_eight_avx2(ff_pixel_model *model, const uint32_t *at
     }
 }
 
-FF_INLINE FF_AVX2 void find_memories_avx2(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base, uint32_t x,
-                                          memory_places *places, uint32_t *slots[FF_MEMORIES]) {
+/* Completes the hashes of pixel x by the three pixels before it. */
+FF_INLINE void finish_places(ff_pixel_model *model, const memory_places *places, uint32_t x, uint32_t w, uint32_t ww, uint32_t www,
+                             uint32_t *slots[FF_MEMORIES]) {
+    const uint32_t *k = model->keys, one = w * k[0], two = one + ww * k[4], three = two + www * k[6];
+    const uint32_t hashes[FF_MEMORIES] = {places->of[0][x] + three, places->of[1][x] + two, places->of[2][x] + one,
+                                          places->of[3][x] + one};
+    for (uint32_t i = 0; i < FF_MEMORIES; i++)
+        slots[i] = &model->memories[i][(hashes[i] ^ hashes[i] >> 15) * k[15] >> (32 - FF_MEMORY_BITS)];
+}
+
+/* Supposes that the first guess is right, so that what the next pixel asks of the memories comes meanwhile. */
+FF_INLINE FF_AVX2 void prefetch_next(ff_pixel_model *model, const memory_places *places, const spot *o, uint32_t guess) {
+    uint32_t *slots[FF_MEMORIES];
+    finish_places(model, places, o->x + 1, guess, o->at[-1], o->at[-2], slots);
+    for (uint32_t i = 0; i < FF_MEMORIES; i++)
+        _mm_prefetch((const char *)slots[i], _MM_HINT_T0);
+}
+
+FF_INLINE FF_AVX2 void find_memories_avx2(ff_pixel_model *model, const coder *c, const spot *o, memory_places *places,
+                                          uint32_t *slots[FF_MEMORIES]) {
+    const uint32_t x = o->x, ahead = c->decoder != NULL ? 1 : AHEAD;
+    places->ready = places->ready < x ? x : places->ready;
+    for (; places->ready <= x + ahead && places->ready < places->width; places->ready += 8)
+        find_eight_avx2(model, c, o->at + (places->ready - x), o->base + (places->ready - x), places->ready, places);
     if (c->decoder != NULL) {
-        find_memories_scalar(model, c, at, base, x, places, slots);
+        finish_places(model, places, x, o->at[-1], o->at[-2], o->at[-3], slots);
         return;
     }
-    places->ready = places->ready < x ? x : places->ready;
-    for (; places->ready <= x + AHEAD && places->ready < places->width; places->ready += 8)
-        find_eight_avx2(model, at + (places->ready - x), base + (places->ready - x), places->ready, places);
     for (uint32_t i = 0; i < FF_MEMORIES; i++)
         slots[i] = &model->memories[i][places->of[i][x]];
 }
@@ -313,10 +346,10 @@ FF_INLINE FF_AVX2 uint32_t confident_lanes_avx2(__m256i slots, __m256i least) {
 }
 
 /* The first eight candidates always have one, w, so that the rest is seldom looked at. */
-FF_INLINE FF_AVX2 uint32_t code_guesses_avx2(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base,
-                                             const uint8_t *ways, const uint8_t *ways_above, uint32_t literals,
+FF_INLINE FF_AVX2 uint32_t code_guesses_avx2(ff_pixel_model *model, const coder *c, const spot *s, const memory_places *places,
                                              uint32_t *const slots[FF_MEMORIES], uint32_t *pixel) {
-    const uint32_t *up = at - FF_WINDOW_PITCH;
+    const uint32_t *at = s->at, *base = s->base, *up = at - FF_WINDOW_PITCH;
+    const uint8_t *ways = s->ways, *ways_above = s->ways_above;
     const uint32_t w = at[-1];
     const __m128i above = _mm_loadu_si128((const __m128i *)(up - 1)); /* nw, n, ne */
     const __m128i base_above = _mm_loadu_si128((const __m128i *)(base - FF_BASE_PITCH - 1));
@@ -343,7 +376,7 @@ FF_INLINE FF_AVX2 uint32_t code_guesses_avx2(ff_pixel_model *model, const coder 
                 (uint32_t)ways[-2] << 8 | (uint32_t)(still == 15) << 10,
     };
     _mm256_storeu_si256((__m256i *)o.trust, _mm256_min_epu32(_mm256_srli_epi32(all, 24), _mm256_set1_epi32(MAX_TRUST)));
-    o.weights = model->weights[0][literals][STEPS[o.trust[0]]][STEPS[o.trust[1]]][0];
+    o.weights = model->weights[0][s->literals][STEPS[o.trust[0]]][STEPS[o.trust[1]]][0];
 
     uint32_t candidates[16];
     /* Memories 0, 3 and 1 if confident, 0, 1, 2, then t, if the neighbours stayed, and w. */
@@ -352,6 +385,8 @@ FF_INLINE FF_AVX2 uint32_t code_guesses_avx2(ff_pixel_model *model, const coder 
     open &= (still & 3) == 3 ? 0xff : 0xbf;
     const __m256i first_eight = _mm256_or_si256(slots_asked, opaque);
     _mm256_storeu_si256((__m256i *)candidates, first_eight);
+    if (c->decoder != NULL && s->x + 1 < places->ready)
+        prefetch_next(model, places, s, candidates[(uint32_t)__builtin_ctz(open)]);
 #pragma GCC unroll 3
     for (uint32_t rank = 0; rank < FF_GUESSES; rank++) {
         const uint32_t colour = candidates[(uint32_t)__builtin_ctz(open)];

@@ -142,10 +142,9 @@ typedef struct variant {
     uint32_t (*look_at_span)(const uint32_t *at, const uint32_t *base, span *s);
     uint32_t (*code_literal)(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base,
                              const ff_model_errors *above, ff_model_errors *here, uint32_t pixel);
-    uint32_t (*code_guesses)(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base, const uint8_t *ways,
-                             const uint8_t *ways_above, uint32_t literals, uint32_t *const slots[FF_MEMORIES], uint32_t *pixel);
-    void (*find_memories)(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base, uint32_t x,
-                          memory_places *places, uint32_t *slots[FF_MEMORIES]);
+    uint32_t (*code_guesses)(ff_pixel_model *model, const coder *c, const spot *o, const memory_places *places,
+                             uint32_t *const slots[FF_MEMORIES], uint32_t *pixel);
+    void (*find_memories)(ff_pixel_model *model, const coder *c, const spot *o, memory_places *places, uint32_t *slots[FF_MEMORIES]);
     void (*remember)(uint32_t *const slots[FF_MEMORIES], uint32_t pixel);
 } variant;
 
@@ -190,8 +189,9 @@ FF_INLINE void code_box(ff_pixel_model *model, const coder c, const uint32_t *ti
             uint32_t pixel = c.decoder == NULL ? *at : NO_COLOUR, way = FF_GUESSES;
             if (literals < 3) {
                 uint32_t *slots[FF_MEMORIES];
-                v->find_memories(model, &c, at, base, x, &places, slots);
-                way = v->code_guesses(model, &c, at, base, ways, ways_above, literals, slots, &pixel);
+                const spot o = {at, base, ways, ways_above, x, literals};
+                v->find_memories(model, &c, &o, &places, slots);
+                way = v->code_guesses(model, &c, &o, &places, slots, &pixel);
                 if (way == FF_GUESSES)
                     pixel = v->code_literal(model, &c, at, base, above->errors + column, row->errors + column, pixel);
                 else
