@@ -68,21 +68,28 @@ FF_INLINE uint32_t code_class_scalar(uint16_t *a, uint16_t *b, const coder *c, u
 
 FF_INLINE uint32_t first_of_class(uint32_t bits) { return 6 + (1u << bits); }
 
+/* The class of a folded residual, and the raw bits. */
+FF_INLINE ff_residual_code code_of_residual(uint32_t folded) {
+    ff_residual_code code = {.symbol = (uint8_t)folded};
+    if (folded < FIRST_WIDE)
+        return code;
+    code.bits = 2;
+    while (folded >= first_of_class(code.bits + 1u))
+        code.bits++;
+    code.symbol = code.bits + 8;
+    code.rest = (uint8_t)(folded - first_of_class(code.bits));
+    return code;
+}
+
 /* A residual, folded to 0 to 255: its class, then the bits that tell it from others of the class. */
 FF_INLINE uint32_t code_residual_scalar(uint16_t *a, uint16_t *b, const coder *c, uint32_t folded) {
-    uint32_t bits = 0;
-    if (c->decoder == NULL && folded >= FIRST_WIDE) {
-        bits = 2;
-        while (folded >= first_of_class(bits + 1))
-            bits++;
-    }
-    const uint32_t symbol = code_class_scalar(a, b, c, bits > 0 ? bits + 8 : folded);
+    const ff_residual_code code = code_of_residual(c->decoder == NULL ? folded : 0);
+    const uint32_t symbol = code_class_scalar(a, b, c, code.symbol), bits = symbol - 8;
     if (symbol < FIRST_WIDE)
         return symbol;
-    bits = symbol - 8;
     if (c->decoder != NULL)
         return (first_of_class(bits) + ff_range_decode_bits(c->decoder, bits)) & 255;
-    ff_range_encode_bits(c->encoder, folded - first_of_class(bits), bits);
+    ff_range_encode_bits(c->encoder, code.rest, bits);
     return folded;
 }
 
@@ -325,18 +332,23 @@ FF_INLINE FF_AVX2 void weigh_errors_avx2(const ff_pixel_model *model, const ff_m
         l->levels[i] = model->levels[noises >> (16 * i) & UINT16_MAX];
 }
 
+#define RISE (CLASS_TOTAL - FF_CLASSES * CLASS_FLOOR)
+
 FF_INLINE FF_AVX2 void learn_class_avx2(uint16_t *a, uint16_t *b, uint32_t symbol) {
-    const __m256i lanes = _mm256_set_epi16(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    const __m256i above = _mm256_cmpgt_epi16(lanes, _mm256_set1_epi16((short)symbol));
-    const __m256i floors = _mm256_mullo_epi16(lanes, _mm256_set1_epi16(CLASS_FLOOR));
-    const __m256i rest = _mm256_set1_epi16((short)(CLASS_TOTAL - FF_CLASSES * CLASS_FLOOR));
-    const __m256i target = _mm256_add_epi16(floors, _mm256_and_si256(above, rest));
+    static const uint16_t STEP[2 * FF_CLASSES] = { /* read from 15 - symbol on: the rise comes after the class */
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        RISE, RISE, RISE, RISE, RISE, RISE, RISE, RISE, RISE, RISE, RISE, RISE, RISE, RISE, RISE, RISE,
+    };
+    const __m256i floors = _mm256_setr_epi16(0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120); /* CLASS_FLOOR each */
+    const __m256i target = _mm256_add_epi16(floors, _mm256_loadu_si256((const __m256i *)(STEP + FF_CLASSES - 1 - symbol)));
     for (int i = 0; i < 2; i++) {
         __m256i *classes = (__m256i *)(i ? b : a);
         const __m256i old = _mm256_loadu_si256(classes);
         _mm256_storeu_si256(classes, _mm256_add_epi16(old, _mm256_srai_epi16(_mm256_sub_epi16(target, old), CLASS_RATE)));
     }
 }
+
+#undef RISE
 
 FF_INLINE FF_AVX2 uint32_t find_class_avx2(__m256i sums, uint32_t share) {
     const __m256i limit = _mm256_set1_epi16((short)share);
@@ -353,23 +365,23 @@ FF_INLINE uint32_t bounds_of_class(const uint16_t *a, const uint16_t *b, uint32_
     return of_a + of_b; /* the sums of two are below 65536 */
 }
 
-FF_INLINE FF_AVX2 uint32_t code_residual_avx2(uint16_t *a, uint16_t *b, const coder *c, uint32_t folded) {
+/* Codes a residual and returns it, modulo 256. */
+FF_INLINE FF_AVX2 int32_t code_residual_avx2(ff_pixel_model *model, uint16_t *a, uint16_t *b, const coder *c, int32_t residual) {
     if (c->decoder == NULL) {
-        const uint32_t wide = folded >= FIRST_WIDE;
-        const uint32_t bits = wide ? 31 - (uint32_t)__builtin_clz(wide ? folded - 6 : 1) : 0;
-        const uint32_t symbol = wide ? bits + 8 : folded, rest = wide ? folded - first_of_class(bits) : 0;
-        const uint32_t bounds = bounds_of_class(a, b, symbol), first = bounds & UINT16_MAX;
+        const ff_residual_code code = model->residual_codes[residual & 255];
+        const uint32_t bounds = bounds_of_class(a, b, code.symbol), first = bounds & UINT16_MAX;
         ff_range_encode(c->encoder, first, ((bounds >> 16) - first) & UINT16_MAX);
-        ff_range_encode_bits(c->encoder, rest, bits);
-        learn_class_avx2(a, b, symbol);
-        return folded;
+        ff_range_encode_bits(c->encoder, code.rest, code.bits);
+        learn_class_avx2(a, b, code.symbol);
+        return residual;
     }
     const __m256i sums = _mm256_add_epi16(_mm256_loadu_si256((const __m256i *)a), _mm256_loadu_si256((const __m256i *)b));
     const uint32_t symbol = find_class_avx2(sums, ff_range_share(c->decoder));
     const uint32_t bounds = bounds_of_class(a, b, symbol), first = bounds & UINT16_MAX;
     ff_range_decode(c->decoder, first, ((bounds >> 16) - first) & UINT16_MAX);
     learn_class_avx2(a, b, symbol);
-    return symbol < FIRST_WIDE ? symbol : (first_of_class(symbol - 8) + ff_range_decode_bits(c->decoder, symbol - 8)) & 255;
+    return unfold(symbol < FIRST_WIDE ? symbol
+                                      : (first_of_class(symbol - 8) + ff_range_decode_bits(c->decoder, symbol - 8)) & 255);
 }
 
 FF_INLINE FF_AVX2 uint32_t code_literal_avx2(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base,
@@ -402,9 +414,9 @@ FF_INLINE FF_AVX2 uint32_t code_literal_avx2(ff_pixel_model *model, const coder 
         uint16_t *a = model->classes[i][0][l.levels[i] * 4 + ((uint32_t)corrected >> 2 & 3)];
         uint16_t *b = model->classes[i][1][second_context(model, i, l.steepness, i < 2 ? l.smallest[i] : 0, misses)];
         int32_t value = channel(pixel, i);
-        const uint32_t folded = code_residual_avx2(a, b, c, fold(value - prediction));
+        const int32_t residual = code_residual_avx2(model, a, b, c, value - prediction);
         if (c->decoder != NULL) {
-            value = (prediction + unfold(folded)) & 255;
+            value = (prediction + residual) & 255;
             pixel |= (uint32_t)value << SHIFTS[i];
         }
         learn_bias(bias, 16 * value - mean);

@@ -51,6 +51,8 @@ void ff_model_reset(ff_pixel_model *model) {
         model->stretch[i] = (int16_t)stretched;
         model->squash[i] = (uint16_t)squash((int32_t)i - 2048);
     }
+    for (int32_t i = 0; i < 256; i++)
+        model->residual_codes[i] = code_of_residual(fold(i));
     ff_hash_keys(model->keys, 16);
     for (uint32_t i = 0; i < 16; i++)
         model->keys[i] |= 1;

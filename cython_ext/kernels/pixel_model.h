@@ -50,6 +50,11 @@ typedef struct ff_model_row {
     uint8_t ways[FF_WINDOW_PITCH]; /* the number of the right guess, or FF_GUESSES for a literal */
 } ff_model_row;
 
+/* How a residual is coded: its class, and `bits` raw bits, which say `rest`. */
+typedef struct ff_residual_code {
+    uint8_t symbol, bits, rest, unused;
+} ff_residual_code;
+
 typedef struct ff_pixel_model {
     uint32_t memories[FF_MEMORIES][1u << FF_MEMORY_BITS]; /* confidence in the top byte (0: empty), a colour below it */
     uint16_t by_votes[FF_GUESSES][512];                   /* probabilities of a guess, in 65536ths */
@@ -66,6 +71,7 @@ typedef struct ff_pixel_model {
     uint8_t levels[2048];    /* of a sum of errors: see SPEC.md */
     int16_t stretch[4096];   /* the inverse of squash */
     uint16_t squash[4096];   /* of what is mixed, and 2048 */
+    ff_residual_code residual_codes[256];
     uint32_t keys[16];
     /* Both with seven more, as pixels are looked at by eight. */
     uint32_t window[(FF_ABOVE + FF_TILE) * FF_WINDOW_PITCH + 7];
