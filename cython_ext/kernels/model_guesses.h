@@ -109,6 +109,7 @@ FF_INLINE void remember_scalar(uint32_t *const slots[FF_MEMORIES], uint32_t pixe
 typedef struct memory_places {
     uint32_t width; /* of the row */
     uint32_t ready; /* pixels before are done, or will not be asked for */
+    uint32_t fetched; /* so many of them, that are, or soon will be in the cache */
     uint32_t of[FF_MEMORIES][FF_TILE + 7];
 } memory_places;
 
@@ -225,8 +226,6 @@ FF_INLINE FF_AVX2 void find_eight_avx2(ff_pixel_model *model, const coder *c, co
         const __m256i mixed = _mm256_xor_si256(hashes[i], _mm256_srli_epi32(hashes[i], 15));
         const __m256i found = _mm256_srli_epi32(_mm256_mullo_epi32(mixed, _mm256_set1_epi32((int)k[15])), 32 - FF_MEMORY_BITS);
         _mm256_storeu_si256((__m256i *)(places->of[i] + x), found);
-        for (uint32_t j = 0; j < 8; j++)
-            _mm_prefetch((const char *)&model->memories[i][places->of[i][x + j]], _MM_HINT_T0);
     }
 }
 
@@ -258,6 +257,11 @@ FF_INLINE FF_AVX2 void find_memories_avx2(ff_pixel_model *model, const coder *c,
         finish_places(model, places, x, o->at[-1], o->at[-2], o->at[-3], slots);
         return;
     }
+    /* A pixel at a time: more at once wait for one another. */
+    const uint32_t end = x + AHEAD < places->ready ? x + AHEAD + 1 : places->ready;
+    for (places->fetched = places->fetched < x ? x : places->fetched; places->fetched < end; places->fetched++)
+        for (uint32_t i = 0; i < FF_MEMORIES; i++)
+            _mm_prefetch((const char *)&model->memories[i][places->of[i][places->fetched]], _MM_HINT_T0);
     for (uint32_t i = 0; i < FF_MEMORIES; i++)
         slots[i] = &model->memories[i][places->of[i][x]];
 }

@@ -171,7 +171,7 @@ FF_INLINE void code_box(ff_pixel_model *model, const coder c, const uint32_t *ti
         ff_model_row *row = &model->rows[y & 1], *above = &model->rows[~y & 1];
         uint32_t *at = ff_model_window_at(model, (int32_t)box.x, (int32_t)(box.y + y));
         const uint32_t *base = model->base + (box.y + y + 1) * FF_BASE_PITCH + box.x + 1;
-        places.ready = 0;
+        places.ready = places.fetched = 0;
         extend_rows(above, row, box.width);
         for (uint32_t x = 0; x < box.width; x++, at++, base++) {
             const uint32_t column = FF_MARGIN + x;
