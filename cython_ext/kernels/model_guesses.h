@@ -239,7 +239,7 @@ FF_INLINE void finish_places(ff_pixel_model *model, const memory_places *places,
         slots[i] = &model->memories[i][(hashes[i] ^ hashes[i] >> 15) * k[15] >> (32 - FF_MEMORY_BITS)];
 }
 
-/* Supposes that the first guess is right, so that what the next pixel asks of the memories comes meanwhile. */
+/* Supposes that the guess is right, so that what the next pixel asks of the memories comes meanwhile. */
 FF_INLINE FF_AVX2 void prefetch_next(ff_pixel_model *model, const memory_places *places, const spot *o, uint32_t guess) {
     uint32_t *slots[FF_MEMORIES];
     finish_places(model, places, o->x + 1, guess, o->at[-1], o->at[-2], slots);
@@ -389,11 +389,11 @@ FF_INLINE FF_AVX2 uint32_t code_guesses_avx2(ff_pixel_model *model, const coder 
     open &= (still & 3) == 3 ? 0xff : 0xbf;
     const __m256i first_eight = _mm256_or_si256(slots_asked, opaque);
     _mm256_storeu_si256((__m256i *)candidates, first_eight);
-    if (c->decoder != NULL && s->x + 1 < places->ready)
-        prefetch_next(model, places, s, candidates[(uint32_t)__builtin_ctz(open)]);
 #pragma GCC unroll 3
     for (uint32_t rank = 0; rank < FF_GUESSES; rank++) {
         const uint32_t colour = candidates[(uint32_t)__builtin_ctz(open)];
+        if (c->decoder != NULL && s->x + 1 < places->ready)
+            prefetch_next(model, places, s, colour);
         const __m256i asked = _mm256_set1_epi32((int)colour);
         const uint32_t votes = equal_lanes_avx2(o.colours, asked) | (uint32_t)(o.nw == colour) << 8;
         if (code_guess_avx2(model, c, &o, rank, votes, colour == *pixel)) {
