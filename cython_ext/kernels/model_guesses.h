@@ -41,11 +41,12 @@ FF_INLINE uint32_t squash(int32_t stretched) {
     return (SQUASH[step] * (128 - fraction) + SQUASH[step + 1] * fraction) >> 7;
 }
 
-/* A pixel in its row, and what is known of the ways of its neighbours. */
+/* A pixel in its row, and by which ways its neighbours were coded. */
 typedef struct spot {
     const uint32_t *at, *base;
-    const uint8_t *ways, *ways_above;
-    uint32_t x, literals; /* literals: how many of the four neighbours are */
+    uint32_t x;
+    uint32_t near_ways; /* of w, n, ne, nw, ww, in two bits each */
+    uint32_t literals;  /* how many of the first four are */
 } spot;
 
 /* What the bit "this colour it is" depends on. */
@@ -133,15 +134,13 @@ FF_INLINE uint32_t code_guesses_scalar(ff_pixel_model *model, const coder *c, co
                                        uint32_t *const slots[FF_MEMORIES], uint32_t *pixel) {
     (void)places;
     const uint32_t *at = o->at, *base = o->base, *up = at - FF_WINDOW_PITCH;
-    const uint8_t *ways = o->ways, *ways_above = o->ways_above;
     const uint32_t w = at[-1], n = up[0], ne = up[1], nw = up[-1], t = base[0];
     const uint32_t still = (uint32_t)(w == base[-1]) | (uint32_t)(n == base[-(ptrdiff_t)FF_BASE_PITCH]) << 1 |
                            (uint32_t)(ne == base[1 - (ptrdiff_t)FF_BASE_PITCH]) << 2 |
                            (uint32_t)(nw == base[-1 - (ptrdiff_t)FF_BASE_PITCH]) << 3;
     const uint32_t equal = (uint32_t)(w == n) | (uint32_t)(w == nw) << 1 | (uint32_t)(n == ne) << 2 |
                            (uint32_t)(n == nw) << 3 | (uint32_t)(w == at[-2]) << 4;
-    const uint32_t near_ways = ways[-1] | (uint32_t)ways_above[0] << 2 | (uint32_t)ways_above[1] << 4 |
-                               (uint32_t)ways_above[-1] << 6 | (uint32_t)ways[-2] << 8 | (uint32_t)(still == 15) << 10;
+    const uint32_t near_ways = o->near_ways | (uint32_t)(still == 15) << 10;
     question q = {.literals = o->literals};
     uint32_t remembered[FF_MEMORIES];
     for (uint32_t i = 0; i < FF_MEMORIES; i++) {
@@ -353,7 +352,6 @@ FF_INLINE FF_AVX2 uint32_t confident_lanes_avx2(__m256i slots, __m256i least) {
 FF_INLINE FF_AVX2 uint32_t code_guesses_avx2(ff_pixel_model *model, const coder *c, const spot *s, const memory_places *places,
                                              uint32_t *const slots[FF_MEMORIES], uint32_t *pixel) {
     const uint32_t *at = s->at, *base = s->base, *up = at - FF_WINDOW_PITCH;
-    const uint8_t *ways = s->ways, *ways_above = s->ways_above;
     const uint32_t w = at[-1];
     const __m128i above = _mm_loadu_si128((const __m128i *)(up - 1)); /* nw, n, ne */
     const __m128i base_above = _mm_loadu_si128((const __m128i *)(base - FF_BASE_PITCH - 1));
@@ -376,8 +374,7 @@ FF_INLINE FF_AVX2 uint32_t code_guesses_avx2(ff_pixel_model *model, const coder 
         .colours = _mm256_andnot_si256(_mm256_cmpeq_epi32(all, _mm256_setzero_si256()), _mm256_or_si256(all, opaque)),
         .nw = up[-1],
         .pattern = equal | (uint32_t)(w == at[-2]) << 4 | (still & 3) << 9,
-        .ways = ways[-1] | (uint32_t)ways_above[0] << 2 | (uint32_t)ways_above[1] << 4 | (uint32_t)ways_above[-1] << 6 |
-                (uint32_t)ways[-2] << 8 | (uint32_t)(still == 15) << 10,
+        .ways = s->near_ways | (uint32_t)(still == 15) << 10,
     };
     _mm256_storeu_si256((__m256i *)o.trust, _mm256_min_epu32(_mm256_srli_epi32(all, 24), _mm256_set1_epi32(MAX_TRUST)));
     o.weights = model->weights[0][s->literals][STEPS[o.trust[0]]][STEPS[o.trust[1]]][0];

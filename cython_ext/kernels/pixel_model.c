@@ -159,6 +159,20 @@ FF_INLINE void extend_rows(ff_model_row *above, ff_model_row *row, uint32_t widt
     above->errors[FF_MARGIN + width] = above->errors[FF_MARGIN + width - 1];
 }
 
+/* What a row needs to know of the ways of the row above it, by pixel. */
+typedef struct ways_above {
+    uint8_t literals[FF_TILE]; /* how many of the three pixels above are */
+    uint8_t packed[FF_TILE];   /* n, ne, nw from bit 2 on */
+} ways_above;
+
+FF_INLINE void look_at_ways(const ff_model_row *above, ways_above *w) {
+    const uint8_t *n = above->ways + FF_MARGIN, *ne = n + 1, *nw = n - 1;
+    for (uint32_t x = 0; x < FF_TILE; x++) {
+        w->literals[x] = (uint8_t)((n[x] == FF_GUESSES) + (ne[x] == FF_GUESSES) + (nw[x] == FF_GUESSES));
+        w->packed[x] = (uint8_t)(n[x] << 2 | ne[x] << 4 | nw[x] << 6);
+    }
+}
+
 FF_INLINE void code_box(ff_pixel_model *model, const coder c, const uint32_t *tile, ff_box box, const variant *v) {
     memory_places places;
     places.width = box.width;
@@ -172,6 +186,8 @@ FF_INLINE void code_box(ff_pixel_model *model, const coder c, const uint32_t *ti
         uint32_t *at = ff_model_window_at(model, (int32_t)box.x, (int32_t)(box.y + y));
         const uint32_t *base = model->base + (box.y + y + 1) * FF_BASE_PITCH + box.x + 1;
         places.ready = places.fetched = 0;
+        ways_above of_above;
+        look_at_ways(above, &of_above);
         extend_rows(above, row, box.width);
         for (uint32_t x = 0; x < box.width; x++, at++, base++) {
             const uint32_t column = FF_MARGIN + x;
@@ -185,13 +201,13 @@ FF_INLINE void code_box(ff_pixel_model *model, const coder c, const uint32_t *ti
                 continue;
             }
             const uint32_t *up = at - FF_WINDOW_PITCH;
-            const uint8_t *ways = row->ways + column, *ways_above = above->ways + column;
-            const uint32_t literals = (uint32_t)(ways[-1] == FF_GUESSES) + (ways_above[0] == FF_GUESSES) +
-                                      (ways_above[1] == FF_GUESSES) + (ways_above[-1] == FF_GUESSES);
+            const uint8_t *ways = row->ways + column;
+            const uint32_t literals = of_above.literals[x] + (uint32_t)(ways[-1] == FF_GUESSES);
             uint32_t pixel = c.decoder == NULL ? *at : NO_COLOUR, way = FF_GUESSES;
             if (literals < 3) {
                 uint32_t *slots[FF_MEMORIES];
-                const spot o = {at, base, ways, ways_above, x, literals};
+                const uint32_t near_ways = ways[-1] | of_above.packed[x] | (uint32_t)ways[-2] << 8;
+                const spot o = {at, base, x, near_ways, literals};
                 v->find_memories(model, &c, &o, &places, slots);
                 way = v->code_guesses(model, &c, &o, &places, slots, &pixel);
                 if (way == FF_GUESSES)
