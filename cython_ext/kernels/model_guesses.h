@@ -282,6 +282,16 @@ FF_INLINE void learn_towards(uint16_t *probability, int32_t goal, int rate) {
 
 FF_INLINE int32_t goal_of(uint32_t bit, int rate) { return bit ? UINT16_MAX : (1 << rate) - 1; }
 
+/* As learn does, two that are side by side. */
+FF_INLINE void learn_two(uint16_t *probabilities, uint32_t bit, int rate) {
+    const uint32_t flip = 0 - bit, shifted = (uint32_t)(UINT16_MAX >> rate) * 0x10001u;
+    uint32_t distances;
+    memcpy(&distances, probabilities, sizeof distances);
+    distances ^= flip;
+    distances = (distances - (distances >> rate & shifted)) ^ flip;
+    memcpy(probabilities, &distances, sizeof distances);
+}
+
 FF_INLINE FF_AVX2 int32_t sum_avx2(__m256i numbers) {
     __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(numbers), _mm256_extracti128_si256(numbers, 1));
     sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, _MM_SHUFFLE(1, 0, 3, 2)));
@@ -326,8 +336,7 @@ FF_INLINE FF_AVX2 uint32_t code_guess_avx2(ff_pixel_model *model, const coder *c
     weights = _mm256_min_epi32(_mm256_add_epi32(weights, moves), _mm256_set1_epi32(MAX_WEIGHT));
     _mm256_storeu_si256(at, _mm256_max_epi32(weights, _mm256_set1_epi32(-MAX_WEIGHT)));
     const int32_t goal = goal_of(right, CONTEXT_RATE), slow_goal = goal_of(right, MEMORY_RATE);
-    learn_towards(&correction[0], slow_goal, CORRECTION_RATE);
-    learn_towards(&correction[1], slow_goal, CORRECTION_RATE);
+    learn_two(correction, right, CORRECTION_RATE);
     learn_towards(by_votes, goal, CONTEXT_RATE);
     learn_towards(by_pattern, goal, CONTEXT_RATE);
     learn_towards(by_ways, goal, CONTEXT_RATE);
