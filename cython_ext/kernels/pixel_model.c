@@ -33,7 +33,7 @@ void ff_model_reset(ff_pixel_model *model) {
     fill(&model->by_memory[0][0][0][0], sizeof model->by_memory / 2, FF_PROBABILITY_ONE / 2);
     fill(model->spans, sizeof model->spans / 2, FF_PROBABILITY_ONE / 2);
     for (uint32_t i = 0; i < FF_GUESSES * 512; i++)
-        memcpy(model->corrections[0][i], SQUASH, sizeof SQUASH);
+        memcpy(model->corrections[i / 512][i % 512], SQUASH, sizeof SQUASH);
     int32_t *weights = &model->weights[0][0][0][0][0][0][0];
     for (size_t i = 0; i < sizeof model->weights / sizeof *weights; i++)
         weights[i] = FIRST_WEIGHT;
