@@ -108,10 +108,10 @@ FF_INLINE void remember_scalar(uint32_t *const slots[FF_MEMORIES], uint32_t pixe
 
 /* What a row knows of the memories ahead of its pixels: only a variant that looks ahead does. */
 typedef struct memory_places {
-    uint32_t width; /* of the row */
-    uint32_t ready; /* pixels before are done, or will not be asked for */
-    uint32_t fetched; /* so many of them, that are, or soon will be in the cache */
-    uint32_t of[FF_MEMORIES][FF_TILE + 7];
+    uint32_t width;   /* of the row */
+    uint32_t ready;   /* the places of pixels before are known, or will not be asked for */
+    uint32_t fetched; /* pixels before are in the cache, or on their way */
+    uint32_t of[FF_MEMORIES][FF_TILE + 7]; /* the encoder has places here, the decoder what is known of their hashes */
 } memory_places;
 
 /* The slots of the four memories for pixel x of a row, whose neighbours are known. */
@@ -269,13 +269,13 @@ FF_INLINE FF_AVX2 void find_memories_avx2(ff_pixel_model *model, const coder *c,
 typedef struct voters_avx2 {
     __m256i colours; /* memories 0, 1, 3, t, memory 2, w, n, ne: as the bits of votes; nw comes last */
     uint32_t nw;
-    uint32_t pattern, ways; /* without the votes for a colour */
-    uint32_t trust[8]; /* confidence of the memories, at most MAX_TRUST; in the order of colours */
+    uint32_t pattern, ways;        /* without the votes for a colour */
+    uint32_t trust[8];             /* confidence of the memories, at most MAX_TRUST; in the order of colours */
     int32_t (*weights)[FF_INPUTS]; /* of rank 0, by the agreement of memories 0 and 1 */
 } voters_avx2;
 
-/* Moves a probability towards 0 or 65535: as learn does, for the caller has in `goal` what is beyond the end by as much as makes the
- * shift round towards the old value. */
+/* As learn does, in fewer instructions where many learn the same bit. The goal of a 0 is not 0, but what makes the shift round towards
+ * the old value, as that of a 1 does. */
 FF_INLINE void learn_towards(uint16_t *probability, int32_t goal, int rate) {
     *probability = (uint16_t)(*probability + ((goal - *probability) >> rate));
 }

@@ -146,11 +146,14 @@ typedef struct variant {
                              const ff_model_errors *above, ff_model_errors *here, uint32_t pixel);
     uint32_t (*code_guesses)(ff_pixel_model *model, const coder *c, const spot *o, const memory_places *places,
                              uint32_t *const slots[FF_MEMORIES], uint32_t *pixel);
-    void (*find_memories)(ff_pixel_model *model, const coder *c, const spot *o, memory_places *places, uint32_t *slots[FF_MEMORIES]);
+    void (*find_memories)(ff_pixel_model *model, const coder *c, const spot *o, memory_places *places,
+                          uint32_t *slots[FF_MEMORIES]);
     void (*remember)(uint32_t *const slots[FF_MEMORIES], uint32_t pixel);
 } variant;
 
-static const variant scalar_variant = {look_at_span_scalar, code_literal_scalar, code_guesses_scalar, find_memories_scalar, remember_scalar};
+static const variant scalar_variant = {
+    look_at_span_scalar, code_literal_scalar, code_guesses_scalar, find_memories_scalar, remember_scalar,
+};
 
 /* Before the first pixel of a row stands what was above it, after the last pixel of the row above what was last. */
 FF_INLINE void extend_rows(ff_model_row *above, ff_model_row *row, uint32_t width) {
@@ -236,7 +239,9 @@ void ff_decode_box_scalar(ff_pixel_model *model, ff_range_decoder *coder_, ff_bo
 
 #ifdef FF_HAVE_AVX2
 
-static const variant avx2_variant = {look_at_span_avx2, code_literal_avx2, code_guesses_avx2, find_memories_avx2, remember_avx2};
+static const variant avx2_variant = {
+    look_at_span_avx2, code_literal_avx2, code_guesses_avx2, find_memories_avx2, remember_avx2,
+};
 
 FF_AVX2 void ff_encode_box_avx2(ff_pixel_model *model, ff_range_encoder *coder_, const uint32_t *tile, ff_box box) {
     code_box(model, (coder){coder_, NULL}, tile, box, &avx2_variant);
