@@ -37,12 +37,23 @@
 /* A tile with a border of one pixel, which repeats its edges. */
 #define FF_BASE_PITCH (FF_TILE + 2u)
 
+/* How far the last predictions of a pixel were off: of each predictor, and of the prediction that was made of them. Zeros where no
+ * prediction was needed. One vector, so that sums over the neighbours are sums of vectors. */
+typedef struct ff_model_errors {
+    uint8_t predictors[3][FF_PREDICTORS];
+    uint8_t misses[FF_PREDICTORS]; /* by channel; the last five are 0 */
+} ff_model_errors;
+
 /* What is remembered of a row of a box while the next one is coded. */
 typedef struct ff_model_row {
-    uint8_t errors[3][FF_WINDOW_PITCH][FF_PREDICTORS];
-    uint8_t misses[3][FF_WINDOW_PITCH]; /* errors of the prediction itself */
-    uint8_t ways[FF_WINDOW_PITCH];      /* the number of the right guess, or FF_GUESSES for a literal */
+    ff_model_errors errors[FF_WINDOW_PITCH];
+    uint8_t ways[FF_WINDOW_PITCH]; /* the number of the right guess, or FF_GUESSES for a literal */
 } ff_model_row;
+
+/* How a residual is coded: its class, and `bits` raw bits, which say `rest`. */
+typedef struct ff_residual_code {
+    uint8_t symbol, bits, rest, unused;
+} ff_residual_code;
 
 typedef struct ff_pixel_model {
     uint32_t memories[FF_MEMORIES][1u << FF_MEMORY_BITS]; /* confidence in the top byte (0: empty), a colour below it */
@@ -55,12 +66,16 @@ typedef struct ff_pixel_model {
     uint16_t spans[32];
     uint32_t last_spans;
     uint16_t classes[3][2][FF_LEVELS * FF_LEVELS][FF_CLASSES]; /* cumulative, in 32768ths */
+    uint16_t end_of_classes; /* 0, as the first class of a distribution is: the end of the last one modulo 65536 */
     int16_t biases[3][FF_LEVELS / 2][8];
     uint8_t levels[2048];    /* of a sum of errors: see SPEC.md */
     int16_t stretch[4096];   /* the inverse of squash */
+    uint16_t squash[4096];   /* of what is mixed, and 2048 */
+    ff_residual_code residual_codes[256];
     uint32_t keys[16];
-    uint32_t window[(FF_ABOVE + FF_TILE) * FF_WINDOW_PITCH];
-    uint32_t base[FF_BASE_PITCH * FF_BASE_PITCH];
+    /* Both with seven more, as pixels are looked at by eight. */
+    uint32_t window[(FF_ABOVE + FF_TILE) * FF_WINDOW_PITCH + 7];
+    uint32_t base[FF_BASE_PITCH * FF_BASE_PITCH + 7];
     ff_model_row rows[2];
 } ff_pixel_model;
 

@@ -37,19 +37,25 @@ FF_INLINE void ff_range_carry(ff_range_encoder *coder) {
         ;
 }
 
-/* Narrows the interval to the share from `first` on, `count` wide, both in 65536ths; 1 <= count, first + count <= 65536. */
-FF_INLINE void ff_range_encode(ff_range_encoder *coder, uint32_t first, uint32_t count) {
-    const uint64_t unit = coder->range >> FF_PROBABILITY_BITS, step = unit * first;
+FF_INLINE void ff_range_narrow(ff_range_encoder *coder, uint64_t step, uint64_t range) {
     coder->low += step;
     if (coder->low < step)
         ff_range_carry(coder);
-    coder->range = unit * count;
-    if (coder->range >> 32 == 0) {
-        for (int shift = 56; shift >= 32; shift -= 8)
-            coder->data[coder->size++] = (uint8_t)(coder->low >> shift);
+    coder->range = range;
+    if (range >> 32 == 0) {
+        uint8_t *bytes = coder->data + coder->size;
+        for (int i = 0; i < 4; i++)
+            bytes[i] = (uint8_t)(coder->low >> (56 - 8 * i));
+        coder->size += 4;
         coder->low <<= 32;
         coder->range <<= 32;
     }
+}
+
+/* Narrows the interval to the share from `first` on, `count` wide, both in 65536ths; 1 <= count, first + count <= 65536. */
+FF_INLINE void ff_range_encode(ff_range_encoder *coder, uint32_t first, uint32_t count) {
+    const uint64_t unit = coder->range >> FF_PROBABILITY_BITS;
+    ff_range_narrow(coder, unit * first, unit * count);
 }
 
 /* Writes as many bytes as tell the interval from all others, zeros at the end left out. */
@@ -106,6 +112,22 @@ FF_INLINE void ff_range_decode(ff_range_decoder *coder, uint32_t first, uint32_t
         coder->offset = coder->offset << 32 | ff_range_next_word(coder);
         coder->range <<= 32;
     }
+}
+
+/* `bits` of 0 and 1 alike, at most 16. No bits leave the interval as it is, without a branch: whether there are any is often hard to
+ * foresee. */
+FF_INLINE void ff_range_encode_bits(ff_range_encoder *coder, uint32_t value, uint32_t bits) {
+    const uint32_t shift = bits > 0 ? FF_PROBABILITY_BITS : 0;
+    const uint64_t unit = coder->range >> shift << (shift - bits);
+    ff_range_narrow(coder, unit * value, unit);
+}
+
+FF_INLINE uint32_t ff_range_decode_bits(ff_range_decoder *coder, uint32_t bits) {
+    const uint64_t unit = coder->range >> FF_PROBABILITY_BITS << (FF_PROBABILITY_BITS - bits);
+    const uint64_t share = coder->offset / unit;
+    const uint32_t value = share >> bits == 0 ? (uint32_t)share : (1u << bits) - 1;
+    ff_range_decode(coder, value << (FF_PROBABILITY_BITS - bits), FF_PROBABILITY_ONE >> bits);
+    return value;
 }
 
 /* A bit that is 1 with probability `one` in 65536ths, 1 to 65535. */
