@@ -58,14 +58,14 @@ ROWS = [
 def litter(tmp_path: Path, video: Path, recording: Path) -> Path:
     """A folder with good and bad files of all kinds."""
     header = recording.read_bytes()[:7]
-    (tmp_path / "nothing.ffs").write_bytes(header + b"\0")
+    (tmp_path / "nothing.ffs").write_bytes(header + b"\1")
     (tmp_path / "text.txt").write_text("nothing to see\n" * 100)
     (tmp_path / "noise.mkv").write_bytes(bytes(range(256)) * 50)
     (tmp_path / "noise.ffs").write_bytes(bytes(range(256)) * 50)
     (tmp_path / "empty.ffs").touch()
     (tmp_path / "future.ffs").write_bytes(header + b"\x63")
-    (tmp_path / "junk.ffs").write_bytes(header + b"\0" + (50).to_bytes(12, "little") + bytes(range(50)))
-    (tmp_path / "long.ffs").write_bytes(header + b"\0" + (2**31).to_bytes(12, "little") + bytes(50))
+    (tmp_path / "junk.ffs").write_bytes(header + b"\1" + (50).to_bytes(12, "little") + bytes(range(50)))
+    (tmp_path / "long.ffs").write_bytes(header + b"\1" + (2**31).to_bytes(12, "little") + bytes(50))
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder.ffs").mkdir()
     return tmp_path
