@@ -14,6 +14,10 @@ cdef extern from "tile.h" nogil:
     void ff_load_tile(const uint8_t *frame, Py_ssize_t stride, ff_box area, uint32_t *tile)
 
 
+cdef extern from "memory.h" nogil:
+    void *ff_allocate_large(size_t bytes)
+
+
 cdef extern from "range_coder.h" nogil:
     ctypedef struct ff_range_encoder:
         uint8_t *data
@@ -78,6 +82,10 @@ cdef extern from "hash.h" nogil:
 cdef extern from "planes.h" nogil:
     enum:
         FF_PLANES
+        FF_PLANE_INDICES
+        FF_PLANE_GREEN
+        FF_PLANE_BLUE
+        FF_PLANE_RED
         FF_PLANE_MODELLED
         FF_MODES
         FF_MAX_MODELLED_BYTES
