@@ -109,8 +109,8 @@ void ff_begin_tiles(ff_frame_encoder *encoder, uint32_t start) {
         if (encoder->dirty[tile])
             encoder->order[encoder->order_count++] = tile;
     if (encoder->packet > 1) /* nothing moves on the black of a new epoch */
-        ff_motion_search(&encoder->motion, &encoder->geometry, encoder->tiles, encoder->dirty, encoder->order_count,
-                         encoder->reference);
+        ff_kernels->motion_search(&encoder->motion, &encoder->geometry, encoder->tiles, encoder->dirty,
+                                  encoder->order_count, encoder->reference);
 }
 
 void ff_end_packet(ff_frame_encoder *encoder) {
