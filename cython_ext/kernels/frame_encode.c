@@ -390,6 +390,13 @@ void ff_begin_part(ff_frame_encoder *encoder) {
     encoder->part_start = encoder->range_coder.size;
 }
 
+/* What coding a tile reads first: the tile, and what it replaces. */
+static void prefetch_tile(const ff_frame_encoder *encoder, uint32_t tile) {
+    const ff_box area = ff_tile_area(&encoder->geometry, tile);
+    ff_prefetch_rows(reference_at(encoder, area), encoder->geometry.width, area.width, area.height);
+    ff_prefetch_rows(encoder->tiles + (size_t)tile * FF_TILE_PIXELS, FF_TILE, area.width, area.height);
+}
+
 void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analyses, uint64_t bit_budget,
                      uint64_t byte_room) {
     const size_t tile_bytes = encoder->model != NULL ? FF_MAX_MODELLED_TILE_BYTES : FF_MAX_TILE_BYTES;
@@ -398,6 +405,8 @@ void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analy
             (encoder->part_bits >= bit_budget || part_size(encoder) + tile_bytes > byte_room))
             return;
         const uint32_t tile = encoder->order[encoder->coded];
+        if (encoder->coded + 1 < encoder->order_count)
+            prefetch_tile(encoder, encoder->order[encoder->coded + 1]);
         ff_analysis *analysis = &encoder->analysis;
         if (analyses != NULL)
             analysis = &analyses[encoder->coded % FF_ANALYSES];

@@ -186,9 +186,14 @@ FF_INLINE void search(ff_motion *motion, const ff_geometry *geometry, const uint
     /* On large frames with much change only every n-th changed tile gives windows. */
     const size_t step = dirty_count * WINDOWS_PER_TILE / FF_MOTION_WINDOWS + 1;
     size_t number = 0;
-    for (uint32_t tile = 0; tile < geometry->columns * geometry->rows; tile++)
-        if (dirty[tile] && number++ % step == 0)
-            take_windows(motion, tiles + (size_t)tile * FF_TILE_PIXELS, ff_tile_area(geometry, tile), count);
+    const uint32_t tile_count = geometry->columns * geometry->rows;
+    for (uint32_t tile = 0; tile < tile_count; tile++)
+        if (dirty[tile] && number++ % step == 0) {
+            const uint32_t *pixels = tiles + (size_t)tile * FF_TILE_PIXELS;
+            if (tile + 1 < tile_count && dirty[tile + 1])
+                ff_prefetch_rows(pixels + FF_TILE_PIXELS, 3 * FF_TILE, FF_TILE, FF_TILE / 3);
+            take_windows(motion, pixels, ff_tile_area(geometry, tile), count);
+        }
     if (motion->window_count < MIN_VOTES)
         return;
 
