@@ -77,26 +77,33 @@ void ff_begin_packet(ff_frame_encoder *encoder) {
     memset(encoder->boxes, 0, tiles * sizeof *encoder->boxes);
 }
 
+/* One row of tiles. */
+static size_t compare_row(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_t stride, const uint8_t *candidates,
+                          uint32_t row) {
+    const ff_geometry *geometry = &encoder->geometry;
+    const size_t tile = (size_t)row * geometry->columns, y = (size_t)row * FF_TILE;
+    const uint32_t height = geometry->height - (uint32_t)y < FF_TILE ? geometry->height - (uint32_t)y : FF_TILE;
+    const ff_geometry strip = {geometry->width, height, geometry->columns, 1};
+    const size_t count = ff_kernels->diff_tiles(frame + (ptrdiff_t)y * stride, stride,
+                                                encoder->reference + y * geometry->width, &strip,
+                                                candidates == NULL ? NULL : candidates + tile, encoder->dirty + tile);
+    /* Line by line, as memory is prefetched. */
+    for (uint32_t line = 0; count > 0 && line < height; line++)
+        for (uint32_t column = 0; column < geometry->columns; column++) {
+            const uint32_t x = column * FF_TILE;
+            const ff_box segment = {x, (uint32_t)y + line, geometry->width - x < FF_TILE ? geometry->width - x : FF_TILE, 1};
+            if (encoder->dirty[tile + column])
+                ff_load_tile(frame, stride, segment, encoder->tiles + (tile + column) * FF_TILE_PIXELS + line * FF_TILE);
+        }
+    return count;
+}
+
 size_t ff_compare_rows(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_t stride, const uint8_t *candidates,
                        uint32_t first, uint32_t end) {
-    const ff_geometry *geometry = &encoder->geometry;
-    const size_t tile = (size_t)first * geometry->columns, y = (size_t)first * FF_TILE;
-    const uint32_t bottom = end < geometry->rows ? end * FF_TILE : geometry->height;
-    const ff_geometry rows = {geometry->width, bottom - (uint32_t)y, geometry->columns, end - first};
-    const size_t count = ff_kernels->diff_tiles(frame + (ptrdiff_t)y * stride, stride,
-                                                encoder->reference + y * geometry->width, &rows,
-                                                candidates == NULL ? NULL : candidates + tile, encoder->dirty + tile);
-    /* Row by row, as memory is prefetched. */
-    for (uint32_t row = (uint32_t)y; count > 0 && row < bottom; row++) {
-        const size_t number = (size_t)(row / FF_TILE) * rows.columns;
-        for (uint32_t column = 0; column < rows.columns; column++) {
-            const uint32_t x = column * FF_TILE;
-            const ff_box segment = {x, row, rows.width - x < FF_TILE ? rows.width - x : FF_TILE, 1};
-            if (encoder->dirty[number + column])
-                ff_load_tile(frame, stride, segment,
-                             encoder->tiles + (number + column) * FF_TILE_PIXELS + row % FF_TILE * FF_TILE);
-        }
-    }
+    size_t count = 0;
+    /* What is loaded still is in the processor's cache from being compared. */
+    for (uint32_t row = first; row < end; row++)
+        count += compare_row(encoder, frame, stride, candidates, row);
     return count;
 }
 
