@@ -222,7 +222,7 @@ cdef class FrameEncoder:
         if count > FF_ANALYSES or count > self.left:
             raise ValueError("no such tiles")
         if self.analyses == NULL:
-            self.analyses = <ff_analysis *> allocate(FF_ANALYSES, sizeof(ff_analysis))
+            self.analyses = <ff_analysis *> allocate_large(FF_ANALYSES, sizeof(ff_analysis))
         self.analysed = max(self.analysed, self.encoder.coded)
         while self.analysed < self.encoder.coded + count:
             self.analyses[self.analysed % FF_ANALYSES].steps = 0

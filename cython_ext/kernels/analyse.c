@@ -36,7 +36,8 @@ void ff_analyse_change(const ff_frame_encoder *encoder, uint32_t tile, ff_analys
     analysis->steps |= FF_ANALYSED_CHANGE;
     analysis->changed = ff_kernels->diff_box(pixels, old, encoder->geometry.width, area, &analysis->box);
     analysis->base = (ff_base){old, analysis->changed, analysis->box};
-    if (ff_changed_much(analysis) && encoder->cache.slot_count > 0)
+    analysis->hash = 0;
+    if (ff_changed_much(analysis) && encoder->cache.slot_count > 0 && encoder->packet > 1) /* the cache is empty before */
         analysis->hash = ff_hash_pixels(pixels, FF_TILE, area.width, area.height, encoder->hash_keys);
 }
 
