@@ -72,6 +72,14 @@ cdef void *allocate(size_t count, size_t size) except NULL:
     return memory
 
 
+cdef void *allocate_large(size_t count, size_t size) except NULL:
+    # Not zeroed.
+    cdef void *memory = ff_allocate_large(count * size)
+    if memory == NULL:
+        raise MemoryError(f"no memory for {count * size} bytes")
+    return memory
+
+
 cdef uint32_t *make_hash_keys(uint32_t width) except NULL:
     # The tile cache hashes whole tiles, also of frames that are narrower.
     cdef size_t count = max(width + (width & 1), FF_TILE)
@@ -98,13 +106,14 @@ cdef class FrameEncoder:
     cdef readonly size_t tiles, rows
 
     def __cinit__(self, uint32_t width, uint32_t height, uint32_t cache_slots, bint modelled):
+        cdef size_t size
         self.width, self.height = width, height
         self.encoder = <ff_frame_encoder *> allocate(1, sizeof(ff_frame_encoder))
         self.encoder.geometry = ff_make_geometry(width, height)
         self.rows = self.encoder.geometry.rows
         self.tiles = self.rows * self.encoder.geometry.columns
-        self.encoder.reference = <uint32_t *> allocate(<size_t> width * height, sizeof(uint32_t))
-        self.encoder.tiles = <uint32_t *> allocate(self.tiles * FF_TILE_PIXELS, sizeof(uint32_t))
+        self.encoder.reference = <uint32_t *> allocate_large(<size_t> width * height, sizeof(uint32_t))
+        self.encoder.tiles = <uint32_t *> allocate_large(self.tiles * FF_TILE_PIXELS, sizeof(uint32_t))
         self.encoder.boxes = <ff_box *> allocate(self.tiles, sizeof(ff_box))
         self.encoder.changed_at = <uint32_t *> allocate(self.tiles, sizeof(uint32_t))
         self.encoder.order = <uint32_t *> allocate(self.tiles, sizeof(uint32_t))
@@ -116,8 +125,12 @@ cdef class FrameEncoder:
         self.candidates = <uint8_t *> allocate(self.tiles, 1)
         for plane in range(FF_PLANES):
             if plane != FF_PLANE_MODELLED or modelled:
-                # Pages that are never written to cost nothing.
-                self.encoder.planes[plane] = <uint8_t *> allocate(ff_plane_buffer_size(&self.encoder.geometry, plane), 1)
+                size = ff_plane_buffer_size(&self.encoder.geometry, plane)
+                if plane in (FF_PLANE_INDICES, FF_PLANE_GREEN, FF_PLANE_BLUE, FF_PLANE_RED):
+                    self.encoder.planes[plane] = <uint8_t *> allocate_large(size, 1)
+                else:
+                    # Pages that are never written to cost nothing.
+                    self.encoder.planes[plane] = <uint8_t *> allocate(size, 1)
         if modelled:
             self.encoder.model = <ff_pixel_model *> allocate(1, sizeof(ff_pixel_model))
         self.hash_keys = self.encoder.hash_keys = make_hash_keys(width)
@@ -209,7 +222,7 @@ cdef class FrameEncoder:
         if count > FF_ANALYSES or count > self.left:
             raise ValueError("no such tiles")
         if self.analyses == NULL:
-            self.analyses = <ff_analysis *> allocate(FF_ANALYSES, sizeof(ff_analysis))
+            self.analyses = <ff_analysis *> allocate_large(FF_ANALYSES, sizeof(ff_analysis))
         self.analysed = max(self.analysed, self.encoder.coded)
         while self.analysed < self.encoder.coded + count:
             self.analyses[self.analysed % FF_ANALYSES].steps = 0

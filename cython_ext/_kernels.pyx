@@ -22,16 +22,6 @@ cdef extern from "palette.h" nogil:
     void ff_expand_patch(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target, size_t pitch)
 
 
-cdef extern from "motion.h" nogil:
-    ctypedef struct ff_vector:
-        int32_t dx, dy
-    ctypedef struct ff_motion:
-        ff_vector *vectors
-        uint32_t vector_count
-    void ff_motion_search(ff_motion *motion, const ff_geometry *geometry, const uint32_t *tiles, const uint8_t *dirty,
-                          size_t dirty_count, const uint32_t *reference)
-
-
 ff_isa_init()
 
 PALETTE_MAX = FF_PALETTE_MAX
@@ -205,7 +195,7 @@ def motion_search(const uint32_t[:, ::1] frame, const uint32_t[:, ::1] reference
     if motion == NULL:
         raise MemoryError("no memory for a search")
     try:
-        ff_motion_search(motion, &geometry, &tiles[0, 0], &dirty[0], changed, &reference[0, 0])
+        ff_kernels.motion_search(motion, &geometry, &tiles[0, 0], &dirty[0], changed, &reference[0, 0])
         return [(motion.vectors[i].dx, motion.vectors[i].dy) for i in range(motion.vector_count)]
     finally:
         free(motion)

@@ -1,5 +1,5 @@
 # The C declarations that both extension modules use. (Cython silently ignores a .pxd named like its .pyx here.)
-from libc.stdint cimport int16_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, uint8_t, uint32_t, uint64_t
 
 
 cdef extern from "tile.h" nogil:
@@ -12,6 +12,10 @@ cdef extern from "tile.h" nogil:
         uint32_t width, height, columns, rows
     ff_geometry ff_make_geometry(uint32_t width, uint32_t height)
     void ff_load_tile(const uint8_t *frame, Py_ssize_t stride, ff_box area, uint32_t *tile)
+
+
+cdef extern from "memory.h" nogil:
+    void *ff_allocate_large(size_t bytes)
 
 
 cdef extern from "range_coder.h" nogil:
@@ -46,6 +50,14 @@ cdef extern from "palette.h" nogil:
         uint8_t *indices
 
 
+cdef extern from "motion.h" nogil:
+    ctypedef struct ff_vector:
+        int32_t dx, dy
+    ctypedef struct ff_motion:
+        ff_vector *vectors
+        uint32_t vector_count
+
+
 cdef extern from "isa.h" nogil:
     ctypedef struct ff_kernel_table:
         const char *name
@@ -61,6 +73,8 @@ cdef extern from "isa.h" nogil:
         void (*unpredict)(const uint8_t *, const uint8_t *, const uint8_t *, int, ff_box, uint32_t *, size_t) noexcept nogil
         void (*xor_box)(const uint32_t *, const uint32_t *, size_t, ff_box, uint8_t *) noexcept nogil
         void (*unxor_box)(const uint8_t *, ff_box, uint32_t *, size_t) noexcept nogil
+        void (*motion_search)(ff_motion *, const ff_geometry *, const uint32_t *, const uint8_t *, size_t,
+                              const uint32_t *) noexcept nogil
         void (*encode_box)(ff_pixel_model *, ff_range_encoder *, const uint32_t *, ff_box) noexcept nogil
         void (*decode_box)(ff_pixel_model *, ff_range_decoder *, ff_box) noexcept nogil
     const ff_kernel_table *ff_kernels
@@ -78,6 +92,10 @@ cdef extern from "hash.h" nogil:
 cdef extern from "planes.h" nogil:
     enum:
         FF_PLANES
+        FF_PLANE_INDICES
+        FF_PLANE_GREEN
+        FF_PLANE_BLUE
+        FF_PLANE_RED
         FF_PLANE_MODELLED
         FF_MODES
         FF_MAX_MODELLED_BYTES

@@ -6,6 +6,7 @@ void ff_cache_reset(ff_cache *cache) {
     memset(cache->buckets, 0xFF, sizeof cache->buckets);
     if (cache->slot_count > 0)
         memset(cache->slots, 0, cache->slot_count * sizeof *cache->slots);
+    cache->oldest = cache->next = 0;
 }
 
 int32_t ff_cache_find(const ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area) {
@@ -23,13 +24,24 @@ int32_t ff_cache_find(const ff_cache *cache, uint64_t hash, const uint32_t *pixe
     return -1;
 }
 
+/* The slot unused for longest, of several the first. Slots only ever get younger, so one walk finds all those of one age. */
+static int32_t find_oldest(ff_cache *cache) {
+    while (cache->next < cache->slot_count && cache->slots[cache->next].used != cache->oldest)
+        cache->next++;
+    if (cache->next == cache->slot_count) {
+        cache->next = 0;
+        for (uint32_t i = 1; i < cache->slot_count; i++)
+            if (cache->slots[i].used < cache->slots[cache->next].used)
+                cache->next = i;
+        cache->oldest = cache->slots[cache->next].used;
+    }
+    return (int32_t)cache->next;
+}
+
 int32_t ff_cache_store(ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area, uint32_t now) {
-    int32_t slot = 0;
     if (cache->slot_count == 0)
         return -1;
-    for (uint32_t i = 1; i < cache->slot_count; i++)
-        if (cache->slots[i].used < cache->slots[slot].used)
-            slot = (int32_t)i;
+    const int32_t slot = find_oldest(cache);
     ff_cache_slot *entry = &cache->slots[slot];
     if (entry->used == now)
         return -1;

@@ -23,6 +23,8 @@ typedef struct ff_cache {
     uint32_t *pixels; /* FF_TILE_PIXELS a slot */
     ff_cache_slot *slots;
     int32_t buckets[FF_CACHE_BUCKETS]; /* first slot of each hash value, -1: none */
+    uint32_t oldest; /* no slot was used before this packet, */
+    uint32_t next;   /* and none below this one was last used in it: where to look for the slot that makes room */
 } ff_cache;
 
 void ff_cache_reset(ff_cache *cache);

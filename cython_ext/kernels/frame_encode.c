@@ -77,26 +77,33 @@ void ff_begin_packet(ff_frame_encoder *encoder) {
     memset(encoder->boxes, 0, tiles * sizeof *encoder->boxes);
 }
 
+/* One row of tiles. */
+static size_t compare_row(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_t stride, const uint8_t *candidates,
+                          uint32_t row) {
+    const ff_geometry *geometry = &encoder->geometry;
+    const size_t tile = (size_t)row * geometry->columns, y = (size_t)row * FF_TILE;
+    const uint32_t height = geometry->height - (uint32_t)y < FF_TILE ? geometry->height - (uint32_t)y : FF_TILE;
+    const ff_geometry strip = {geometry->width, height, geometry->columns, 1};
+    const size_t count = ff_kernels->diff_tiles(frame + (ptrdiff_t)y * stride, stride,
+                                                encoder->reference + y * geometry->width, &strip,
+                                                candidates == NULL ? NULL : candidates + tile, encoder->dirty + tile);
+    /* Line by line, as memory is prefetched. */
+    for (uint32_t line = 0; count > 0 && line < height; line++)
+        for (uint32_t column = 0; column < geometry->columns; column++) {
+            const uint32_t x = column * FF_TILE;
+            const ff_box segment = {x, (uint32_t)y + line, geometry->width - x < FF_TILE ? geometry->width - x : FF_TILE, 1};
+            if (encoder->dirty[tile + column])
+                ff_load_tile(frame, stride, segment, encoder->tiles + (tile + column) * FF_TILE_PIXELS + line * FF_TILE);
+        }
+    return count;
+}
+
 size_t ff_compare_rows(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_t stride, const uint8_t *candidates,
                        uint32_t first, uint32_t end) {
-    const ff_geometry *geometry = &encoder->geometry;
-    const size_t tile = (size_t)first * geometry->columns, y = (size_t)first * FF_TILE;
-    const uint32_t bottom = end < geometry->rows ? end * FF_TILE : geometry->height;
-    const ff_geometry rows = {geometry->width, bottom - (uint32_t)y, geometry->columns, end - first};
-    const size_t count = ff_kernels->diff_tiles(frame + (ptrdiff_t)y * stride, stride,
-                                                encoder->reference + y * geometry->width, &rows,
-                                                candidates == NULL ? NULL : candidates + tile, encoder->dirty + tile);
-    /* Row by row, as memory is prefetched. */
-    for (uint32_t row = (uint32_t)y; count > 0 && row < bottom; row++) {
-        const size_t number = (size_t)(row / FF_TILE) * rows.columns;
-        for (uint32_t column = 0; column < rows.columns; column++) {
-            const uint32_t x = column * FF_TILE;
-            const ff_box segment = {x, row, rows.width - x < FF_TILE ? rows.width - x : FF_TILE, 1};
-            if (encoder->dirty[number + column])
-                ff_load_tile(frame, stride, segment,
-                             encoder->tiles + (number + column) * FF_TILE_PIXELS + row % FF_TILE * FF_TILE);
-        }
-    }
+    size_t count = 0;
+    /* What is loaded still is in the processor's cache from being compared. */
+    for (uint32_t row = first; row < end; row++)
+        count += compare_row(encoder, frame, stride, candidates, row);
     return count;
 }
 
@@ -109,8 +116,8 @@ void ff_begin_tiles(ff_frame_encoder *encoder, uint32_t start) {
         if (encoder->dirty[tile])
             encoder->order[encoder->order_count++] = tile;
     if (encoder->packet > 1) /* nothing moves on the black of a new epoch */
-        ff_motion_search(&encoder->motion, &encoder->geometry, encoder->tiles, encoder->dirty, encoder->order_count,
-                         encoder->reference);
+        ff_kernels->motion_search(&encoder->motion, &encoder->geometry, encoder->tiles, encoder->dirty,
+                                  encoder->order_count, encoder->reference);
 }
 
 void ff_end_packet(ff_frame_encoder *encoder) {
@@ -390,6 +397,13 @@ void ff_begin_part(ff_frame_encoder *encoder) {
     encoder->part_start = encoder->range_coder.size;
 }
 
+/* What coding a tile reads first: the tile, and what it replaces. */
+static void prefetch_tile(const ff_frame_encoder *encoder, uint32_t tile) {
+    const ff_box area = ff_tile_area(&encoder->geometry, tile);
+    ff_prefetch_rows(reference_at(encoder, area), encoder->geometry.width, area.width, area.height);
+    ff_prefetch_rows(encoder->tiles + (size_t)tile * FF_TILE_PIXELS, FF_TILE, area.width, area.height);
+}
+
 void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analyses, uint64_t bit_budget,
                      uint64_t byte_room) {
     const size_t tile_bytes = encoder->model != NULL ? FF_MAX_MODELLED_TILE_BYTES : FF_MAX_TILE_BYTES;
@@ -398,6 +412,8 @@ void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analy
             (encoder->part_bits >= bit_budget || part_size(encoder) + tile_bytes > byte_room))
             return;
         const uint32_t tile = encoder->order[encoder->coded];
+        if (encoder->coded + 1 < encoder->order_count)
+            prefetch_tile(encoder, encoder->order[encoder->coded + 1]);
         ff_analysis *analysis = &encoder->analysis;
         if (analyses != NULL)
             analysis = &analyses[encoder->coded % FF_ANALYSES];

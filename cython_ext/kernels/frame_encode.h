@@ -12,7 +12,7 @@
 /* Tiles that several threads analyse at a time: enough that few of them wait for the last one, in some 3 MB. */
 #define FF_ANALYSES 64u
 
-/* The caller allocates every buffer, zeroed, and keeps the structure for an epoch or longer. */
+/* The caller allocates every buffer, zeroed but for pixels and planes, and keeps the structure for an epoch or longer. */
 typedef struct ff_frame_encoder {
     ff_geometry geometry;
     uint32_t *reference;         /* width * height pixels: what the decoder shows; X = 255 */

@@ -4,6 +4,7 @@
 
 #include "diff.h"
 #include "hash.h"
+#include "motion.h"
 #include "palette.h"
 #include "pixel_model.h"
 #include "predict.h"
@@ -20,6 +21,7 @@ static const ff_kernel_table scalar_table = {
     .unpredict = ff_unpredict_scalar,
     .xor_box = ff_xor_box_scalar,
     .unxor_box = ff_unxor_box_scalar,
+    .motion_search = ff_motion_search_scalar,
     .encode_box = ff_encode_box_scalar,
     .decode_box = ff_decode_box_scalar,
 };
@@ -37,6 +39,7 @@ static const ff_kernel_table avx2_table = {
     .unpredict = ff_unpredict_avx2,
     .xor_box = ff_xor_box_avx2,
     .unxor_box = ff_unxor_box_avx2,
+    .motion_search = ff_motion_search_avx2,
     .encode_box = ff_encode_box_avx2,
     .decode_box = ff_decode_box_avx2,
 };

@@ -25,6 +25,7 @@ struct ff_pixel_model;
 struct ff_range_encoder;
 struct ff_range_decoder;
 struct ff_palette;
+struct ff_motion;
 
 /* The contract of each function stands in the header of its family. */
 typedef struct ff_kernel_table {
@@ -44,6 +45,8 @@ typedef struct ff_kernel_table {
                       size_t pitch);
     void (*xor_box)(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box box, uint8_t *planes);
     void (*unxor_box)(const uint8_t *planes, ff_box box, uint32_t *target, size_t pitch);
+    void (*motion_search)(struct ff_motion *motion, const ff_geometry *geometry, const uint32_t *tiles, const uint8_t *dirty,
+                          size_t dirty_count, const uint32_t *reference);
     void (*encode_box)(struct ff_pixel_model *model, struct ff_range_encoder *coder, const uint32_t *tile, ff_box box);
     void (*decode_box)(struct ff_pixel_model *model, struct ff_range_decoder *coder, ff_box box);
 } ff_kernel_table;

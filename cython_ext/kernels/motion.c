@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#ifdef FF_HAVE_AVX2
+#include <immintrin.h>
+#endif
+
 #define WINDOW 16u
 /* An odd number times 16. */
 #define MULTIPLIER (UINT64_C(0x9E3779B97F4A7C15) << 4)
@@ -37,8 +41,18 @@ static void add_window(ff_motion *motion, uint64_t hash, uint32_t x, uint32_t y)
     motion->filter[hash >> 53] |= UINT64_C(1) << (hash >> 47 & 63);
 }
 
+/* Of WINDOW pixels, those that differ from the ones `before` them, which stand at the same index of the other pointer. */
+typedef uint32_t count_changes(const uint32_t *pixels, const uint32_t *before);
+
+FF_INLINE uint32_t count_changes_scalar(const uint32_t *pixels, const uint32_t *before) {
+    uint32_t changes = 0;
+    for (uint32_t i = 0; i < WINDOW; i++)
+        changes += pixels[i] != before[i];
+    return changes;
+}
+
 /* Takes the windows with the most changes of colour, each from another third of the tile. */
-static void take_windows(ff_motion *motion, const uint32_t *tile, ff_box area) {
+FF_INLINE void take_windows(ff_motion *motion, const uint32_t *tile, ff_box area, count_changes count) {
     for (uint32_t part = 0; part < WINDOWS_PER_TILE; part++) {
         const uint32_t first = area.height * part / WINDOWS_PER_TILE;
         const uint32_t last = area.height * (part + 1) / WINDOWS_PER_TILE;
@@ -46,9 +60,13 @@ static void take_windows(ff_motion *motion, const uint32_t *tile, ff_box area) {
         for (uint32_t y = first; y < last; y += 3) {
             const uint32_t *row = tile + y * FF_TILE;
             for (uint32_t x = 0; x + WINDOW <= area.width; x += WINDOW) {
+                /* The pixel beyond the window is taken back; that of the tile's last row may stand beyond the tile. */
                 uint32_t transitions = 0;
-                for (uint32_t i = 1; i < WINDOW; i++)
-                    transitions += row[x + i] != row[x + i - 1];
+                if (x + WINDOW < FF_TILE)
+                    transitions = count(row + x + 1, row + x) - (row[x + WINDOW] != row[x + WINDOW - 1]);
+                else
+                    for (uint32_t i = 1; i < WINDOW; i++)
+                        transitions += row[x + i] != row[x + i - 1];
                 if (transitions > best) {
                     best = transitions;
                     best_x = x;
@@ -94,21 +112,19 @@ static void found(ff_motion *motion, uint64_t hash, uint32_t x, uint32_t y) {
 }
 
 /* Changes of colour at the pixels of columns `first` up to `end`, each against the pixel to its left. */
-static uint32_t count_transitions(const uint32_t *row, uint32_t first, uint32_t end) {
+FF_INLINE uint32_t count_transitions(const uint32_t *row, uint32_t first, uint32_t end, count_changes count) {
     uint32_t transitions = 0;
     if (end - first == WINDOW)
-        for (uint32_t i = 0; i < WINDOW; i++)
-            transitions += row[first + i] != row[(size_t)first + i - 1];
-    else
-        for (uint32_t x = first; x < end; x++)
-            transitions += row[x] != row[x - 1];
+        return count(row + first, row + first - 1);
+    for (uint32_t x = first; x < end; x++)
+        transitions += row[x] != row[x - 1];
     return transitions;
 }
 
 /* Rolls the hash over columns `first` up to `end` of four rows, `y` and those `distance` apart from it, above `bottom`: a single
  * row would wait for its own multiplications. Skips columns where no window begins that is like one of those taken. */
-static void roll(ff_motion *motion, const uint32_t *reference, size_t pitch, uint32_t y, uint32_t distance,
-                 uint32_t bottom, uint32_t first, uint32_t end) {
+FF_INLINE void roll(ff_motion *motion, const uint32_t *reference, size_t pitch, uint32_t y, uint32_t distance,
+                    uint32_t bottom, uint32_t first, uint32_t end, count_changes count) {
     const uint32_t *rows[4];
     uint64_t hashes[4];
     uint32_t here[4], next[4]; /* transitions in this WINDOW columns and in those after them */
@@ -116,13 +132,13 @@ static void roll(ff_motion *motion, const uint32_t *reference, size_t pitch, uin
     for (uint32_t i = 0; i < 4; i++)
         rows[i] = reference + (size_t)(y + i * distance < bottom ? y + i * distance : y) * pitch;
     for (uint32_t i = 0; i < 4; i++)
-        next[i] = count_transitions(rows[i], first + 1, end - first < WINDOW ? end : first + WINDOW);
+        next[i] = count_transitions(rows[i], first + 1, end - first < WINDOW ? end : first + WINDOW, count);
     for (uint32_t block = first; block < end; block += WINDOW) {
         const uint32_t after = end - block < WINDOW ? end : block + WINDOW;
         uint32_t most = 0;
         for (uint32_t i = 0; i < 4; i++) {
             here[i] = next[i];
-            next[i] = count_transitions(rows[i], after, end - after < WINDOW ? end : after + WINDOW);
+            next[i] = count_transitions(rows[i], after, end - after < WINDOW ? end : after + WINDOW, count);
             most = here[i] + next[i] > most ? here[i] + next[i] : most;
         }
         if (most < ENOUGH_TRANSITIONS)
@@ -157,8 +173,8 @@ static void pick_vectors(ff_motion *motion) {
     }
 }
 
-void ff_motion_search(ff_motion *motion, const ff_geometry *geometry, const uint32_t *tiles, const uint8_t *dirty,
-                      size_t dirty_count, const uint32_t *reference) {
+FF_INLINE void search(ff_motion *motion, const ff_geometry *geometry, const uint32_t *tiles, const uint8_t *dirty,
+                      size_t dirty_count, const uint32_t *reference, count_changes count) {
     motion->vector_count = 0;
     if (dirty_count < FF_MOTION_MIN_TILES)
         return;
@@ -170,9 +186,14 @@ void ff_motion_search(ff_motion *motion, const ff_geometry *geometry, const uint
     /* On large frames with much change only every n-th changed tile gives windows. */
     const size_t step = dirty_count * WINDOWS_PER_TILE / FF_MOTION_WINDOWS + 1;
     size_t number = 0;
-    for (uint32_t tile = 0; tile < geometry->columns * geometry->rows; tile++)
-        if (dirty[tile] && number++ % step == 0)
-            take_windows(motion, tiles + (size_t)tile * FF_TILE_PIXELS, ff_tile_area(geometry, tile));
+    const uint32_t tile_count = geometry->columns * geometry->rows;
+    for (uint32_t tile = 0; tile < tile_count; tile++)
+        if (dirty[tile] && number++ % step == 0) {
+            const uint32_t *pixels = tiles + (size_t)tile * FF_TILE_PIXELS;
+            if (tile + 1 < tile_count && dirty[tile + 1])
+                ff_prefetch_rows(pixels + FF_TILE_PIXELS, 3 * FF_TILE, FF_TILE, FF_TILE / 3);
+            take_windows(motion, pixels, ff_tile_area(geometry, tile), count);
+        }
     if (motion->window_count < MIN_VOTES)
         return;
 
@@ -190,7 +211,31 @@ void ff_motion_search(ff_motion *motion, const ff_geometry *geometry, const uint
         const uint32_t end = right * FF_TILE < geometry->width ? right * FF_TILE : geometry->width;
         const uint32_t bottom = (row + 1) * FF_TILE < geometry->height ? (row + 1) * FF_TILE : geometry->height;
         for (uint32_t y = row * FF_TILE; y < bottom; y += 4 * distance)
-            roll(motion, reference, geometry->width, y, distance, bottom, first, end);
+            roll(motion, reference, geometry->width, y, distance, bottom, first, end, count);
     }
     pick_vectors(motion);
 }
+
+void ff_motion_search_scalar(ff_motion *motion, const ff_geometry *geometry, const uint32_t *tiles, const uint8_t *dirty,
+                             size_t dirty_count, const uint32_t *reference) {
+    search(motion, geometry, tiles, dirty, dirty_count, reference, count_changes_scalar);
+}
+
+#ifdef FF_HAVE_AVX2
+FF_INLINE FF_AVX2 uint32_t count_changes_avx2(const uint32_t *pixels, const uint32_t *before) {
+    const __m256i left = _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)pixels),
+                                            _mm256_loadu_si256((const __m256i *)before));
+    const __m256i right = _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)(pixels + 8)),
+                                             _mm256_loadu_si256((const __m256i *)(before + 8)));
+    /* Equal pixels, a byte of 1 each, in sums of eight bytes. */
+    const __m256i ones = _mm256_and_si256(_mm256_packs_epi32(left, right), _mm256_set1_epi16(1));
+    const __m256i sums = _mm256_sad_epu8(ones, _mm256_setzero_si256());
+    const __m128i halves = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    return WINDOW - (uint32_t)(_mm_cvtsi128_si32(halves) + _mm_extract_epi32(halves, 2));
+}
+
+FF_AVX2 void ff_motion_search_avx2(ff_motion *motion, const ff_geometry *geometry, const uint32_t *tiles,
+                                   const uint8_t *dirty, size_t dirty_count, const uint32_t *reference) {
+    search(motion, geometry, tiles, dirty, dirty_count, reference, count_changes_avx2);
+}
+#endif

@@ -39,10 +39,15 @@ typedef struct ff_motion {
     uint32_t vote_count;
 } ff_motion;
 
-/* Finds the vectors of a frame. `tiles`: the loaded tiles, FF_TILE_PIXELS each; only those with dirty[t] are read.
+/* motion_search: finds the vectors of a frame. `tiles`: the loaded tiles, FF_TILE_PIXELS each; only those with dirty[t] are read.
  * `reference`: the frame before, width pixels a row. Reads the reference only in the rows and columns of tiles where
  * something changed. */
-void ff_motion_search(ff_motion *motion, const ff_geometry *geometry, const uint32_t *tiles, const uint8_t *dirty,
-                      size_t dirty_count, const uint32_t *reference);
+void ff_motion_search_scalar(ff_motion *motion, const ff_geometry *geometry, const uint32_t *tiles, const uint8_t *dirty,
+                             size_t dirty_count, const uint32_t *reference);
+
+#ifdef FF_HAVE_AVX2
+void ff_motion_search_avx2(ff_motion *motion, const ff_geometry *geometry, const uint32_t *tiles, const uint8_t *dirty,
+                           size_t dirty_count, const uint32_t *reference);
+#endif
 
 #endif

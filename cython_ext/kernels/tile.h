@@ -33,6 +33,18 @@ ff_geometry ff_make_geometry(uint32_t width, uint32_t height);
 /* The part of the frame that tile number `tile` covers; `tile` < columns * rows. */
 ff_box ff_tile_area(const ff_geometry *geometry, uint32_t tile);
 
+/* Asks for the rows of a tile, `pitch` pixels apart, from memory before they are needed: the hardware follows a few streams, and a
+ * tile of a frame is one for each row. */
+static inline void ff_prefetch_rows(const uint32_t *row, size_t pitch, uint32_t width, uint32_t rows) {
+#if defined(__GNUC__)
+    for (uint32_t y = 0; y < rows; y++, row += pitch)
+        for (uint32_t x = 0; x < width; x += 16) /* 64 bytes, a line of the cache */
+            __builtin_prefetch(row + x);
+#else
+    (void)row, (void)pitch, (void)width, (void)rows;
+#endif
+}
+
 /* Copies `area` of a frame with any row stride (bytes, may be negative) to a tile buffer of FF_TILE pixels a row and
  * sets X to 255. */
 void ff_load_tile(const uint8_t *frame, ptrdiff_t stride, ff_box area, uint32_t *tile);

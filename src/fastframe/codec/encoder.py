@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastframe._core import ANALYSED_TILES, MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, PLANES, FrameEncoder
-from fastframe.codec.packet import HEADER_ROOM, MAX_U32, CompressedPlane, Header, pack
+from fastframe.codec.packet import HEADER_ROOM, MAX_U32, Header, PlaneInPieces, pack
 from fastframe.codec.planes import EFFORTS, MODELLED_PLANE, PlaneCompressor
 from fastframe.codec.stats import FrameStats, PlaneSizes, frame_stats
 from fastframe.codec.team import Task, Team
@@ -279,7 +279,7 @@ class Encoder:
             core = self._begin_epoch(width, height)
             keyframe, damage = True, None
 
-        planes: dict[int, CompressedPlane] = {}
+        planes: dict[int, PlaneInPieces] = {}
         compressing = 0.0
         if damage is None or damage or self._left_over:
             planes, compressing = self._encode_tiles(core, frame, damage, budget)
@@ -304,7 +304,7 @@ class Encoder:
             frame_hash=frame_hash,
         )
         packet = pack(header, planes)
-        sizes = {number: (plane.raw_size, len(plane.data)) for number, plane in planes.items()}
+        sizes = {number: (plane.raw_size, plane.size) for number, plane in planes.items()}
         seconds = {
             "analysis": analysed - started - compressing,
             "compression": compressing,
@@ -332,7 +332,7 @@ class Encoder:
         frame: npt.NDArray[np.uint8],
         damage: list[tuple[int, int, int, int]] | None,
         budget: int | None,
-    ) -> tuple[dict[int, CompressedPlane], float]:
+    ) -> tuple[dict[int, PlaneInPieces], float]:
         """Codes changed tiles up to the budget. Returns the compressed planes and the seconds that zstd took."""
         self._find_changes(core, frame, damage)
         team = None if core.left < FEW_TILES else self._team
@@ -372,9 +372,9 @@ class Encoder:
         if core.left:
             core.end()
         self._left_over = core.left
-        planes = {n: CompressedPlane(size, b"".join(pieces[n])) for n, size in raw_sizes.items() if size}
+        planes = {n: PlaneInPieces(size, pieces[n]) for n, size in raw_sizes.items() if size}
         if core.modelled_pixels:
-            planes[MODELLED_PLANE] = CompressedPlane(core.modelled_pixels, core.modelled_plane())
+            planes[MODELLED_PLANE] = PlaneInPieces(core.modelled_pixels, (core.modelled_plane(),))
         return planes, seconds
 
     def _find_changes(

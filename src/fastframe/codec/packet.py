@@ -5,6 +5,7 @@ written as unsigned LEB128 ("varint"), all others little-endian.
 """
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastframe._core import PLANES
@@ -58,6 +59,19 @@ class CompressedPlane:
     data: bytes | memoryview
 
 
+@dataclass(frozen=True, slots=True)
+class PlaneInPieces:
+    """The same plane where it is written, in pieces: joining megabytes takes a while, and the packet does so anyway."""
+
+    raw_size: int
+    pieces: Sequence[bytes | memoryview]
+
+    @property
+    def size(self) -> int:
+        """Compressed bytes."""
+        return sum(map(len, self.pieces))
+
+
 def put_varint(out: bytearray, value: int) -> None:
     """Appends a number from 0 to 2**32 - 1 in unsigned LEB128."""
     while value > 0x7F:
@@ -66,7 +80,7 @@ def put_varint(out: bytearray, value: int) -> None:
     out.append(value)
 
 
-def pack(header: Header, planes: dict[int, CompressedPlane]) -> bytes:
+def pack(header: Header, planes: dict[int, PlaneInPieces]) -> bytes:
     """Assembles a packet. `planes` maps plane numbers, in ascending order, to planes that are not empty."""
     flags = (
         FLAG_KEYFRAME * header.keyframe | FLAG_HASH * (header.frame_hash is not None) | FLAG_PARTIAL * header.partial
@@ -82,8 +96,10 @@ def pack(header: Header, planes: dict[int, CompressedPlane]) -> bytes:
         head += header.frame_hash.to_bytes(HASH_BYTES, "little")
     for plane in planes.values():
         put_varint(head, plane.raw_size)
-        put_varint(head, len(plane.data))
-    parts: list[bytes | bytearray | memoryview] = [head, *(plane.data for plane in planes.values())]
+        put_varint(head, plane.size)
+    parts: list[bytes | bytearray | memoryview] = [head]
+    for plane in planes.values():
+        parts += plane.pieces
     crc = 0
     for part in parts:
         crc = zlib.crc32(part, crc)
