@@ -358,16 +358,16 @@ cdef class FrameDecoder:
             raise ValueError("the framebuffer has another size")
         self.view(planes, views)
         self.decoder.modelled_pixels = modelled_pixels
+        with nogil:
+            fault = ff_check_planes(self.decoder, views, &plane)
+        if fault != FF_OK:
+            raise PlaneError(f"plane {PLANES[plane]!r} {FAULTS[fault]}")
         if modelled_pixels > 0 and self.decoder.model == NULL:
             # Most decoders never need it.
             self.decoder.model = <ff_pixel_model *> allocate(1, sizeof(ff_pixel_model))
             ff_model_reset(self.decoder.model)
         with nogil:
-            fault = ff_check_planes(self.decoder, views, &plane)
-            if fault == FF_OK:
-                ff_apply_planes(self.decoder, views, <uint32_t *> &framebuffer[0, 0, 0])
-        if fault != FF_OK:
-            raise PlaneError(f"plane {PLANES[plane]!r} {FAULTS[fault]}")
+            ff_apply_planes(self.decoder, views, <uint32_t *> &framebuffer[0, 0, 0])
         dirty = []
         for i in range(self.decoder.dirty_count):
             box = &self.decoder.dirty[i]

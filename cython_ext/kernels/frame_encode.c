@@ -12,7 +12,7 @@
 /* XOR is tried where at most a quarter of the box has changed. */
 #define XOR_SHARE 4u
 /* What smaller changes draw over is not kept. */
-#define FEW_PIXELS 64u
+#define FEW_KEPT_PIXELS 64u
 
 size_t ff_plane_capacity(const ff_geometry *geometry, int plane) {
     const size_t tiles = (size_t)geometry->columns * geometry->rows;
@@ -377,7 +377,7 @@ static uint64_t encode_tile(ff_frame_encoder *encoder, uint32_t tile, ff_analysi
         operation |= encoder->model != NULL ? draw_modelled(encoder, tile, &analysis->base, &bits)
                                             : draw(encoder, tile, analysis, &bits);
     }
-    if (analysis->box.width * analysis->box.height >= FEW_PIXELS)
+    if (analysis->box.width * analysis->box.height >= FEW_KEPT_PIXELS)
         operation |= keep(encoder, tile, area);
     put_operation(encoder, tile, operation);
     return bits;

@@ -12,7 +12,6 @@
 #include <immintrin.h>
 #endif
 
-
 /* One of the two; the other is NULL. So one text is the encoder and the decoder, and they cannot fall apart. */
 typedef struct coder {
     ff_range_encoder *encoder;

@@ -71,6 +71,7 @@ void ff_model_set_base(ff_pixel_model *model, const uint32_t *tile, size_t pitch
     memcpy(first, first + FF_BASE_PITCH, FF_BASE_PITCH * sizeof *first);
     memcpy(last, last - FF_BASE_PITCH, FF_BASE_PITCH * sizeof *last);
 }
+
 /* ---- Spans ---- */
 
 /* What is around the next FF_SPAN pixels. */

@@ -618,7 +618,7 @@ def test_what_lies_outside_of_box_and_base_changes_no_byte(isa: str) -> None:
     assert len(written) == 1
 
 
-def test_noise_takes_no_more_than_the_bound_for_a_pixel(isa: str) -> None:
+def test_noise_takes_little_more_than_its_bytes(isa: str) -> None:
     random = np.random.default_rng(2)
     model = _kernels.PixelModel()
     model.begin(24 * TILE * TILE)

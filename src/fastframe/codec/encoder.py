@@ -67,7 +67,8 @@ class EncoderConfig:
         continues for the decoder of an earlier one starts above its last epoch.
     threads
         How many threads share the work on a frame, 1 to 64: the caller's, and others that the encoder starts when a
-        frame has much to do and that end with the encoder. Packets are the same bytes for every number.
+        frame has much to do and that end with the encoder. Packets are the same bytes for every number. "tight" gains
+        little, since every pixel of its model hangs on the one before.
     """
 
     effort: str = "balanced"
@@ -381,7 +382,7 @@ class Encoder:
         self, core: FrameEncoder, frame: npt.NDArray[np.uint8], damage: list[tuple[int, int, int, int]] | None
     ) -> None:
         core.begin(damage)
-        if self._team is None or damage is not None:
+        if self._team is None or damage is not None or core.tiles < FEW_TILES:
             core.compare(frame, 0, core.rows)
         else:
             self._team.run([partial(core.compare, frame, row, row + 1) for row in range(core.rows)])

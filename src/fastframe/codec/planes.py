@@ -84,6 +84,12 @@ DRAWING_PLANES = frozenset(PLANES.index(name) for name in ("indices", "xor"))
 MODELLED_PLANE = PLANES.index("modelled")
 
 
+def _check_memory(error: zstandard.ZstdError) -> None:
+    """Tells running out of memory, which zstd reports as any other error, from the rest."""
+    if "Allocation error" in str(error):
+        raise MemoryError(f"no memory for zstd: {error}") from error
+
+
 class PlaneCompressor:
     """One plane's stream on the encoder's side."""
 
@@ -99,11 +105,19 @@ class PlaneCompressor:
 
     def feed(self, data: memoryview) -> bytes:
         """Takes bytes and returns what is compressed of them already; how they are cut makes no difference."""
-        return self._stream.compress(data)
+        try:
+            return self._stream.compress(data)
+        except zstandard.ZstdError as error:
+            _check_memory(error)
+            raise
 
     def flush(self) -> bytes:
         """Compresses what is left up to a block boundary, so that the decoder gets all of it."""
-        return self._stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+        try:
+            return self._stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+        except zstandard.ZstdError as error:
+            _check_memory(error)
+            raise
 
 
 class _Chunk:
@@ -140,6 +154,7 @@ class PlaneDecompressor:
             # of the part is consumed when it returns less than it has room for.
             actual: int = self._reader.readinto1(self._buffer[: size + 1].data)
         except zstandard.ZstdError as error:
+            _check_memory(error)
             raise RemoteProtocolError(f"plane {self._name!r} is no valid zstd stream: {error}") from error
         if actual != size:
             more = "more" if actual > size else str(actual)
