@@ -417,16 +417,24 @@ class Encoder:
         data = {number: core.take_plane(number) for number in pieces if core.plane_size(number)}
         order = sorted(data, key=lambda number: len(data[number]), reverse=True)
         return [
-            partial(self._compress, number, data[number], pieces[number], last)
+            partial(self._compress, core, self._compressors, number, data[number], pieces[number], last)
             for number in order
             if last or data[number]
         ]
 
-    def _compress(self, number: int, data: memoryview, pieces: list[bytes], last: bool) -> None:
-        compressor = self._compressors.get(number)
+    def _compress(
+        self,
+        _core: FrameEncoder,  # whose memory `data` views: a task that an interrupt leaves behind keeps it alive
+        compressors: dict[int, PlaneCompressor],
+        number: int,
+        data: memoryview,
+        pieces: list[bytes],
+        last: bool,
+    ) -> None:
+        compressor = compressors.get(number)
         if compressor is None:
             compressor = PlaneCompressor(number, self._effort, self._config.limits.max_window_log)
-            self._compressors[number] = compressor
+            compressors[number] = compressor
         pieces.append(compressor.feed(data))
         if last:
             pieces.append(compressor.flush())
