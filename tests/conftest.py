@@ -1,11 +1,12 @@
 """What the tests of several layers share: hypothesis' effort, instruction sets, recorded and real screens."""
 
+import contextlib
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 
 import av
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
 from fastframe import _core, fixtures
+from xserver import XServer
 
 # HYPOTHESIS_PROFILE chooses: "default" for a minute at the desk, "ci" for a server, "thorough" for a release.
 # No deadline, since another process on the machine must not fail a test; function-scoped fixtures are fine
@@ -49,67 +51,44 @@ def clip_frames(request: pytest.FixtureRequest) -> tuple[NDArray[np.uint8], ...]
     return frames
 
 
-class XServer:
-    """An Xvfb of our own, on a display number that it chose itself."""
-
-    WIDTH, HEIGHT = 800, 600
-
-    def __init__(self) -> None:
-        reading, writing = os.pipe()
-        # Without -noreset the server forgets what is on the screen when its last client leaves.
-        command = [
-            "Xvfb",
-            "-displayfd",
-            str(writing),
-            "-screen",
-            "0",
-            f"{self.WIDTH}x{self.HEIGHT}x24",
-            "-noreset",
-        ]
-        self.process = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
-        os.close(writing)
-        with os.fdopen(reading) as answer:
-            number = answer.readline().strip()
-        assert number, "Xvfb did not start"
-        self.display = f":{number}"
-        self._clients: list[subprocess.Popen[bytes]] = []
-
-    def run(self, *command: str, check: bool = True) -> None:
-        """Run a client to its end."""
-        subprocess.run([*command[:1], "-display", self.display, *command[1:]], check=check, capture_output=True)
-
-    def start(self, *command: str) -> None:
-        """Start a client that stays until the end of the test."""
-        client = [*command[:1], "-display", self.display, *command[1:]]
-        self._clients.append(subprocess.Popen(client, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-
-    def fill(self, color: str) -> None:
-        """Give the whole screen one colour, written as #rrggbb."""
-        self.run("xsetroot", "-solid", color)
-
-    def shrink(self, width: int, height: int) -> None:
-        """Make the screen smaller. (xrandr fails afterwards, since Xvfb has no monitor of that size.)"""
-        self.run("xrandr", "--fb", f"{width}x{height}", check=False)
-
-    def grow(self) -> None:
-        """Give the screen its first size again."""
-        self.run("xrandr", "--output", "screen", "--mode", f"{self.WIDTH}x{self.HEIGHT}")
-
-    def kill(self) -> None:
-        """End the server and its clients at once."""
-        for process in [self.process, *self._clients]:
-            process.kill()
-            process.wait()
+def need(program: str) -> None:
+    """Skip the test where a program is not installed; on a server that checks changes it must be."""
+    if shutil.which(program) is None and not os.environ.get("CI"):
+        pytest.skip(f"{program} is not installed")
 
 
 @pytest.fixture
-def xserver() -> Iterator[XServer]:
+def new_xserver() -> Iterator[Callable[..., XServer]]:
+    """Starts X servers with one screen, by custom of 800x600 pixels and with nothing on it."""
+    need("Xvfb")
+    with contextlib.ExitStack() as stack:
+
+        def start(width: int = 800, height: int = 600, *options: str) -> XServer:
+            return stack.enter_context(contextlib.closing(XServer.virtual(width, height, *options)))
+
+        yield start
+
+
+@pytest.fixture
+def xserver(new_xserver: Callable[..., XServer]) -> XServer:
     """An X server with a screen of 800x600 pixels and nothing on it."""
-    if shutil.which("Xvfb") is None and not os.environ.get("CI"):
-        pytest.skip("Xvfb is not installed")
-    server = XServer()
-    yield server
-    server.kill()
+    return new_xserver()
+
+
+@pytest.fixture
+def guarded_xserver(tmp_path: Path) -> Iterator[XServer]:
+    """An X server that asks for a key, which is in `tmp_path`/key."""
+    need("Xvfb")
+    with contextlib.closing(XServer.guarded(tmp_path)) as server:
+        yield server
+
+
+@pytest.fixture
+def monitors(tmp_path: Path) -> Iterator[XServer]:
+    """An X server with the monitor DUMMY0 of 1024x768 pixels, which takes more of them."""
+    need("Xorg")
+    with contextlib.closing(XServer.with_monitors(tmp_path)) as server:
+        yield server
 
 
 @pytest.fixture

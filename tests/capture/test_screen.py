@@ -13,7 +13,7 @@ from fastframe.capture import ScreenSource
 from fastframe.errors import LocalProtocolError, PermanentCaptureError
 
 if TYPE_CHECKING:
-    from conftest import XServer
+    from xserver import XServer
 
 
 def test_shows_exactly_what_is_on_the_screen(xserver: "XServer") -> None:

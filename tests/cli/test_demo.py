@@ -18,7 +18,8 @@ from fastframe.cli.meter import find_mismatch
 from fastframe.codec import MODES
 
 if TYPE_CHECKING:
-    from conftest import Run, XServer
+    from conftest import Run
+    from xserver import XServer
 
 
 def test_without_a_display_it_replays_the_bundled_clip(run: "Run") -> None:

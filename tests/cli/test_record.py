@@ -14,7 +14,8 @@ import pytest
 from fastframe.capture import ReplaySource
 
 if TYPE_CHECKING:
-    from conftest import Run, XServer
+    from conftest import Run
+    from xserver import XServer
 
 Eventually = Callable[[Callable[[], bool]], None]
 COLOR = "#2468ac"
