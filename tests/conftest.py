@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
+from xserver import XServer
 
 from fastframe import _core, fixtures
-from xserver import XServer
 
 # HYPOTHESIS_PROFILE chooses: "default" for a minute at the desk, "ci" for a server, "thorough" for a release.
 # No deadline, since another process on the machine must not fail a test; function-scoped fixtures are fine
