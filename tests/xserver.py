@@ -124,6 +124,7 @@ class XServer:
         x = 0
         for index, width in enumerate(columns):
             output = "none" if index else "screen"
+            self.run("xrandr", "--delmonitor", f"part-{index}", check=False)
             self.run("xrandr", "--setmonitor", f"part-{index}", f"{width}/{width}x{height}/{height}+{x}+0", output)
             x += width
 

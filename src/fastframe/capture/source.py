@@ -6,7 +6,7 @@ next picture is always of now.
 """
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -253,6 +253,37 @@ class FrameSource(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
+
+
+class LiveSource(FrameSource, Protocol):
+    """A source that shows a screen, which may hold what nobody else must see."""
+
+    @property
+    def name(self) -> str:
+        """What kind of source it is, in a word."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """How it works here, and why so, in one line."""
+        ...
+
+    @property
+    def unmatched(self) -> tuple[Mask, ...]:
+        """Masks that hide nothing in the last frame, such as those of programs that are not running."""
+        ...
+
+    def set_masks(self, masks: Iterable[Mask]) -> None:
+        """Hide something else, from the next frame on.
+
+        Raises
+        ------
+        LocalProtocolError
+            One of them is no mask; nothing has changed.
+        PermanentCaptureError
+            This source cannot hide one of them; nothing has changed.
+        """
+        ...
 
 
 def frames(source: FrameSource) -> Iterator[CapturedFrame]:
