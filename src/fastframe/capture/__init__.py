@@ -1,20 +1,46 @@
-"""Where frames come from: a screen, or a video that is replayed; and the videos that keep frames without
-loss.
+"""Where frames come from: a screen, or a video that is replayed; how fast they come; and the videos that keep frames
+without loss.
 
 Screens need nothing but fastframe itself. Videos need PyAV, which comes with the extra `cli`.
 """
 
+from fastframe.capture.choose import open_source
+from fastframe.capture.mss_source import MssSource
+from fastframe.capture.pacer import Pacer, PacerStats, Tick
 from fastframe.capture.replay import ReplaySource
-from fastframe.capture.screen import ScreenSource
-from fastframe.capture.source import CapturedFrame, FrameSource, Pacer
+from fastframe.capture.source import (
+    CapturedFrame,
+    Cursor,
+    CursorShape,
+    Display,
+    Event,
+    FrameSource,
+    LiveSource,
+    Mask,
+    Share,
+    WindowPattern,
+    frames,
+)
 from fastframe.capture.video import VideoWriter, png_bytes
 
 __all__ = [
     "CapturedFrame",
+    "Cursor",
+    "CursorShape",
+    "Display",
+    "Event",
     "FrameSource",
+    "LiveSource",
+    "Mask",
+    "MssSource",
     "Pacer",
+    "PacerStats",
     "ReplaySource",
-    "ScreenSource",
+    "Share",
+    "Tick",
     "VideoWriter",
+    "WindowPattern",
+    "frames",
+    "open_source",
     "png_bytes",
 ]
