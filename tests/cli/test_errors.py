@@ -84,7 +84,6 @@ def test_bad_input_is_one_line_and_exit_code_2(run: "Run", litter: Path) -> None
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("demo", "--display", ":0", "--fixture", "video.mkv"),
         ("demo", "--seconds", "0"),
         ("demo", "--effort", "heroic"),
         ("record", "out.mkv", "--fps", "0"),

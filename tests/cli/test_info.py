@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastframe
-from fastframe.capture import ReplaySource
+from fastframe.capture import ReplaySource, frames
 from fastframe.codec import MODES, PLANES
 from fastframe.recording import PacketReader, PacketWriter
 
@@ -60,7 +60,7 @@ def test_the_heat_map_is_a_picture_whose_tiles_shine_where_bytes_went(
     result = run("info", recording.name, "--heatmap", "heat.png")
     assert result.returncode == (2 if cut else 0)
     with ReplaySource(tmp_path / "heat.png") as source:
-        (frame,) = source
+        (frame,) = frames(source)
     heat = frame.pixels[..., :3].astype(int)
     zoom = heat.shape[1] // 200
     assert heat.shape[1] == 200 * zoom >= 960

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from fastframe.capture import ReplaySource
+from fastframe.capture import ReplaySource, frames
 
 if TYPE_CHECKING:
     from conftest import Run
@@ -26,7 +26,7 @@ def assert_shows(path: Path, size: tuple[int, int]) -> int:
     """Every frame has this size and the one colour; returns how many there are."""
     count = 0
     with ReplaySource(path) as source:
-        for frame in source:
+        for frame in frames(source):
             assert frame.pixels.shape[1::-1] == size
             assert (frame.pixels == np.array(PIXEL, np.uint8)).all()
             count += 1
@@ -111,4 +111,4 @@ def test_existing_output_is_refused_without_force(run: "Run", tmp_path: Path, xs
     assert (tmp_path / "out.mkv").read_bytes() == b"earlier"
     assert run(*arguments, "--force").returncode == 0
     with ReplaySource(tmp_path / "out.mkv") as source:
-        assert sum(1 for _ in source) >= 1
+        assert sum(1 for _ in frames(source)) >= 1

@@ -11,6 +11,7 @@ import pytest
 import fastframe
 from fastframe import fixtures
 from fastframe.capture import ReplaySource
+from fastframe.capture import frames as frames_of
 from fastframe.recording import PacketReader, PacketWriter
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ Pixels = npt.NDArray[np.uint8]
 
 def frames(path: Path) -> list[tuple[int, Pixels]]:
     with ReplaySource(path) as source:
-        return [(frame.timestamp, frame.pixels) for frame in source]
+        return [(frame.timestamp, frame.pixels) for frame in frames_of(source)]
 
 
 def packets(path: Path) -> list[tuple[int, bytes]]:

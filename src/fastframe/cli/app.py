@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from fastframe._version import __version__
+from fastframe.cli.capture import capture
 from fastframe.cli.demo import demo
+from fastframe.cli.displays import displays
 from fastframe.cli.info import info
 from fastframe.cli.record import record
 from fastframe.cli.transcode import decode, encode
@@ -36,5 +38,5 @@ def _root(
     pass
 
 
-for command in (demo, encode, decode, info, record):
+for command in (demo, displays, capture, record, encode, decode, info):
     app.command()(command)

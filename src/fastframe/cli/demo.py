@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
@@ -15,20 +15,33 @@ from rich.table import Table
 
 from fastframe import _core, fixtures
 from fastframe._version import __version__
-from fastframe.capture import CapturedFrame, FrameSource, ScreenSource
-from fastframe.cli.inputs import open_source
-from fastframe.cli.meter import Meter, Mismatch, Pixels, find_mismatch, milliseconds
-from fastframe.cli.options import DisplayOption, Effort, EffortOption, JsonOption
+from fastframe.capture import CapturedFrame, FrameSource, LiveSource, Pacer
+from fastframe.cli.inputs import open_replay
+from fastframe.cli.meter import Meter, Mismatch, find_mismatch, milliseconds
+from fastframe.cli.options import Effort, EffortOption, JsonOption
+from fastframe.cli.screen import (
+    PATIENCE,
+    REFRESH,
+    DisplayOption,
+    Kind,
+    KindOption,
+    MaskOption,
+    MaskWarnings,
+    MaskWindowOption,
+    MonitorOption,
+    RegionOption,
+    Screen,
+    WindowOption,
+    ticks,
+)
 from fastframe.cli.text import byte_count, ratio, share
 from fastframe.codec import Decoder, Encoder, EncoderConfig
-from fastframe.errors import FastframeError, PermanentCaptureError, ProtocolError
+from fastframe.errors import CaptureError, FastframeError, ProtocolError
 
 # More frames a second than screens commonly show would only take the CPU away from the programs on the
 # screen.
 SCREEN_FPS = 60.0
 SCREEN_SECONDS = 10.0
-# Seconds between two states of the live table.
-REFRESH = 0.25
 
 
 def demo(
@@ -37,6 +50,12 @@ def demo(
         typer.Option(min=0.1, help="How long to run. Default: the clip once, or 10 seconds of the screen."),
     ] = None,
     display: DisplayOption = None,
+    monitor: MonitorOption = None,
+    region: RegionOption = None,
+    window: WindowOption = None,
+    mask: MaskOption = None,
+    mask_window: MaskWindowOption = None,
+    kind: KindOption = Kind.auto,
     fixture: Annotated[
         str | None,
         typer.Option(
@@ -49,16 +68,17 @@ def demo(
 ) -> None:
     """Capture or replay, encode, decode, and compare every frame bit for bit.
 
-    Without --display and --fixture it captures the screen where there is one, and replays a bundled clip
-    where there is none. Clips play at their own speed, and again when --seconds asks for more. Ctrl-C ends
-    the run with the summary. Exit code 1: a frame did not come back exactly.
+    Where neither --fixture nor anything about the screen is given it captures the screen where there is one, and
+    replays a bundled clip where there is none. Clips play at their own speed, and again when --seconds asks for more.
+    Ctrl-C ends the run with the summary. Exit code 1: a frame did not come back exactly.
     """
-    if display is not None and fixture is not None:
-        raise typer.BadParameter("choose one of --display and --fixture")
-    material = _choose(display, fixture)
-    if seconds is None and material.live:
+    screen = Screen.parse(display, monitor, region, window, mask, mask_window, kind)
+    if fixture is not None and screen.is_demanding:
+        raise FastframeError("--fixture does not go together with options about the screen, such as --display")
+    material = _choose(screen, fixture, loop=seconds is not None)
+    if seconds is None and material.screen is not None:
         seconds = SCREEN_SECONDS
-    run = _Run(material.name, effort)
+    run = _Run(material, effort)
     console = Console()
     failure: FastframeError | None = None
     try:
@@ -67,6 +87,8 @@ def demo(
         pass  # The summary follows; a frame that was under way does not count.
     except FastframeError as error:
         failure = error
+    finally:
+        material.source.close()
     if as_json and failure is None:
         print(json.dumps(run.as_dict()))
     elif not as_json and run.meter.frames:
@@ -80,58 +102,50 @@ def demo(
 
 @dataclass(frozen=True, slots=True)
 class _Material:
-    """What is shown to the encoder, and how to begin it again."""
+    """What is shown to the encoder: a clip, or (`screen`) a screen."""
 
     name: str
-    live: bool
-    first: FrameSource
-    open_again: Callable[[], FrameSource]
+    source: FrameSource
+    screen: LiveSource | None = None
 
     def frames(self, seconds: float | None) -> Iterator[CapturedFrame]:
-        """Frames for so many seconds, from the beginning again where they run out; `None`: once."""
-        end = None if seconds is None else time.monotonic() + seconds
-        source = self.first
-        while True:
-            with source:
-                for frame in source:
-                    yield frame
-                    if end is not None and time.monotonic() >= end:
-                        return
-            if end is None:
-                return
-            source = self.open_again()
+        """Frames for so many seconds, or to the end of a clip."""
+        # The demo is all that its user runs, so it may take a core.
+        pacer = Pacer(self.source, fps=SCREEN_FPS, load=1.0, patience=PATIENCE)
+        warnings = MaskWarnings(self.screen) if self.screen else None
+        for tick in ticks(pacer, seconds):
+            if tick.frame is not None:
+                if warnings is not None:
+                    warnings.update()
+                yield tick.frame
 
 
-def _choose(display: str | None, fixture: str | None) -> _Material:
-    def screen() -> FrameSource:
-        return ScreenSource(display, fps=SCREEN_FPS)
-
-    def clip() -> FrameSource:
-        return open_source(name, realtime=True)
-
+def _choose(screen: Screen, fixture: str | None, *, loop: bool) -> _Material:
     has_screen = sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY"))
-    if display is not None or (fixture is None and has_screen):
+    if screen.is_demanding or (fixture is None and has_screen):
         try:
-            return _Material(f"screen {display or os.environ.get('DISPLAY', '')}".strip(), True, screen(), screen)
-        except PermanentCaptureError as error:
-            if display is not None:
+            source = screen.open()
+        except CaptureError as error:
+            if screen.is_demanding:
                 raise
             print(f"fastframe: {error}; replaying a bundled clip instead", file=sys.stderr)
+        else:
+            return _Material(f"screen {screen.display or os.environ.get('DISPLAY', '')}".strip(), source, source)
     name = fixture or fixtures.names()[0]
-    return _Material(name, False, clip(), clip)
+    return _Material(name, open_replay(name, realtime=True, loop=loop))
 
 
 def _play(run: "_Run", frames: Iterator[CapturedFrame], console: Console | None) -> None:
     """Take every frame through the codec; with a console, show the figures meanwhile."""
     if console is None:
         for frame in frames:
-            if not run.step(frame.pixels):
+            if not run.step(frame):
                 return
         return
     with Live(console=console, auto_refresh=False, transient=True) as live:
         due = time.monotonic()
         for frame in frames:
-            if not run.step(frame.pixels):
+            if not run.step(frame):
                 return
             if time.monotonic() >= due:
                 live.update(run.table(), refresh=True)
@@ -142,7 +156,7 @@ def _play(run: "_Run", frames: Iterator[CapturedFrame], console: Console | None)
 class _Run:
     """One encoder, one decoder, and what they did."""
 
-    name: str
+    material: _Material
     effort: Effort
     meter: Meter = field(default_factory=Meter)
     mismatch: Mismatch | None = None
@@ -153,10 +167,11 @@ class _Run:
         self._encoder = Encoder(EncoderConfig(effort=self.effort.value))
         self._decoder = Decoder()
 
-    def step(self, pixels: Pixels) -> bool:
+    def step(self, frame: CapturedFrame) -> bool:
         """Encode, decode and compare one frame; False: it did not come back exactly."""
+        pixels = frame.pixels
         begin = time.perf_counter()
-        packet = self._encoder.encode(pixels)
+        packet = self._encoder.encode(pixels, damage=frame.damage)
         encoded = time.perf_counter()
         try:
             update = self._decoder.decode(packet)
@@ -180,10 +195,12 @@ class _Run:
 
     def as_dict(self) -> dict[str, Any]:
         """The figures for JSON."""
+        screen = self.material.screen
         return {
             "version": __version__,
             "isa": _core.isa(),
-            "source": self.name,
+            "source": self.material.name,
+            "capture": screen and {"name": screen.name, "reason": screen.reason},
             "effort": self.effort.value,
             **self.meter.as_dict(),
             "exact": self.mismatch is None,
@@ -195,10 +212,12 @@ class _Run:
         meter = self.meter
         encode, decode = milliseconds(meter.encode_seconds), milliseconds(meter.decode_seconds)
         tiles = sum(meter.tiles.values())
-        title = f"{self.name}  {meter.width}x{meter.height}  {self.effort.value}  {_core.isa()}"
+        title = f"{self.material.name}  {meter.width}x{meter.height}  {self.effort.value}  {_core.isa()}"
         table = Table(title=title, show_header=False, title_justify="left", min_width=52)
         table.add_column(style="bold")
         table.add_column(justify="right")
+        if self.material.screen is not None:
+            table.add_row("captured by", self.material.screen.name)
         table.add_row("frames", f"{meter.frames} ({meter.keyframes} key)")
         table.add_row("frames a second", f"{meter.fps:.1f}")
         table.add_row("encode p50 / p99", f"{encode['p50']:.2f} / {encode['p99']:.2f} ms")

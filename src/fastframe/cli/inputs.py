@@ -1,57 +1,61 @@
 """What the commands read: a bundled clip by its name, a recording, or a video."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from fastframe import fixtures
-from fastframe.capture import CapturedFrame, FrameSource, Pacer, ReplaySource
+from fastframe.capture import ReplaySource
+from fastframe.capture.replay import Pictures, Replay
 from fastframe.codec import Decoder
 from fastframe.errors import RecordingError, RemoteProtocolError
 from fastframe.recording import PacketReader
 
 
-class PacketSource:
-    """The frames of a packet file, once.
+class PacketSource(Replay):
+    """The frames of a packet file. Each owns its pixels.
 
-    The pixels of a frame are the decoder's own, valid until the next frame is asked for.
+    Parameters
+    ----------
+    path
+        The file.
+    realtime, loop
+        As with `ReplaySource`.
+
+    Raises
+    ------
+    RecordingError
+        It cannot be read or is no packet file; from `wait` and `capture`: it is damaged.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, realtime: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, realtime: bool = False, loop: bool = False) -> None:
         self._path = path
-        self._realtime = realtime
-        self._reader = PacketReader(path)
+        self._reader: PacketReader | None = PacketReader(path)
+        super().__init__(self._pictures, realtime=realtime, loop=loop)
 
-    def __iter__(self) -> Iterator[CapturedFrame]:
+    def close(self) -> None:
+        """Close the file; may be called again. Frames stay valid."""
+        super().close()
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
+
+    def _pictures(self) -> Pictures:
+        # The constructor has opened the file for the first pass.
+        reader = self._reader = self._reader or PacketReader(self._path)
         decoder = Decoder()
-        pacer = Pacer()
         index = -1
-        for index, record in enumerate(self._reader):
+        for index, record in enumerate(reader):
             try:
                 decoder.decode(record.packet)
             except RemoteProtocolError as error:
                 raise RecordingError(
                     f"{self._path} is damaged: packet {index} at offset {record.offset}: {error}"
                 ) from error
-            if self._realtime:
-                pacer.wait_for(record.timestamp)
-            yield CapturedFrame(decoder.frame, record.timestamp)
+            yield record.timestamp, decoder.frame.copy()
         if index < 0:
             raise RecordingError(f"{self._path} holds no frames")
-
-    def close(self) -> None:
-        """Close the file."""
-        self._reader.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
+        reader.close()
+        self._reader = None
 
 
 def resolve(name: str) -> Path:
@@ -70,7 +74,7 @@ def resolve(name: str) -> Path:
     return path
 
 
-def open_source(name: str, *, realtime: bool = False) -> FrameSource:
+def open_replay(name: str, *, realtime: bool = False, loop: bool = False) -> Replay:
     """Open a bundled clip, a packet file (by its suffix `.ffs`) or a video.
 
     Raises
@@ -82,5 +86,5 @@ def open_source(name: str, *, realtime: bool = False) -> FrameSource:
     """
     path = resolve(name)
     if path.suffix == ".ffs":
-        return PacketSource(path, realtime=realtime)
-    return ReplaySource(path, realtime=realtime)
+        return PacketSource(path, realtime=realtime, loop=loop)
+    return ReplaySource(path, realtime=realtime, loop=loop)

@@ -19,9 +19,6 @@ class Effort(StrEnum):
 
 
 EffortOption = Annotated[Effort, typer.Option(help="How hard the encoder tries to make packets small.")]
-DisplayOption = Annotated[
-    str | None, typer.Option(metavar=":N", help="The X11 display to capture instead of the one in DISPLAY.")
-]
 ForceOption = Annotated[bool, typer.Option("--force", "-y", help="Overwrite the output without asking.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 

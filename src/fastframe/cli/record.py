@@ -1,14 +1,31 @@
 """`fastframe record`: the live screen as a lossless video, for example as material for the demo."""
 
+import time
+from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fastframe.capture import CapturedFrame, ScreenSource, VideoWriter
-from fastframe.cli.options import DisplayOption, ForceOption, may_write
+from fastframe.capture import CapturedFrame, LiveSource, Pacer, VideoWriter
+from fastframe.cli.options import ForceOption, may_write
 from fastframe.cli.progress import Salvage, StopOnSignal, progress
+from fastframe.cli.screen import (
+    PATIENCE,
+    DisplayOption,
+    Kind,
+    KindOption,
+    MaskOption,
+    MaskWarnings,
+    MaskWindowOption,
+    MonitorOption,
+    RegionOption,
+    Screen,
+    WindowOption,
+    ticks,
+)
 from fastframe.cli.text import byte_count
 from fastframe.errors import FastframeError, TransientCaptureError
 
@@ -18,6 +35,12 @@ def record(
     seconds: Annotated[float | None, typer.Option(min=0.1, help="How long to record. Default: until Ctrl-C.")] = None,
     fps: Annotated[float, typer.Option(min=1.0, max=240.0, help="The most frames a second.")] = 30.0,
     display: DisplayOption = None,
+    monitor: MonitorOption = None,
+    region: RegionOption = None,
+    window: WindowOption = None,
+    mask: MaskOption = None,
+    mask_window: MaskWindowOption = None,
+    kind: KindOption = Kind.auto,
     force: ForceOption = False,
 ) -> None:
     """Record the live screen without loss.
@@ -28,38 +51,51 @@ def record(
     """
     if output.suffix != ".mkv":
         raise FastframeError(f"{output}: the name of the video must end in .mkv")
-    with ScreenSource(display, fps=fps) as screen:
+    screen = Screen.parse(display, monitor, region, window, mask, mask_window, kind)
+    with screen.open() as source:
         may_write(output, force=force)
-        frames = Salvage(screen)
         with StopOnSignal() as stop, progress("recording, Ctrl-C ends it") as show, ExitStack() as stack:
+            frames = Salvage(_frames(source, fps, seconds, stop))
             writer: VideoWriter | None = None
             count = start = now = 0
             for frame in frames:
                 if writer is None:
-                    writer = stack.enter_context(VideoWriter(output, _size(frame), fps))
+                    writer = stack.enter_context(VideoWriter(output, frame.size, fps))
                     start = frame.timestamp
-                if _size(frame) != writer.size:
+                if frame.size != writer.size:
                     frames.failure = TransientCaptureError(
-                        f"the screen changed from {_text(writer.size)} to {_text(_size(frame))}",
+                        f"the screen changed from {_text(writer.size)} to {_text(frame.size)}",
                         expected=writer.size,
-                        actual=_size(frame),
+                        actual=frame.size,
                     )
                     break
                 now = frame.timestamp - start
                 writer.write(frame.pixels, now)
                 count += 1
                 show(count)
-                if stop.wanted or (seconds is not None and now >= seconds * 1e6):
-                    break
     frames.raise_failure(f"{output} holds the {now / 1e6:.1f} s before it" if count else "nothing was written")
-    assert writer is not None
+    if writer is None:
+        raise FastframeError("there was no frame to record")
     size = byte_count(output.stat().st_size)
     typer.echo(f"{output}: {count} frames of {_text(writer.size)} in {now / 1e6:.1f} s, {size}")
 
 
-def _size(frame: CapturedFrame) -> tuple[int, int]:
-    height, width = frame.pixels.shape[:2]
-    return width, height
+def _frames(source: LiveSource, fps: float, seconds: float | None, stop: StopOnSignal) -> Iterator[CapturedFrame]:
+    """What the screen shows until the time is over or the user wants to stop; at the end the last frame once more."""
+    # The recorder is all that its user runs, so it may take a core.
+    pacer = Pacer(source, fps=fps, load=1.0, patience=PATIENCE)
+    warnings = MaskWarnings(source)
+    last: tuple[CapturedFrame, float] | None = None
+    for tick in ticks(pacer, seconds):
+        if tick.frame is not None:
+            warnings.update()
+            last = tick.frame, time.monotonic()
+            yield tick.frame
+        if stop.wanted:
+            break
+    # Of a screen that has come to rest the video would end with the last change.
+    if last is not None and (rest := time.monotonic() - last[1]) > 1 / fps:
+        yield replace(last[0], timestamp=last[0].timestamp + round(rest * 1e6), damage=())
 
 
 def _text(size: tuple[int, int]) -> str:

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from fastframe._files import PendingFile, reason
-from fastframe.capture import CapturedFrame, VideoWriter, png_bytes
-from fastframe.cli.inputs import PacketSource, open_source
+from fastframe.capture import CapturedFrame, VideoWriter, frames, png_bytes
+from fastframe.cli.inputs import PacketSource, open_replay
 from fastframe.cli.meter import raw_size
 from fastframe.cli.options import Effort, EffortOption, ForceOption, may_write
 from fastframe.cli.progress import Salvage, progress
@@ -31,23 +31,23 @@ def encode(
     """
     if output.suffix != ".ffs":
         raise FastframeError(f"{output}: the name of a recording must end in .ffs")
-    frames = packet_bytes = raw_bytes = start = now = 0
-    with open_source(source) as clip:
+    count = packet_bytes = raw_bytes = start = now = 0
+    with open_replay(source) as clip:
         may_write(output, force=force)
         encoder = Encoder(EncoderConfig(effort=effort.value))
         with PacketWriter(output) as writer, progress("encoding") as show:
-            for frame in clip:
-                if frames == 0:
+            for frame in frames(clip):
+                if count == 0:
                     start = frame.timestamp
                 now = max(now, frame.timestamp - start)
                 packet = encoder.encode(frame.pixels)
                 writer.write(now, packet)
-                frames += 1
+                count += 1
                 packet_bytes += len(packet)
                 raw_bytes += raw_size(frame.pixels)
-                show(frames)
+                show(count)
     smaller = f", {ratio(raw_bytes / packet_bytes)} to raw" if packet_bytes else ""
-    typer.echo(f"{output}: {frames} frames, {byte_count(packet_bytes)}{smaller}")
+    typer.echo(f"{output}: {count} frames, {byte_count(packet_bytes)}{smaller}")
 
 
 def decode(
@@ -69,19 +69,19 @@ def decode(
         raise FastframeError(f"{path} is neither a video (.mkv) nor a folder (with / at the end)")
     with PacketSource(source) as recording:
         may_write(path, force=force)
-        frames = Salvage(recording)
-        count = _to_pictures(frames, path) if to_folder else _to_video(frames, path, _nominal_fps(source))
-    frames.raise_failure(f"{path} holds the {count} frames before it" if count else "nothing was written")
+        kept = Salvage(frames(recording))
+        count = _to_pictures(kept, path) if to_folder else _to_video(kept, path, _nominal_fps(source))
+    kept.raise_failure(f"{path} holds the {count} frames before it" if count else "nothing was written")
     if count == 0:
         raise RecordingError(f"{source} holds no frames; nothing was written")
     typer.echo(f"{path}: {count} frames")
 
 
-def _to_video(frames: Salvage[CapturedFrame], path: Path, fps: float) -> int:
+def _to_video(pictures: Salvage[CapturedFrame], path: Path, fps: float) -> int:
     count = start = 0
     with ExitStack() as stack, progress("decoding") as show:
         writer: VideoWriter | None = None
-        for frame in frames:
+        for frame in pictures:
             if writer is None:
                 height, width = frame.pixels.shape[:2]
                 writer = stack.enter_context(VideoWriter(path, (width, height), fps))
@@ -92,10 +92,10 @@ def _to_video(frames: Salvage[CapturedFrame], path: Path, fps: float) -> int:
     return count
 
 
-def _to_pictures(frames: Salvage[CapturedFrame], folder: Path) -> int:
+def _to_pictures(pictures: Salvage[CapturedFrame], folder: Path) -> int:
     count = 0
     with progress("decoding") as show:
-        for frame in frames:
+        for frame in pictures:
             picture = png_bytes(frame.pixels)
             if count == 0:
                 _make_folder(folder)
