@@ -1,8 +1,6 @@
 """`fastframe demo` on clips and on a real screen."""
 
 import json
-import os
-import pty
 import re
 import signal
 import subprocess
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from terminal import Terminal
 
 from fastframe import fixtures
 from fastframe.cli.meter import find_mismatch
@@ -49,8 +48,10 @@ def test_it_takes_videos_and_recordings(run: "Run", request: pytest.FixtureReque
     result = run("demo", "--fixture", path.name, "--effort", effort, "--json")
     assert (result.returncode, result.stderr) == (0, "")
     figures = json.loads(result.stdout)
-    assert (figures["frames"], figures["keyframes"], figures["exact"]) == (6, 1, True)
-    assert (figures["source"], figures["effort"]) == (path.name, effort)
+    # A frame that is late on a busy machine is left out when the next one is due.
+    assert 3 <= figures["frames"] <= 6
+    assert (figures["keyframes"], figures["exact"]) == (1, True)
+    assert (figures["source"], figures["capture"], figures["effort"]) == (path.name, None, effort)
 
 
 def test_a_short_clip_begins_again_until_the_time_is_over(run: "Run", video: Path) -> None:
@@ -66,7 +67,7 @@ def test_plain_output_has_the_figures_and_the_verdict(run: "Run", video: Path) -
     assert "\x1b" not in result.stdout
     for word in ("frames a second", "encode p50 / p99", "decode p50 / p99", "bit rate", *MODES):
         assert result.stdout.count(word) == 1
-    assert "exact: 6 frames in " in result.stdout.splitlines()[-1]
+    assert re.match(r"exact: [3-6] frames in ", result.stdout.splitlines()[-1])
 
 
 def test_a_display_that_cannot_be_opened_falls_back_to_the_clip(run: "Run") -> None:
@@ -81,7 +82,7 @@ def test_of_a_damaged_recording_the_figures_before_are_shown(run: "Run", recordi
     recording.write_bytes(recording.read_bytes()[:-3])
     result = run("demo", "--fixture", recording.name)
     assert result.returncode == 2
-    assert "exact: 5 frames" in result.stdout
+    assert re.search(r"exact: [2-5] frames", result.stdout)
     assert result.stderr.startswith(f"fastframe: {recording.name} is cut")
 
 
@@ -92,11 +93,29 @@ def test_on_a_screen_with_a_busy_client_every_frame_is_exact(run: "Run", xserver
     assert (result.returncode, result.stderr) == (0, "")
     figures = json.loads(result.stdout)
     assert figures["source"] == f"screen {xserver.display}"
+    assert set(figures["capture"]) == {"name", "reason"}
     assert figures["exact"]
     assert (figures["width"], figures["height"], figures["keyframes"]) == (800, 600, 1)
     assert figures["frames"] > 10
     assert figures["tiles"]["palette"] > 10
     assert figures["tiles"]["unchanged"] > 10
+
+
+@pytest.mark.parametrize("kind", ["mss", "auto"])
+def test_a_part_of_the_screen_with_a_mask_is_exact_as_well(run: "Run", xserver: "XServer", kind: str) -> None:
+    xserver.start("xterm", "-e", "while :; do date +%N; ls -l /usr/lib; done")
+    options = ["--region", "10,20,300x200", "--mask", "50,50,100x100", "--source", kind]
+    result = run("demo", "--display", xserver.display, "--seconds", "1.5", *options, "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    figures = json.loads(result.stdout)
+    assert (figures["exact"], figures["width"], figures["height"]) == (True, 300, 200)
+    assert figures["frames"] > 5
+
+
+def test_a_screen_that_was_asked_for_is_never_replaced_by_a_clip(run: "Run") -> None:
+    result = run("demo", "--mask", "0,0,10x10", DISPLAY=":99999")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("fastframe: cannot capture display :99999: ")
 
 
 def test_the_display_of_the_environment_is_captured(run: "Run", xserver: "XServer") -> None:
@@ -118,41 +137,6 @@ def test_a_screen_that_changes_its_size_stays_exact(command: list[str], xserver:
     figures = json.loads(stdout)
     assert figures["exact"]
     assert figures["keyframes"] > 2
-
-
-class Terminal:
-    """The demo on a terminal of its own."""
-
-    def __init__(self, command: list[str]) -> None:
-        self.output = ""
-        self._main, side = pty.openpty()
-        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
-        self.process = subprocess.Popen(
-            command, stdin=side, stdout=side, stderr=side, env=environment, start_new_session=True
-        )
-        os.close(side)
-
-    def read_until(self, text: str) -> None:
-        """Read what is shown until `text` is; the end of output without it is a failure."""
-        while text not in self.output:
-            self.output += self._read()
-
-    def take(self) -> str:
-        """What has been shown so far; forgets it."""
-        taken, self.output = self.output, ""
-        return taken
-
-    def read_to_end(self) -> int:
-        """Read the rest; returns the exit code."""
-        try:
-            while True:
-                self.output += self._read()
-        except OSError:  # How Linux tells that the other side was closed.
-            os.close(self._main)
-            return self.process.wait(timeout=30)
-
-    def _read(self) -> str:
-        return os.read(self._main, 65536).decode(errors="replace")
 
 
 def figure(shown: str, name: str) -> int:

@@ -53,7 +53,7 @@ def open_source(
             raise
         failure = error
     try:
-        return MssSource(display, share=share, masks=masks, reason=f"X11Source does not work here: {failure}")
+        return MssSource(display, share=share, masks=masks, reason=str(failure))
     except PermanentCaptureError as error:
         # Mostly both fail for the same reason.
         raise error from failure
@@ -61,10 +61,10 @@ def open_source(
 
 def _open_x11(display: str | None, share: Share, masks: tuple[Mask, ...]) -> LiveSource:
     if not IS_X11:
-        raise PermanentCaptureError("this is no X11 desktop")
+        raise PermanentCaptureError("X11Source captures X11 desktops only, and this is none")
     try:
         from fastframe.capture.x11 import X11Source  # type: ignore[import-not-found]
     except ImportError as error:
-        raise PermanentCaptureError("it is not installed") from error
+        raise PermanentCaptureError(f"X11Source is not part of this installation: {error}") from error
     source: LiveSource = X11Source(display, share=share, masks=masks)
     return source

@@ -94,7 +94,7 @@ def _frames(source: LiveSource, fps: float, seconds: float | None, stop: StopOnS
         if stop.wanted:
             break
     # Of a screen that has come to rest the video would end with the last change.
-    if last is not None and (rest := time.monotonic() - last[1]) > 1 / fps:
+    if last is not None and (rest := time.monotonic() - last[1]) > 2 / fps:
         yield replace(last[0], timestamp=last[0].timestamp + round(rest * 1e6), damage=())
 
 
