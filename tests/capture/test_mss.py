@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+import apart
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -437,13 +438,49 @@ class TestRefusal:
                 call()
 
 
-def test_a_source_that_is_forgotten_takes_its_thread_with_it(xserver: "XServer", eventually: Eventually) -> None:
-    def threads() -> int:
-        return sum(thread.name == "fastframe_mss" for thread in threading.enumerate())
+def test_a_source_that_is_forgotten_takes_its_thread_and_connection_with_it(
+    xserver: "XServer", eventually: Eventually
+) -> None:
+    def held() -> tuple[int, int]:
+        threads = sum(thread.name == "fastframe_mss" for thread in threading.enumerate())
+        return threads, len(os.listdir("/proc/self/fd"))
 
+    threads, files = held()
     screen = MssSource(xserver.display)
     screen.capture()
-    assert threads() == 1
+    assert held() > (threads, files)
     del screen
     gc.collect()
-    eventually(lambda: threads() == 0)
+    eventually(lambda: held() == (threads, files))
+
+
+def test_interrupts_at_any_moment_leave_a_source_that_works(xserver: "XServer") -> None:
+    code = """
+        import random, signal, time
+        from fastframe.capture import MssSource
+        from fastframe.errors import TransientCaptureError
+
+        armed = False
+
+        def interrupt(number, frame):
+            if armed:
+                raise KeyboardInterrupt
+
+        signal.signal(signal.SIGALRM, interrupt)
+        source = MssSource(sys.argv[2], share=1)
+        interrupts = captures = 0
+        random.seed(1)
+        while interrupts < 150:
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0001, 0.006))
+            try:
+                armed = True
+                while True:
+                    captures += source.capture().size == (800, 600)
+            except KeyboardInterrupt:
+                armed = False
+                interrupts += 1
+        source.capture()
+        source.close()
+        report(captures)
+    """
+    assert apart.run(code, xserver.display) > 0

@@ -74,7 +74,7 @@ class MssSource:
         self._closed = False
         self._layout = self._told_layout = 1
         try:
-            self._watchdog = Watchdog("fastframe_mss")
+            self._watchdog = Watchdog("fastframe_mss", self._screen.close)
         except RuntimeError as error:
             raise PermanentCaptureError(f"cannot capture {self._screen.name}: {error}") from error
         try:
@@ -146,7 +146,7 @@ class MssSource:
         """
         if not self._closed:
             self._closed = True
-            self._watchdog.end(self._screen.close, self._timeout)
+            self._watchdog.end(self._timeout)
 
     def __enter__(self) -> Self:
         return self

@@ -61,15 +61,16 @@ class _Call(Generic[Result]):
 _Calls = SimpleQueue["_Call[Any] | weakref.ref[Watchdog] | None"]
 
 
-def _serve(calls: _Calls, _end: "weakref.ref[Watchdog]") -> None:
-    """Makes all calls that come, until the end comes, which this thread keeps alive."""
+def _serve(calls: _Calls, last: "_Call[object]", _end: "weakref.ref[Watchdog]") -> None:
+    """Makes all calls that come, until the end comes, which this thread keeps alive; then the last one."""
     while isinstance(call := calls.get(), _Call):
         call.make()
         del call  # and with it what the function holds
+    last.make()
 
 
 class Watchdog:
-    """Makes calls in a thread of its own, which starts at once and ends with `end` or with the watchdog.
+    """Makes calls in a thread of its own, which starts at once and ends with `end`, or when nobody refers to this.
 
     For one caller at a time.
 
@@ -77,6 +78,8 @@ class Watchdog:
     ----------
     name
         The name of the thread.
+    last
+        What it calls when it ends. It must not refer to the watchdog.
 
     Raises
     ------
@@ -84,13 +87,14 @@ class Watchdog:
         The thread could not be started.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, last: Callable[[], object]) -> None:
         self._calls: _Calls = SimpleQueue()
+        self._last = _Call(last)
         self._late: _Call[Any] | None = None
         # A callback in Python could be interrupted. This puts the reference itself into the queue.
         end = weakref.ref(self, self._calls.put)
         # A daemon, since nothing ends a call that hangs, and the interpreter must be able to.
-        threading.Thread(target=_serve, args=(self._calls, end), name=name, daemon=True).start()
+        threading.Thread(target=_serve, args=(self._calls, self._last, end), name=name, daemon=True).start()
 
     def call(self, function: Callable[[], Result], timeout: float) -> Result:
         """Call the function in the other thread, and return or raise what it does.
@@ -119,10 +123,8 @@ class Watchdog:
             self._late = call
             raise
 
-    def end(self, last: Callable[[], object], timeout: float) -> None:
-        """Make a last call, and let the thread end; after so many seconds it does so by itself."""
-        call = _Call(last)
-        self._calls.put(call)
+    def end(self, timeout: float) -> None:
+        """Let the thread make the last call and end, and wait for it so many seconds; later it does so by itself."""
         self._calls.put(None)
         if self._late is None or self._late.has_ended(0):
-            call.has_ended(timeout)
+            self._last.has_ended(timeout)
