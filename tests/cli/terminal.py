@@ -2,7 +2,11 @@
 
 import os
 import pty
+import select
 import subprocess
+
+# Long enough for any command here on a busy machine.
+PATIENCE = 60.0
 
 
 class Terminal:
@@ -37,4 +41,5 @@ class Terminal:
             return self.process.wait(timeout=30)
 
     def _read(self) -> str:
+        assert select.select([self._main], [], [], PATIENCE)[0], "the terminal has been silent for too long"
         return os.read(self._main, 65536).decode(errors="replace")

@@ -108,16 +108,15 @@ class _Material:
     source: FrameSource
     screen: LiveSource | None = None
 
-    def frames(self, seconds: float | None) -> Iterator[CapturedFrame]:
-        """Frames for so many seconds, or to the end of a clip."""
+    def frames(self, seconds: float | None) -> Iterator[CapturedFrame | None]:
+        """Frames for so many seconds, or to the end of a clip; `None` now and then while nothing changes."""
         # The demo is all that its user runs, so it may take a core.
         pacer = Pacer(self.source, fps=SCREEN_FPS, load=1.0, patience=PATIENCE)
         warnings = MaskWarnings(self.screen) if self.screen else None
         for tick in ticks(pacer, seconds):
-            if tick.frame is not None:
-                if warnings is not None:
-                    warnings.update()
-                yield tick.frame
+            if tick.frame is not None and warnings is not None:
+                warnings.update()
+            yield tick.frame
 
 
 def _choose(screen: Screen, fixture: str | None, *, loop: bool) -> _Material:
@@ -135,17 +134,17 @@ def _choose(screen: Screen, fixture: str | None, *, loop: bool) -> _Material:
     return _Material(name, open_replay(name, realtime=True, loop=loop))
 
 
-def _play(run: "_Run", frames: Iterator[CapturedFrame], console: Console | None) -> None:
+def _play(run: "_Run", frames: Iterator[CapturedFrame | None], console: Console | None) -> None:
     """Take every frame through the codec; with a console, show the figures meanwhile."""
     if console is None:
         for frame in frames:
-            if not run.step(frame):
+            if frame is not None and not run.step(frame):
                 return
         return
     with Live(console=console, auto_refresh=False, transient=True) as live:
         due = time.monotonic()
         for frame in frames:
-            if not run.step(frame):
+            if frame is not None and not run.step(frame):
                 return
             if time.monotonic() >= due:
                 live.update(run.table(), refresh=True)
