@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
-from xserver import XServer
+from xserver import XServer, need
 
 from fastframe import _core, fixtures
 
@@ -49,12 +48,6 @@ def clip_frames(request: pytest.FixtureRequest) -> tuple[NDArray[np.uint8], ...]
     for frame in frames:
         frame.flags.writeable = False
     return frames
-
-
-def need(program: str) -> None:
-    """Skip the test where a program is not installed; on a server that checks changes it must be."""
-    if shutil.which(program) is None and not os.environ.get("CI"):
-        pytest.skip(f"{program} is not installed")
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 """Real X servers for tests: Xvfb with one screen, and Xorg with monitors that can be plugged in and out."""
 
 import os
+import shutil
 import signal
 import struct
 import subprocess
 from pathlib import Path
+
+import pytest
 
 # What Xorg's driver for no hardware needs to be told. Its outputs are DUMMY0 (plugged in) to DUMMY15.
 XORG_CONFIGURATION = """
@@ -28,6 +31,12 @@ Section "Screen"
   EndSubSection
 EndSection
 """
+
+
+def need(program: str) -> None:
+    """Skip the test where a program is not installed; on a server that checks changes it must be."""
+    if shutil.which(program) is None and not os.environ.get("CI"):
+        pytest.skip(f"{program} is not installed")
 
 
 class XServer:
@@ -101,6 +110,13 @@ class XServer:
             stderr=subprocess.DEVNULL,
             env=self._environment,
         )
+        self._clients.append(client)
+        return client
+
+    def start_by_environment(self, *command: str) -> "subprocess.Popen[bytes]":
+        """Start a client that has no option `-display`, until the end of the test."""
+        environment = {**self._environment, "DISPLAY": self.display}
+        client = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
         self._clients.append(client)
         return client
 

@@ -1,11 +1,11 @@
 """Which source captures the screen, and what is said about it."""
 
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from fastframe.capture import Event, MssSource, WindowPattern, open_source
+from fastframe.capture import Event, MssSource, WindowPattern, X11Source, open_source
+from fastframe.capture.x11 import xcb
 from fastframe.errors import LocalProtocolError, PermanentCaptureError
 from fastframe.geometry import Rect
 
@@ -21,28 +21,36 @@ def test_the_source_that_is_wanted_is_taken(xserver: "XServer") -> None:
         assert source.capture().size == (50, 40)
 
 
+def test_the_one_that_knows_what_changes_is_preferred(xserver: "XServer") -> None:
+    with open_source(xserver.display) as source:
+        assert isinstance(source, X11Source)
+        assert "XDamage" in source.reason
+
+
 @pytest.fixture
-def without_x11_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    # None in sys.modules is how Python marks a module that must not be imported.
-    monkeypatch.setitem(sys.modules, "fastframe.capture.x11", None)
+def without_libxcb(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise PermanentCaptureError("libxcb is not installed")
+
+    monkeypatch.setattr(xcb, "_library", missing)
 
 
-@pytest.mark.usefixtures("without_x11_source")
+@pytest.mark.usefixtures("without_libxcb")
 class TestWithoutX11Source:
     def test_mss_is_taken_and_says_why(self, xserver: "XServer") -> None:
         with open_source(xserver.display) as source:
             assert isinstance(source, MssSource)
-            assert "since X11Source is not part of this installation" in source.reason
+            assert "since libxcb is not installed" in source.reason
             assert source.capture().size == (800, 600)
 
     @pytest.mark.parametrize("name", ["share", "masks"])
     def test_windows_are_an_error_and_not_captured_unmasked(self, xserver: "XServer", name: str) -> None:
         pattern = WindowPattern(window_class="xterm")
-        with pytest.raises(PermanentCaptureError, match="X11Source is not part of this installation"):
+        with pytest.raises(PermanentCaptureError, match="libxcb is not installed"):
             open_source(xserver.display, **{name: pattern if name == "share" else [pattern]})  # type: ignore[arg-type]
 
     def test_so_is_to_want_no_other(self, xserver: "XServer") -> None:
-        with pytest.raises(PermanentCaptureError, match="X11Source is not part of this installation"):
+        with pytest.raises(PermanentCaptureError, match="libxcb is not installed"):
             open_source(xserver.display, prefer="x11")
 
 

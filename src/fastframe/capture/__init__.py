@@ -22,6 +22,7 @@ from fastframe.capture.source import (
     frames,
 )
 from fastframe.capture.video import VideoWriter, png_bytes
+from fastframe.capture.x11 import X11Source
 
 __all__ = [
     "CapturedFrame",
@@ -40,6 +41,7 @@ __all__ = [
     "Tick",
     "VideoWriter",
     "WindowPattern",
+    "X11Source",
     "frames",
     "open_source",
     "png_bytes",

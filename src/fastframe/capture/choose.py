@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from fastframe.capture.display_name import IS_X11
 from fastframe.capture.mss_source import MssSource
 from fastframe.capture.source import LiveSource, Mask, Share, WindowPattern
+from fastframe.capture.x11 import X11Source
 from fastframe.errors import LocalProtocolError, PermanentCaptureError
 
 KINDS = ("x11", "mss")
@@ -62,9 +63,4 @@ def open_source(
 def _open_x11(display: str | None, share: Share, masks: tuple[Mask, ...]) -> LiveSource:
     if not IS_X11:
         raise PermanentCaptureError("X11Source captures X11 desktops only, and this is none")
-    try:
-        from fastframe.capture.x11 import X11Source  # type: ignore[import-not-found]
-    except ImportError as error:
-        raise PermanentCaptureError(f"X11Source is not part of this installation: {error}") from error
-    source: LiveSource = X11Source(display, share=share, masks=masks)
-    return source
+    return X11Source(display, share=share, masks=masks)

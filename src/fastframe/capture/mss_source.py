@@ -3,7 +3,6 @@
 A watchdog's thread does the work (`mss_screen`), so that a display server that hangs does not take its user with it.
 """
 
-import contextlib
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -12,6 +11,7 @@ from typing import Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from fastframe.capture.checks import checked_masks, checked_share
 from fastframe.capture.display_name import chosen_display
 from fastframe.capture.mss_screen import MssScreen
 from fastframe.capture.source import CapturedFrame, Cursor, Display, Event, Mask, Share, WindowPattern
@@ -69,8 +69,8 @@ class MssSource:
             raise LocalProtocolError(f"timeout must be more than 0 seconds, not {timeout}", actual=timeout)
         self._timeout = timeout
         self._reason = reason
-        self._masks = _checked_masks(masks)
-        self._screen = MssScreen(chosen_display(display), _checked_share(share))
+        self._masks = _masks_without_windows(masks)
+        self._screen = MssScreen(chosen_display(display), _share_without_windows(share))
         self._closed = False
         self._layout = self._told_layout = 1
         try:
@@ -106,7 +106,7 @@ class MssSource:
         LocalProtocolError
             One of them is not a rectangle with an area; nothing has changed.
         """
-        self._masks = _checked_masks(masks)
+        self._masks = _masks_without_windows(masks)
 
     def displays(self) -> tuple[Display, ...]:
         """The monitors as of now; see `FrameSource.displays`."""
@@ -170,29 +170,20 @@ class MssSource:
             ) from None
 
 
-def _checked_share(share: Share) -> int | str | Rect | None:
+def _share_without_windows(share: Share) -> int | str | Rect | None:
+    share = checked_share(share)
     if isinstance(share, WindowPattern):
         raise PermanentCaptureError(f"to share a {share} takes the X11 source", actual=share)
-    if share is None or isinstance(share, str) or (isinstance(share, int) and not isinstance(share, bool)):
-        return share
-    return _checked_rect(share, "a region to share")
+    return share
 
 
-def _checked_masks(masks: Iterable[Mask]) -> tuple[Rect, ...]:
-    checked = []
-    for mask in masks:
+def _masks_without_windows(masks: Iterable[Mask]) -> tuple[Rect, ...]:
+    rectangles = []
+    for mask in checked_masks(masks):
         if isinstance(mask, WindowPattern):
             raise PermanentCaptureError(f"to mask a {mask} takes the X11 source", actual=mask)
-        checked.append(_checked_rect(mask, "a mask"))
-    return tuple(checked)
-
-
-def _checked_rect(value: object, what: str) -> Rect:
-    with contextlib.suppress(TypeError):
-        rectangle = Rect(*value)  # type: ignore[misc]
-        if all(isinstance(number, int) for number in rectangle) and rectangle.width > 0 and rectangle.height > 0:
-            return rectangle
-    raise LocalProtocolError(f"{what} must be a Rect with an area, not {value!r}", actual=value)
+        rectangles.append(mask)
+    return tuple(rectangles)
 
 
 def blank(pixels: npt.NDArray[np.uint8], area: Rect, masks: Iterable[Rect]) -> None:

@@ -235,6 +235,9 @@ class Pacer:
         """What the source has for us, now or later."""
         # A source that cannot tell what changes always has something now. If nothing is there, the source can tell.
         event = self._source.wait(time.monotonic())
+        if self._unsure and Event.END not in event:
+            # Nobody has got the picture yet that the source may count as seen.
+            event |= Event.FRAME
         if event is Event.NONE and (deadline is None or deadline > time.monotonic()):
             self._succeeded()
             event = self._source.wait(deadline)

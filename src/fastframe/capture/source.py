@@ -122,7 +122,8 @@ class Cursor:
     visible
         Whether it should be drawn: it lies in the picture, and not under a mask.
     shape
-        What it looks like, when that is not what the call before said; `None`: as before.
+        What it looks like, when that is not what the call before said; `None`: as before, or not known as long as none
+        has been told.
     """
 
     x: int

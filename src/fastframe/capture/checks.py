@@ -1,0 +1,41 @@
+"""Checks of what users ask live sources for: what to share and what to mask."""
+
+from collections.abc import Iterable
+
+from fastframe.capture.source import Mask, Share, WindowPattern
+from fastframe.errors import LocalProtocolError
+from fastframe.geometry import Rect
+
+
+def checked_share(share: Share) -> Share:
+    """What is shared, as it was given.
+
+    Raises
+    ------
+    LocalProtocolError
+        It is neither a number, a name, a rectangle with an area, a window pattern nor None.
+    """
+    if share is None or (isinstance(share, int | str | WindowPattern) and not isinstance(share, bool)):
+        return share
+    return _checked_rect(share, "what is shared")
+
+
+def checked_masks(masks: Iterable[Mask]) -> tuple[Mask, ...]:
+    """The masks as they were given.
+
+    Raises
+    ------
+    LocalProtocolError
+        One of them is neither a rectangle with an area nor a window pattern.
+    """
+    return tuple(mask if isinstance(mask, WindowPattern) else _checked_rect(mask, "a mask") for mask in masks)
+
+
+def _checked_rect(value: object, what: str) -> Rect:
+    try:
+        rectangle = Rect(*value)  # type: ignore[misc]
+        if all(isinstance(number, int) for number in rectangle) and rectangle.width > 0 and rectangle.height > 0:
+            return rectangle
+    except TypeError:
+        pass
+    raise LocalProtocolError(f"{what} cannot be {value!r}: a rectangle is four integers, with an area", actual=value)

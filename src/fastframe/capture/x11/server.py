@@ -1,0 +1,366 @@
+"""What fastframe asks of an X server: its layout, its damage, its pixels and its pointer.
+
+The requests are those of the core protocol and of the extensions MIT-SHM, DAMAGE, XFIXES, XINPUT and RANDR; the numbers
+are theirs, from the protocol descriptions of X.Org (xorgproto). A server that lacks an extension gives less: without
+DAMAGE nobody knows what has changed, without MIT-SHM pixels come through the socket, without RANDR there is one
+monitor, without XFIXES no pointer.
+"""
+
+import os
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fastframe.capture.layout import Layout, Monitor
+from fastframe.capture.region import simplified
+from fastframe.capture.source import CursorShape, Display
+from fastframe.capture.x11.shm import Segment
+from fastframe.capture.x11.tracks import Tracks
+from fastframe.capture.x11.xcb import Connection, Extension, Pending, RequestRefused
+from fastframe.errors import PermanentCaptureError
+from fastframe.geometry import Rect
+
+# Core requests.
+_CHANGE_WINDOW_ATTRIBUTES, _GET_GEOMETRY, _GET_ATOM_NAME = 2, 14, 17
+_GRAB_SERVER, _UNGRAB_SERVER, _QUERY_POINTER, _GET_IMAGE = 36, 37, 38, 73
+# Of MIT-SHM, DAMAGE, XFIXES, RANDR, XINPUT. The version is asked for with 0 but for the last.
+_SHM_DETACH, _SHM_GET_IMAGE, _SHM_ATTACH_FD = 2, 4, 6
+_DAMAGE_CREATE, _DAMAGE_SUBTRACT = 1, 3
+_XFIXES_SELECT_CURSOR, _XFIXES_GET_CURSOR, _XFIXES_CREATE_REGION, _XFIXES_FETCH_REGION = 3, 4, 5, 19
+_RANDR_SELECT, _RANDR_GET_MONITORS = 4, 42
+_XINPUT_SELECT, _XINPUT_QUERY_VERSION = 46, 47
+
+_EVENT_MASK = 0x800
+_STRUCTURE_NOTIFY, _SUBSTRUCTURE_NOTIFY, _PROPERTY_CHANGE = 0x20000, 0x80000, 0x400000
+_CONFIGURE_NOTIFY, _PROPERTY_NOTIFY = 22, 28
+# CreateNotify to CirculateNotify: something happened to a window.
+_WINDOW_EVENTS = range(16, 27)
+_Z_PIXMAP, _ALL_PLANES = 2, 0xFFFFFFFF
+_NON_EMPTY = 3
+_GENERIC_EVENT, _RAW_MOTION, _ALL_MASTER_DEVICES = 35, 17, 1
+_MOST_RECTANGLES = 256
+
+
+@dataclass(slots=True)
+class News:
+    """What events have told since it was last reset."""
+
+    layout: bool = True
+    damage: bool = False
+    windows: bool = True
+    cursor: bool = True
+    """The shape of the pointer is not the one that was read last."""
+    pointer: bool = False
+    """The pointer has moved or changed its shape, and nobody was told so yet."""
+
+
+class Server:
+    """One connection, with what it takes to capture the screen.
+
+    Parameters
+    ----------
+    connection
+        The connection, closed with the server.
+
+    Raises
+    ------
+    PermanentCaptureError
+        Its pixels are of a kind that cannot be captured.
+    ConnectionLost
+        It does not answer, or is gone.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        try:
+            self._open()
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def _open(self) -> None:
+        connection = self.connection
+        self.client_mask, self.root = _read_setup(connection.setup, connection.screen)
+        self.news = News()
+        self.tracks = Tracks(self.root)
+        self.watched_properties: frozenset[int] = frozenset()
+        self.layout = Layout(Rect(0, 0, 1, 1), ())
+        self._shm = connection.query_extension("MIT-SHM") if connection.is_local else None
+        self._damage_extension = connection.query_extension("DAMAGE")
+        self._xfixes = connection.query_extension("XFIXES")
+        self._randr = connection.query_extension("RANDR")
+        self.shape = connection.query_extension("SHAPE")
+        self.is_xwayland = connection.query_extension("XWAYLAND") is not None
+        """Whether it serves X11 programs on a Wayland desktop, and knows only these. Old ones do not say so."""
+        self.select(self.root, structure=True)
+        # Memory by its descriptor came with 1.2 of MIT-SHM; older servers take it by a number that others can try as
+        # well.
+        if self._shm and (not hasattr(os, "memfd_create") or self._version(self._shm, b"", "<HH") < (1, 2)):
+            self._shm = None
+        if self._xfixes:
+            # The version that we speak; regions came with 2.
+            self._version(self._xfixes, struct.pack("<II", 5, 0), "<II")
+            connection.tell(self._xfixes.opcode, _XFIXES_SELECT_CURSOR, struct.pack("<II", self.root, 1))
+        # The pointer is moved: only raw events of the input extension tell it whatever window it is over.
+        self._xinput = connection.query_extension("XInputExtension")
+        if self._xinput:
+            version = struct.pack("<HH", 2, 2)
+            self._version(self._xinput, version, "<HH", _XINPUT_QUERY_VERSION)
+            motion = struct.pack("<IHxxHHI", self.root, 1, _ALL_MASTER_DEVICES, 1, 1 << _RAW_MOTION)
+            connection.tell(self._xinput.opcode, _XINPUT_SELECT, motion)
+        if self._randr:
+            if self._version(self._randr, struct.pack("<II", 1, 5), "<II") < (1, 5):
+                self._randr = None
+            else:
+                connection.tell(self._randr.opcode, _RANDR_SELECT, struct.pack("<IHH", self.root, 7, 0))
+        self._damage = 0
+        if self._damage_extension and self._xfixes:
+            self._version(self._damage_extension, struct.pack("<II", 1, 1), "<II")
+            self._damage, self._region = connection.new_id(), connection.new_id()
+            create = struct.pack("<IIBxxx", self._damage, self.root, _NON_EMPTY)
+            connection.tell_and_check(self._damage_extension.opcode, _DAMAGE_CREATE, create)
+            connection.tell_and_check(self._xfixes.opcode, _XFIXES_CREATE_REGION, struct.pack("<I", self._region))
+
+    def _version(self, extension: Extension, payload: bytes, layout: str, request: int = 0) -> tuple[int, int]:
+        def parse(reply: bytes) -> tuple[int, int]:
+            major, minor = struct.unpack_from(layout, reply, 8)
+            return major, minor
+
+        return self.connection.ask(extension.opcode, request, payload, parse).get()
+
+    @property
+    def has_damage(self) -> bool:
+        """Whether the server tells what has changed."""
+        return bool(self._damage)
+
+    @property
+    def has_shm(self) -> bool:
+        """Whether the server writes pixels into memory of ours."""
+        return self._shm is not None
+
+    def select(self, window: int, *, structure: bool) -> None:
+        """Ask for events about a window: of it and of its children's places (`structure`), or of its properties."""
+        mask = _STRUCTURE_NOTIFY | _SUBSTRUCTURE_NOTIFY if structure else _PROPERTY_CHANGE
+        self.connection.tell(_CHANGE_WINDOW_ATTRIBUTES, 0, struct.pack("<III", window, _EVENT_MASK, mask))
+
+    def read_events(self) -> News:
+        """Take in what the server has told by now."""
+        news = self.news
+        for event in self.connection.events():
+            kind = event[0] & 0x7F
+            if self._damage_extension and kind == self._damage_extension.first_event:
+                news.damage = True
+            elif self._xfixes and kind == self._xfixes.first_event + 1:
+                news.cursor = news.pointer = True
+            elif self._randr and kind in (self._randr.first_event, self._randr.first_event + 1):
+                news.layout = True
+            elif self.shape and kind == self.shape.first_event:
+                news.windows = True
+            elif kind == _GENERIC_EVENT:
+                # The only ones that we have asked for: the pointer is moved.
+                news.pointer = True
+            elif kind == _PROPERTY_NOTIFY:
+                news.windows |= struct.unpack_from("<I", event, 8)[0] in self.watched_properties
+            elif kind in _WINDOW_EVENTS:
+                news.windows = True
+                self.tracks.take_in(kind, event)
+                # Of the root itself, not of one of its children: the screen has another size.
+                if kind == _CONFIGURE_NOTIFY and struct.unpack_from("<II", event, 4) == (self.root, self.root):
+                    news.layout = True
+        return news
+
+    def read_layout(self) -> None:
+        """Learn the screen's size and the monitors anew."""
+        self.news.layout = False
+        geometry = self.connection.ask(_GET_GEOMETRY, 0, struct.pack("<I", self.root), _geometry)
+        monitors = None
+        if self._randr:
+            active = struct.pack("<IBxxx", self.root, 1)
+            monitors = self.connection.ask(self._randr.opcode, _RANDR_GET_MONITORS, active, _monitors)
+        screen = geometry.get()
+        listed = monitors.get() if monitors else []
+        names = [self.connection.ask(_GET_ATOM_NAME, 0, struct.pack("<I", name), _atom_name) for name, _, _ in listed]
+        displays = [
+            Display(number, name.get(), area, primary)
+            for number, (name, (_, primary, area)) in enumerate(zip(names, listed, strict=True), 1)
+        ] or [Display(1, "", screen, True)]
+        # RandR sees to it that no two have the same name.
+        self.layout = Layout(screen, tuple(Monitor(each, (each.name,), each.name) for each in displays))
+
+    def take_damage(self) -> list[Rect]:
+        """What has changed since the last time, in pixels of the screen; from now on it counts as seen.
+
+        Whoever reads pixels after that gets at least what these changes made of them.
+        """
+        self.news.damage = False
+        if not (self._damage_extension and self._xfixes):
+            return [self.layout.desktop]
+        subtract = struct.pack("<III", self._damage, 0, self._region)
+        self.connection.tell(self._damage_extension.opcode, _DAMAGE_SUBTRACT, subtract)
+        fetch = struct.pack("<I", self._region)
+        return self.connection.ask(self._xfixes.opcode, _XFIXES_FETCH_REGION, fetch, _rectangles).get()
+
+    def share(self, size: int) -> Segment:
+        """Memory for pixels, into which the server writes where it can."""
+        if self._shm:
+            segment = Segment(size, self.connection.new_id())
+            attach = struct.pack("<IBxxx", segment.number, 0)
+            try:
+                self.connection.tell_and_check(self._shm.opcode, _SHM_ATTACH_FD, attach, segment.take_descriptor())
+                return segment
+            except RequestRefused:
+                self._shm = None
+        return Segment(size)
+
+    def unshare(self, segment: Segment) -> None:
+        """Tell the server to forget memory that it wrote pixels into."""
+        if self._shm and segment.number:
+            self.connection.tell(self._shm.opcode, _SHM_DETACH, struct.pack("<I", segment.number))
+
+    def read_pixels(self, area: Rect, segment: Segment, offset: int) -> Pending[None]:
+        """Have a rectangle of the screen written to a segment, row after row without gaps, from byte `offset` on.
+
+        Getting the answer raises `RequestRefused` where the rectangle does not lie in the screen.
+        """
+        place = struct.pack("<IhhHHI", self.root, *area, _ALL_PLANES)
+        size = 4 * area.width * area.height
+        if self._shm and segment.number:
+            where = struct.pack("<BxxxII", _Z_PIXMAP, segment.number, offset)
+            return self.connection.ask(self._shm.opcode, _SHM_GET_IMAGE, place + where, _nothing)
+
+        def copy(reply: bytes) -> None:
+            segment.memory[offset : offset + size] = reply[32 : 32 + size]
+
+        return self.connection.ask(_GET_IMAGE, _Z_PIXMAP, place, copy)
+
+    def hold(self) -> None:
+        """Have the server serve nobody else until `release`, and take in all that happened before."""
+        self.connection.tell(_GRAB_SERVER, 0, b"")
+        self.connection.synchronize()
+
+    def release(self) -> None:
+        """Let the server go on."""
+        self.connection.tell(_UNGRAB_SERVER, 0, b"")
+        self.connection.flush()
+
+    def pointer(self) -> tuple[int, int]:
+        """Where the pointer is on the screen."""
+        return self.connection.ask(_QUERY_POINTER, 0, struct.pack("<I", self.root), _pointer).get()
+
+    def cursor_shape(self) -> CursorShape | None:
+        """What the pointer looks like; `None`: the server does not tell.
+
+        Servers refuse to show a cursor that belonged to a program which has ended.
+        """
+        self.news.cursor = False
+        if not self._xfixes:
+            return None
+        try:
+            return self.connection.ask(self._xfixes.opcode, _XFIXES_GET_CURSOR, b"", _cursor).get()
+        except RequestRefused:
+            return None
+
+    def close(self) -> None:
+        """Disconnect; may be called again."""
+        self.connection.close()
+
+
+def _read_setup(setup: bytes, number: int) -> tuple[int, int]:
+    """Which bits of a resource's number tell the client, and the root window.
+
+    Raises
+    ------
+    PermanentCaptureError
+        Its pixels are not blue, green, red and a byte without meaning.
+    """
+    (mask,) = struct.unpack_from("<I", setup, 16)
+    vendor, _, screens, formats, byte_order = struct.unpack_from("<HHBBB", setup, 24)
+    position = 40 + vendor + (-vendor % 4)
+    bits = {}
+    for _ in range(formats):
+        depth, bits_per_pixel = setup[position : position + 2]
+        bits[depth] = bits_per_pixel
+        position += 8
+    for index in range(screens):
+        (root,) = struct.unpack_from("<I", setup, position)
+        (root_visual,) = struct.unpack_from("<I", setup, position + 32)
+        root_depth, depths = setup[position + 38 : position + 40]
+        position += 40
+        masks: dict[int, tuple[int, ...]] = {}
+        for _ in range(depths):
+            (visuals,) = struct.unpack_from("<H", setup, position + 2)
+            position += 8
+            for _ in range(visuals):
+                masks[struct.unpack_from("<I", setup, position)[0]] = struct.unpack_from("<III", setup, position + 8)
+                position += 24
+        if index == number:
+            layout = masks.get(root_visual, (0, 0, 0))
+            if bits.get(root_depth) != 32 or layout != (0xFF0000, 0xFF00, 0xFF) or byte_order != 0:
+                raise PermanentCaptureError(
+                    f"the screen has {root_depth} bits of colour; only those of 24 bits, blue first, can be captured",
+                    expected=24,
+                    actual=root_depth,
+                )
+            return ~mask & 0xFFFFFFFF, root
+    raise PermanentCaptureError(f"the display has no screen {number}", actual=number, limit=screens)
+
+
+def _nothing(reply: bytes) -> None:
+    return None
+
+
+def _geometry(reply: bytes) -> Rect:
+    """Of a window, in its parent."""
+    return Rect(*struct.unpack_from("<hhHH", reply, 12))
+
+
+def _atom_name(reply: bytes) -> str:
+    (length,) = struct.unpack_from("<H", reply, 8)
+    return reply[32 : 32 + length].decode("utf-8", "replace")
+
+
+def _monitors(reply: bytes) -> list[tuple[int, bool, Rect]]:
+    """The atom of the name, whether it is the primary one, and the place, of each."""
+    (count,) = struct.unpack_from("<I", reply, 12)
+    monitors = []
+    position = 32
+    for _ in range(count):
+        name, primary, _, outputs, *area = struct.unpack_from("<IBBHhhHH", reply, position)
+        monitors.append((name, bool(primary), Rect(*area)))
+        position += 24 + 4 * outputs
+    return monitors
+
+
+def _rectangles(reply: bytes) -> list[Rect]:
+    # A screen full of small changes has tens of thousands.
+    place = np.frombuffer(reply, np.int16, offset=32).reshape(-1, 4).astype(np.int32)
+    place[:, 2:] &= 0xFFFF
+    return simplified(place, _MOST_RECTANGLES)
+
+
+def _pointer(reply: bytes) -> tuple[int, int]:
+    x, y = struct.unpack_from("<hh", reply, 16)
+    return x, y
+
+
+def _cursor(reply: bytes) -> CursorShape:
+    width, height, left, top, serial = struct.unpack_from("<HHHHI", reply, 12)
+    pixels = np.frombuffer(reply, np.uint8, 4 * width * height, 32).reshape(height, width, 4)
+    return CursorShape(serial, straight_alpha(pixels), (left, top))
+
+
+def straight_alpha(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Colours as they were before they were multiplied with alpha, rounded to the nearest; read-only.
+
+    Parameters
+    ----------
+    pixels
+        (height, width, 4) uint8: blue, green, red, alpha.
+    """
+    alpha = pixels[..., 3:].astype(np.uint32)
+    colours = (pixels[..., :3] * np.uint32(255) + alpha // 2) // np.maximum(alpha, 1)
+    straight = np.concatenate([np.minimum(colours, 255), alpha], axis=2).astype(np.uint8)
+    straight.flags.writeable = False
+    return straight

@@ -1,0 +1,340 @@
+"""Capture on one connection: what has changed, where pictures lie in memory, and what is read again.
+
+A picture stays in shared memory from one frame to the next. The server's damage reports say which rows are out of date,
+and only these are read again: a line of text is a fiftieth of the screen. What the reports leave out would stay wrong
+for ever, and some drivers do leave things out; so slice by slice the whole screen is read aside and compared. A server
+that turns out to report too little is not believed any more.
+
+The order is what makes damage a superset: first it is taken, then the pixels are read. What is drawn between the two
+may be in the picture or not; so damage that has come up meanwhile counts for this frame and for the next.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from fastframe.capture.region import bands, clipped, moved, simplified, subtracted
+from fastframe.capture.source import CapturedFrame, Cursor, Event
+from fastframe.capture.x11.privacy import Privacy, View
+from fastframe.capture.x11.server import Server
+from fastframe.capture.x11.shm import Buffer, Segment
+from fastframe.capture.x11.windows import WindowList
+from fastframe.capture.x11.xcb import RequestRefused
+from fastframe.geometry import Rect
+
+# A request costs the time of some fifty rows, so bands that are closer than that are read together.
+_GAP = 48
+# Damage with more rectangles than this is told more coarsely: an encoder gains nothing from so many.
+_MOST_RECTANGLES = 256
+# Pictures in shared memory that are kept for the next frames: one being shown, one being encoded, one being captured,
+# and one to spare. A consumer that holds more of them gets memory that nobody uses again.
+_MOST_BUFFERS = 4
+# Slices in which the whole screen is read aside, and seconds between two of them: 2 s for all of it.
+_SLICES = 8
+_SLICE_INTERVAL = 0.25
+# After so many changes that no damage told of, damage is not believed any more.
+_MOST_MISSED = 3
+_BLACK = 0xFF000000
+_COLOURS = np.uint32(0x00FFFFFF)
+
+
+class LayoutChanged(RequestRefused):
+    """What was read may be of another monitor."""
+
+
+class Session:
+    """What is known on one connection.
+
+    Parameters
+    ----------
+    server
+        The connection.
+    privacy
+        What may be seen.
+    layout
+        The number of the first frame's layout.
+    """
+
+    def __init__(self, server: Server, privacy: Privacy, layout: int) -> None:
+        self.server = server
+        self.layout = layout
+        self.missed = 0
+        """Changes that were found by looking and that no damage had told of."""
+        self._privacy = privacy
+        self._windows: WindowList | None = None
+        self._masks = privacy.masks
+        self._shape_serial: int | None = None
+        self._pointer: tuple[int, int] | None = None
+        self._layout_changed = False
+        server.read_layout()
+        self.area = privacy.area(server.layout)
+        """What the last frame showed, in pixels of the screen."""
+        self._hidden: list[Rect] = []
+        self._changed: list[Rect] | None = None
+        self._buffers: list[Buffer] = []
+        self._latest: Buffer | None = None
+        self._aside: Segment | None = None
+        self._slice = 0
+        self._next_slice = time.monotonic() + _SLICE_INTERVAL
+
+    @property
+    def knows_damage(self) -> bool:
+        """Whether we are told of changes, and believe it."""
+        return self.server.has_damage and self.missed < _MOST_MISSED
+
+    def update_layout(self) -> None:
+        """Take in what events have told, the layout of monitors included."""
+        if self.server.read_events().layout:
+            before = self.server.layout
+            self.server.read_layout()
+            self._layout_changed |= self.server.layout != before
+
+    def news(self) -> Event:
+        """What has happened by now and was not captured yet."""
+        self.update_layout()
+        news = self.server.news
+        event = Event.NONE
+        if self._layout_changed:
+            event |= Event.LAYOUT | Event.FRAME
+        if news.pointer:
+            news.pointer = False
+            event |= Event.CURSOR
+        if news.damage and not event & Event.FRAME:
+            self._take_damage()
+        expires = self._privacy.next_change()
+        if (
+            self._changed is None
+            or self._changed
+            or self._masks is not self._privacy.masks
+            or (self._windows is not None and news.windows)
+            or (expires is not None and expires <= time.monotonic())
+        ):
+            event |= Event.FRAME
+        return event
+
+    def pointer_strayed(self) -> bool:
+        """Whether the pointer is elsewhere than was told last: programs can place it, of which there are no events."""
+        return self._pointer is not None and self._pointer != self.server.pointer()
+
+    def sleep(self, deadline: float | None) -> None:
+        """Sleep until the server says something, until the deadline, or until there is something to do."""
+        now = time.monotonic()
+        due = [deadline, self._privacy.next_change()]
+        if self.knows_damage:
+            if self._latest is not None and now >= self._next_slice:
+                self._check_slice()
+                return
+            due.append(self._next_slice)
+        self.server.connection.sleep(min((at for at in due if at is not None), default=now + 1) - now)
+
+    def capture(self) -> CapturedFrame:
+        """Take one picture.
+
+        Raises
+        ------
+        RequestRefused
+            What was asked for is not there any more; another try may go well.
+        CaptureError
+            See `FrameSource.capture`.
+        """
+        with self._view() as view:
+            return self._picture(view)
+
+    def check(self) -> None:
+        """See whether there is anything to capture.
+
+        Raises
+        ------
+        NotThere
+            What is shared is not on the screen.
+        """
+        with self._view():
+            pass
+
+    @contextlib.contextmanager
+    def _view(self) -> Iterator[View]:
+        """What may be seen, which stays so inside."""
+        self.update_layout()
+        server, privacy = self.server, self._privacy
+        shared = privacy.area(server.layout)
+        if self._windows is None and privacy.needs_windows:
+            self._windows = WindowList(server)
+        if self._windows is None:
+            yield privacy.view(shared, None, server, time.monotonic())
+            return
+        try:
+            server.hold()
+            try:
+                windows = self._windows.read()
+            except RequestRefused:
+                windows = None
+            yield privacy.view(shared, windows, server, time.monotonic())
+        finally:
+            server.release()
+
+    def _picture(self, view: View) -> CapturedFrame:
+        if self.server.read_events().damage:
+            self._take_damage()
+        if not self.knows_damage:
+            self._everything_changed()
+        self._show(view.area)
+        hidden = moved(view.hidden, -view.area.x, -view.area.y)
+        buffer = self._free_buffer()
+        self._read(buffer, hidden)
+        self._latest = buffer
+        before, self._changed = self._changed, []
+        if self.server.read_events().layout:
+            # It may be another monitor whose pixels we have just read.
+            self._everything_changed()
+            raise LayoutChanged("the monitors have changed while they were captured")
+        # What was drawn meanwhile may be in the rows that were read, wholly or in part: it counts for this frame, and
+        # for the next one again.
+        if self.server.news.damage:
+            self._take_damage()
+        # Both what is newly hidden and what is seen again looks different now; what was hidden and is so still, does
+        # not.
+        turned = [*subtracted(hidden, self._hidden), *subtracted(self._hidden, hidden)]
+        damage = None if before is None else [*subtracted([*before, *(self._changed or ())], hidden), *turned]
+        for other in self._buffers:
+            if other is not buffer:
+                other.stale = simplified([*other.stale, *turned], _MOST_RECTANGLES)
+        self._hidden, self._masks = hidden, self._privacy.masks
+        self._layout_changed = False
+        frame = CapturedFrame(
+            buffer.lend(),
+            time.monotonic_ns() // 1000,
+            None if damage is None else tuple(simplified(damage, _MOST_RECTANGLES)),
+            self.layout,
+        )
+        if self.knows_damage and time.monotonic() >= self._next_slice:
+            self._check_slice()
+        return frame
+
+    def _show(self, area: Rect) -> None:
+        """Show another part of the screen from now on, if it is another one."""
+        if area == self.area and not self._layout_changed:
+            return
+        resized = (area.width, area.height) != (self.area.width, self.area.height)
+        self.layout += resized or self._layout_changed
+        if resized:
+            for buffer in self._buffers:
+                self.server.unshare(buffer.segment)
+            if self._aside:
+                self.server.unshare(self._aside)
+            self._buffers, self._latest, self._aside = [], None, None
+        self.area = area
+        self._hidden = []
+        self._everything_changed()
+
+    def _everything_changed(self) -> None:
+        self._changed = None
+        for buffer in {*self._buffers, *([self._latest] if self._latest else ())}:
+            buffer.stale = [Rect(0, 0, *buffer.size)]
+
+    def _take_damage(self) -> None:
+        """Learn from the server what has changed in what we show."""
+        inside = clipped(self.server.take_damage(), self.area)
+        self._add(moved(inside, -self.area.x, -self.area.y))
+
+    def _add(self, rectangles: Iterable[Rect]) -> None:
+        """Something has changed, in pixels of the picture."""
+        more = list(rectangles)
+        if self._changed is not None:
+            self._changed = simplified([*self._changed, *more], _MOST_RECTANGLES)
+        for buffer in {*self._buffers, *([self._latest] if self._latest else ())}:
+            buffer.stale = simplified([*buffer.stale, *more], _MOST_RECTANGLES)
+
+    def _free_buffer(self) -> Buffer:
+        """A buffer that nobody looks at, of several the one that takes least to bring up to date."""
+        free = [buffer for buffer in self._buffers if not buffer.is_lent]
+        if free:
+            return min(free, key=lambda buffer: sum(end - first for first, end in bands(buffer.stale, _GAP)))
+        size = self.area.width, self.area.height
+        buffer = Buffer(self.server.share(4 * size[0] * size[1]), size)
+        if len(self._buffers) < _MOST_BUFFERS:
+            self._buffers.append(buffer)
+        return buffer
+
+    def _read(self, buffer: Buffer, hidden: list[Rect]) -> None:
+        """Bring a buffer up to date and blank what is hidden."""
+        buffer.stale += subtracted(buffer.hidden, hidden)
+        wanted = bands(subtracted(buffer.stale, hidden), _GAP)
+        # Should anything fail from here on, the buffer holds what nobody must see.
+        buffer.stale, before = [Rect(0, 0, *buffer.size)], buffer.hidden
+        buffer.hidden = []
+        self._read_rows(buffer.segment, wanted, 0)
+        pixels = buffer.pixels().view(np.uint32)[..., 0]
+        for x, y, width, height in hidden:
+            if hidden != before:
+                pixels[y : y + height, x : x + width] = _BLACK
+                continue
+            for first, end in wanted:
+                pixels[max(y, first) : min(y + height, end), x : x + width] = _BLACK
+        buffer.stale, buffer.hidden = [], hidden
+        if buffer not in self._buffers:
+            self.server.unshare(buffer.segment)
+
+    def _read_rows(self, segment: Segment, rows: Iterable[tuple[int, int]], top: int) -> None:
+        """Read rows of the picture into a segment whose first row is row `top`."""
+        x, y, width, _ = self.area
+        pending = [
+            self.server.read_pixels(Rect(x, y + first, width, end - first), segment, 4 * width * (first - top))
+            for first, end in rows
+        ]
+        refused = None
+        with contextlib.nullcontext() if self.server.has_shm else self.server.connection.limited():
+            for answer in pending:
+                try:
+                    answer.get()
+                except RequestRefused as error:
+                    refused = error
+        if refused:
+            raise refused
+
+    def _check_slice(self) -> None:
+        """Look whether a slice of the latest picture is as it should be, apart from what is known to have changed."""
+        self._next_slice = time.monotonic() + _SLICE_INTERVAL
+        latest = self._latest
+        if latest is None:
+            return
+        width, height = latest.size
+        rows = -(-height // _SLICES)
+        self._aside = self._aside or self.server.share(4 * width * rows)
+        self._slice = (self._slice + 1) % _SLICES
+        first, end = self._slice * rows, min((self._slice + 1) * rows, height)
+        if first >= end:
+            return
+        try:
+            self._read_rows(self._aside, [(first, end)], first)
+        except RequestRefused:
+            return  # The layout is changing, which is reported in its own way.
+        if self.server.read_events().damage:
+            self._take_damage()
+        now = np.frombuffer(self._aside.memory, np.uint32, width * (end - first)).reshape(-1, width)
+        different = (now ^ latest.pixels().view(np.uint32)[first:end, :, 0]) & _COLOURS
+        if not different.any():
+            return
+        for x, y, across, down in [*latest.stale, *latest.hidden]:
+            different[max(y - first, 0) : max(y + down - first, 0), x : x + across] = 0
+        columns, lines = np.flatnonzero(different.any(axis=0)), np.flatnonzero(different.any(axis=1))
+        if len(lines):
+            self.missed += 1
+            left, top = int(columns[0]), int(lines[0])
+            box = Rect(left, first + top, int(columns[-1]) + 1 - left, int(lines[-1]) + 1 - top)
+            self._add([box])
+
+    def cursor(self) -> Cursor:
+        """Where the pointer is, and its shape if that has changed."""
+        shape = self.server.cursor_shape() if self.server.read_events().cursor else None
+        if shape is not None:
+            if shape.serial == self._shape_serial:
+                shape = None
+            else:
+                self._shape_serial = shape.serial
+        x, y = self._pointer = self.server.pointer()
+        place = Rect(x - self.area.x, y - self.area.y, 1, 1)
+        inside = place.intersect(Rect(0, 0, self.area.width, self.area.height)) is not None
+        visible = inside and not clipped(self._hidden, place)
+        return Cursor(place.x, place.y, visible, shape)

@@ -1,0 +1,210 @@
+"""Frames of an X11 screen, as `FrameSource` asks for them: what a user sees of the X11 capture.
+
+`Session` does the work on one connection; here is what outlives a connection.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Self
+
+from fastframe.capture.display_name import chosen_display
+from fastframe.capture.source import CapturedFrame, Cursor, Display, Event, Mask, Share
+from fastframe.capture.x11.privacy import NotThere, Privacy
+from fastframe.capture.x11.server import Server
+from fastframe.capture.x11.session import LayoutChanged, Session
+from fastframe.capture.x11.xcb import Attempt, Connection, ConnectionLost, RequestRefused
+from fastframe.errors import FastframeError, LocalProtocolError, PermanentCaptureError, TransientCaptureError
+
+# While monitors are being rearranged a layout may be out of date before the first frame of it is read.
+_ATTEMPTS = 10
+_PAUSE = 0.02
+# How long a call waits for a connection that an earlier call has already waited for in vain.
+_IMPATIENCE = 0.1
+
+
+class X11Source:
+    """A live X11 screen, or a part of it.
+
+    Not for use by two threads at once. A lost connection is taken up again by the next call. Only on connecting a
+    thread is started, which ends with it.
+
+    Parameters
+    ----------
+    display
+        Such as `:0`; `None`: the one that DISPLAY names.
+    share
+        What to show: see `Share`. Of a window what it shows itself, other windows before it are blank.
+    masks
+        What to hide. It is blank (black) in every frame.
+    timeout
+        Seconds until a server that does not answer counts as lost.
+
+    Raises
+    ------
+    PermanentCaptureError
+        There is no such display, monitor or region, the server refuses us, or libxcb is missing.
+    TransientCaptureError
+        The server does not answer; or the window to share is not on the screen.
+    LocalProtocolError
+        A wrong argument.
+    """
+
+    name = "X11"
+
+    def __init__(
+        self, display: str | None = None, *, share: Share = None, masks: Iterable[Mask] = (), timeout: float = 2.0
+    ) -> None:
+        if not timeout > 0:
+            raise LocalProtocolError(f"timeout must be more than 0 seconds, not {timeout}", actual=timeout)
+        self._privacy = Privacy(share, masks)
+        name = chosen_display(display)
+        if name is None:
+            raise PermanentCaptureError("this desktop is not that of an X server")
+        self._display = name
+        self._timeout = timeout
+        self._closed = False
+        self._layout = 0
+        self._session: Session | None = None
+        self._attempt: Attempt | None = None
+        try:
+            self._session = self._connect()
+            self._session.check()
+        except NotThere as error:
+            self.close()
+            raise PermanentCaptureError(str(error), actual=error.actual, limit=error.limit) from None
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def reason(self) -> str:
+        """How this source works here, and why so, in one line."""
+        session = self._session
+        if session is None:
+            return "not connected"
+        pixels = "shared memory" if session.server.has_shm else "the socket, for want of shared memory"
+        if session.server.is_xwayland:
+            pixels += "; on this Wayland desktop only X11 programs can be seen"
+        if session.knows_damage:
+            return f"reads what XDamage reports through {pixels}"
+        why = f"XDamage missed {session.missed} changes" if session.server.has_damage else "the server has no XDamage"
+        return f"reads everything through {pixels}, since {why}"
+
+    @property
+    def unmatched(self) -> tuple[Mask, ...]:
+        """Masks that hide nothing in the last frame, such as those of programs that are not running."""
+        return self._privacy.unmatched
+
+    def set_masks(self, masks: Iterable[Mask]) -> None:
+        """Hide something else, from the next frame on.
+
+        Raises
+        ------
+        LocalProtocolError
+            One of them is neither a rectangle nor a window pattern; nothing has changed.
+        """
+        self._privacy.replace_masks(masks)
+
+    def displays(self) -> tuple[Display, ...]:
+        """The monitors as of now."""
+        with self._connected() as session:
+            session.update_layout()
+            return session.server.layout.displays
+
+    def wait(self, deadline: float | None) -> Event:
+        """Sleep until something changes; see `FrameSource.wait`."""
+        with self._connected() as session:
+            while True:
+                if event := session.news():
+                    return event
+                if deadline is not None and time.monotonic() >= deadline:
+                    if session.pointer_strayed():
+                        return Event.CURSOR
+                    return Event.NONE if session.knows_damage else Event.FRAME
+                if deadline is None and not session.knows_damage:
+                    return Event.FRAME
+                session.sleep(deadline)
+
+    def capture(self) -> CapturedFrame:
+        """Take one picture now; see `FrameSource.capture`."""
+        with self._connected() as session:
+            for _ in range(_ATTEMPTS):
+                try:
+                    return session.capture()
+                except RequestRefused as error:
+                    # The screen has shrunk since we looked, or a window is gone.
+                    refused = error
+                    session.server.news.layout = session.server.news.windows = True
+                    if not isinstance(error, LayoutChanged):
+                        time.sleep(_PAUSE)
+            raise TransientCaptureError(f"cannot capture the screen just now: {refused}") from refused
+
+    def cursor(self) -> Cursor:
+        """Where the pointer is; its shape comes when it has changed, if the server tells it."""
+        with self._connected() as session:
+            return session.cursor()
+
+    def close(self) -> None:
+        """Disconnect; may be called again. Frames stay valid."""
+        self._closed = True
+        self._disconnect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Session]:
+        """The session, begun anew if need be, and dropped when it cannot go on."""
+        if self._closed:
+            raise PermanentCaptureError("the screen source is closed")
+        if self._session is None:
+            try:
+                self._session = self._connect()
+            except PermanentCaptureError as error:
+                # It has worked before, so it may again: display servers are restarted when users log out.
+                raise TransientCaptureError(str(error)) from error
+        try:
+            yield self._session
+        except ConnectionLost:
+            self._disconnect()
+            raise
+        except FastframeError:
+            raise
+        except BaseException:
+            # After an interrupt nobody knows what was taken from the server and not kept.
+            self._disconnect()
+            raise
+
+    def _connect(self) -> Session:
+        patience = _IMPATIENCE if self._attempt else self._timeout
+        self._attempt = self._attempt or Attempt(self._display)
+        try:
+            handle, screen = self._attempt.wait(patience)
+        except TransientCaptureError:
+            raise  # The attempt goes on.
+        except BaseException:
+            self._attempt = None
+            raise
+        self._attempt = None
+        server = Server(Connection(handle, screen, self._timeout))
+        try:
+            return Session(server, self._privacy, self._layout + 1)
+        except BaseException:
+            server.close()
+            raise
+
+    def _disconnect(self) -> None:
+        session, self._session = self._session, None
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.abandon()
+        if session is not None:
+            self._layout = session.layout
+            session.server.close()

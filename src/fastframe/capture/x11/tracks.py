@@ -1,0 +1,70 @@
+"""Where windows have been between two looks at them.
+
+The list of windows tells where they are now. A window that moves through three places between two frames, or opens and
+closes, was in places that no list ever told; a compositor may be painting it there still, and a program that repaints
+late leaves its pixels there. The server's events tell every place.
+"""
+
+import struct
+from collections.abc import Iterable
+
+from fastframe.geometry import Rect
+
+_CREATE, _DESTROY, _UNMAP, _MAP, _REPARENT, _CONFIGURE = 16, 17, 18, 19, 21, 22
+# More places than this of one window are told by the rectangle around them.
+_MOST = 16
+
+
+class Tracks:
+    """Places of the children of the root window since they were last asked for."""
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._areas: dict[int, Rect] = {}
+        self._shown: set[int] = set()
+        self._passed: dict[int, list[Rect]] = {}
+
+    def take_in(self, kind: int, event: bytes) -> None:
+        """Learn from an event of the root window's substructure."""
+        about, window = struct.unpack_from("<II", event, 4)
+        if about != self._root:
+            return
+        if kind == _DESTROY or (kind == _REPARENT and struct.unpack_from("<I", event, 12)[0] != self._root):
+            self._areas.pop(window, None)
+            self._shown.discard(window)
+        elif kind == _UNMAP:
+            self._shown.discard(window)
+        elif kind == _MAP:
+            self._shown.add(window)
+            self._pass(window)
+        elif kind in (_CREATE, _CONFIGURE):
+            x, y, width, height, border = struct.unpack_from("<hhHHH", event, 12 if kind == _CREATE else 16)
+            self._areas[window] = Rect(x, y, width + 2 * border, height + 2 * border)
+            if window in self._shown:
+                self._pass(window)
+
+    def _pass(self, window: int) -> None:
+        if area := self._areas.get(window):
+            places = self._passed.setdefault(window, [])
+            places.append(area)
+            if len(places) > _MOST:
+                x, y = min(each.x for each in places), min(each.y for each in places)
+                right, bottom = max(each.right for each in places), max(each.bottom for each in places)
+                places[:] = [Rect(x, y, right - x, bottom - y)]
+
+    def begin(self, areas: Iterable[tuple[int, Rect, bool]]) -> None:
+        """Take in all children as they are now, and whether they are mapped."""
+        self._areas, self._shown = {}, set()
+        for window, area, shown in areas:
+            self._areas[window] = area
+            if shown:
+                self._shown.add(window)
+
+    def exists(self, window: int) -> bool:
+        """Whether it is a child of the root still."""
+        return window in self._areas
+
+    def take(self) -> dict[int, list[Rect]]:
+        """Where each has been since the last time."""
+        passed, self._passed = self._passed, {}
+        return passed

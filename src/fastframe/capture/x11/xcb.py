@@ -1,0 +1,422 @@
+"""A connection to an X server through libxcb, on which nothing waits for ever.
+
+libxcb brings what is hard about a connection: finding the server, authentication, the queues. Its own waiting functions
+have no time limit, and one call that waits for a stopped server would take the whole program with it. So requests are
+sent and replies are polled for, with `poll` on the socket in between. Requests are written out as bytes by the modules
+that need them, which makes libxcb.so.1 the only library there is to load: not one for each extension.
+"""
+
+import contextlib
+import ctypes
+import ctypes.util
+import functools
+import os
+import select
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+from fastframe.capture.display_name import why_unreachable
+from fastframe.errors import PermanentCaptureError, TransientCaptureError
+
+# Opcodes of the core protocol.
+_QUERY_EXTENSION = 98
+_GET_INPUT_FOCUS = 43
+_CHECKED = 1
+
+T = TypeVar("T")
+
+
+class ConnectionLost(TransientCaptureError):
+    """The server went away, or does not answer; this connection is of no more use."""
+
+
+class RequestRefused(TransientCaptureError):
+    """The server answered with an error; `actual` is its code."""
+
+
+class _IoVec(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+class _ProtocolRequest(ctypes.Structure):
+    _fields_ = (
+        ("count", ctypes.c_size_t),
+        ("extension", ctypes.c_void_p),
+        ("opcode", ctypes.c_uint8),
+        ("is_void", ctypes.c_uint8),
+    )
+
+
+@functools.cache
+def _library() -> Any:
+    """libxcb with its functions declared.
+
+    Raises
+    ------
+    PermanentCaptureError
+        It is not there.
+    """
+    name = ctypes.util.find_library("xcb") or "libxcb.so.1"
+    try:
+        xcb = ctypes.CDLL(name)
+        pointer, integer, unsigned = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint
+        out = ctypes.POINTER(ctypes.c_void_p)
+        signatures: dict[str, tuple[Any, ...]] = {
+            "xcb_connect": (pointer, ctypes.c_char_p, ctypes.POINTER(integer)),
+            "xcb_disconnect": (None, pointer),
+            "xcb_connection_has_error": (integer, pointer),
+            "xcb_get_file_descriptor": (integer, pointer),
+            "xcb_get_setup": (pointer, pointer),
+            "xcb_generate_id": (ctypes.c_uint32, pointer),
+            "xcb_flush": (integer, pointer),
+            "xcb_send_request": (unsigned, pointer, integer, pointer, pointer),
+            "xcb_send_request_with_fds": (
+                unsigned,
+                pointer,
+                integer,
+                pointer,
+                pointer,
+                unsigned,
+                ctypes.POINTER(integer),
+            ),
+            "xcb_poll_for_reply": (integer, pointer, unsigned, out, out),
+            "xcb_poll_for_event": (pointer, pointer),
+        }
+        for function, (result, *arguments) in signatures.items():
+            getattr(xcb, function).restype = result
+            getattr(xcb, function).argtypes = arguments
+    except (OSError, AttributeError) as error:
+        raise PermanentCaptureError(f"libxcb is not installed, or too old: {error}") from error
+    return xcb
+
+
+@functools.cache
+def _free() -> Any:
+    free = ctypes.CDLL(None).free
+    free.restype, free.argtypes = None, (ctypes.c_void_p,)
+    return free
+
+
+class Extension:
+    """Where an extension has its requests, events and errors."""
+
+    __slots__ = ("first_error", "first_event", "opcode")
+
+    def __init__(self, opcode: int, first_event: int, first_error: int) -> None:
+        self.opcode = opcode
+        self.first_event = first_event
+        self.first_error = first_error
+
+
+class Pending(Generic[T]):
+    """The answer to a request that has been sent; many can be on their way at once."""
+
+    __slots__ = ("_connection", "_parse", "_sequence")
+
+    def __init__(self, connection: "Connection", sequence: int, parse: Callable[[bytes], T]) -> None:
+        self._connection = connection
+        self._sequence = sequence
+        self._parse = parse
+
+    def get(self) -> T:
+        """Wait for the answer.
+
+        Raises
+        ------
+        RequestRefused
+            The server refuses the request.
+        ConnectionLost
+            It did not answer in time, or is gone.
+        """
+        return self._parse(self._connection.reply(self._sequence))
+
+
+class Connection:
+    """A connection to an X server; closed by `close`, or when it is lost.
+
+    Parameters
+    ----------
+    handle, screen
+        What `Attempt.wait` gave.
+    timeout
+        Seconds until a server that does not answer counts as lost.
+    """
+
+    def __init__(self, handle: int, screen: int, timeout: float) -> None:
+        self._handle: int | None = handle
+        self._xcb = _library()
+        self._timeout = timeout
+        self.screen = screen
+        self._fd = self._xcb.xcb_get_file_descriptor(self._handle)
+        self._poller = select.poll()
+        self._poller.register(self._fd, select.POLLIN)
+        # xcb wants two free entries before the first one.
+        self._vectors = (_IoVec * 3)()
+        self._vector = ctypes.byref(self._vectors, 2 * ctypes.sizeof(_IoVec))
+        self._request = _ProtocolRequest(1, None, 0, 0)
+        self._answer = ctypes.c_void_p()
+        # Whether events may have come along with a reply, which the socket does not tell of any more.
+        self._unread = True
+        self._error = ctypes.c_void_p()
+
+    @property
+    def setup(self) -> bytes:
+        """What the server said of itself when we connected: the reply of the core protocol's connection setup."""
+        address = self._xcb.xcb_get_setup(self._alive())
+        length = 8 + 4 * struct.unpack_from("<H", ctypes.string_at(address, 8), 6)[0]
+        return ctypes.string_at(address, length)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server is on this machine for certain, so that it can share memory with us."""
+        # A TCP connection to localhost may be a tunnel to another machine.
+        with socket.socket(fileno=os.dup(self._fd)) as copy:
+            return copy.family == getattr(socket, "AF_UNIX", None)
+
+    def new_id(self) -> int:
+        """A number for a new resource of ours."""
+        return int(self._xcb.xcb_generate_id(self._alive()))
+
+    def query_extension(self, name: str) -> Extension | None:
+        """Where an extension has its requests; `None`: the server does not have it."""
+        raw = name.encode()
+        payload = struct.pack("<HH", len(raw), 0) + raw + bytes(-len(raw) % 4)
+
+        def parse(reply: bytes) -> Extension | None:
+            return Extension(*reply[9:12]) if reply[8] else None
+
+        return self.ask(_QUERY_EXTENSION, 0, payload, parse).get()
+
+    def ask(self, opcode: int, data: int, payload: bytes, parse: Callable[[bytes], T]) -> Pending[T]:
+        """Send a request that has a reply.
+
+        Parameters
+        ----------
+        opcode
+            The major opcode.
+        data
+            The second byte: the minor opcode of an extension's request.
+        payload
+            What follows the length, a multiple of four bytes.
+        parse
+            Makes of the whole reply (32 bytes and more) what it means.
+        """
+        return Pending(self, self._send(opcode, data, payload, is_void=False), parse)
+
+    def tell(self, opcode: int, data: int, payload: bytes) -> None:
+        """Send a request that has no reply. Should it fail, nobody learns of it: see `tell_and_check`."""
+        self._send(opcode, data, payload, is_void=True, flags=0)
+
+    def tell_and_check(self, opcode: int, data: int, payload: bytes, fd: int | None = None) -> None:
+        """Send a request that has no reply, and wait until the server has dealt with it.
+
+        Parameters
+        ----------
+        opcode, data, payload
+            As for `ask`.
+        fd
+            A file descriptor that goes along; it is closed in any case.
+
+        Raises
+        ------
+        RequestRefused
+            It failed.
+        ConnectionLost
+            The server did not answer in time, or is gone.
+        """
+        sequence = self._send(opcode, data, payload, is_void=True, fd=fd)
+        self.synchronize()
+        self.reply(sequence, is_void=True)
+
+    def flush(self) -> None:
+        """Have everything sent that was told or asked; waiting for an answer does so too."""
+        self._xcb.xcb_flush(self._alive())
+
+    def synchronize(self) -> None:
+        """Wait until the server has dealt with all that was sent before."""
+        self.ask(_GET_INPUT_FOCUS, 0, b"", bytes).get()
+
+    def _send(
+        self, opcode: int, data: int, payload: bytes, *, is_void: bool, flags: int = _CHECKED, fd: int | None = None
+    ) -> int:
+        # xcb itself fills in the opcode and the length.
+        request = ctypes.create_string_buffer(bytes((opcode, data, 0, 0)) + payload, 4 + len(payload))
+        handle = self._alive()
+        self._vectors[2].base = ctypes.addressof(request)
+        self._vectors[2].length = len(request)
+        self._request.opcode = opcode
+        self._request.is_void = is_void
+        about = ctypes.byref(self._request)
+        if fd is None:
+            sequence = self._xcb.xcb_send_request(handle, flags, self._vector, about)
+        else:
+            fds = (ctypes.c_int * 1)(fd)
+            sequence = self._xcb.xcb_send_request_with_fds(handle, flags, self._vector, about, 1, fds)
+        if sequence == 0:
+            self._lost()
+        return int(sequence)
+
+    def reply(self, sequence: int, *, is_void: bool = False) -> bytes:
+        """Wait for the reply to a request; empty for one that has none."""
+        self._xcb.xcb_flush(self._alive())
+        self._unread = True
+        deadline = time.monotonic() + self._timeout
+        answer, error = ctypes.byref(self._answer), ctypes.byref(self._error)
+        while not self._xcb.xcb_poll_for_reply(self._alive(), sequence, answer, error):
+            if self._xcb.xcb_connection_has_error(self._handle):
+                self._lost()
+            left = deadline - time.monotonic()
+            if left <= 0:
+                self.close()
+                raise ConnectionLost(
+                    f"the display server has not answered for {self._timeout:g} s", limit=self._timeout
+                )
+            self._poller.poll(left * 1000)
+        if self._error.value:
+            code, _, minor, major = struct.unpack_from("<xBHxxxxHB", self._take(self._error, 32))
+            raise RequestRefused(f"the display server refuses request {major}.{minor}: error {code}", actual=code)
+        if self._answer.value:
+            head = ctypes.string_at(self._answer.value, 8)
+            return self._take(self._answer, 32 + 4 * int(struct.unpack_from("<I", head, 4)[0]))
+        if not is_void:
+            self._lost()
+        return b""
+
+    @staticmethod
+    def _take(pointer: ctypes.c_void_p, length: int) -> bytes:
+        """The bytes behind a pointer that xcb gave us to free."""
+        assert pointer.value is not None
+        taken = ctypes.string_at(pointer.value, length)
+        _free()(pointer)
+        pointer.value = None
+        return taken
+
+    def events(self) -> Iterator[bytes]:
+        """What has arrived by now, 32 bytes each; the failures of what `tell` sent are left out."""
+        while address := self._xcb.xcb_poll_for_event(self._alive()):
+            event = ctypes.string_at(address, 32)
+            _free()(address)
+            if event[0]:
+                yield event
+        self._unread = False
+        if self._xcb.xcb_connection_has_error(self._handle):
+            self._lost()
+
+    def sleep(self, seconds: float | None) -> None:
+        """Sleep until something arrives, or until the time is over; not at all while `events` may have some."""
+        self._xcb.xcb_flush(self._alive())
+        if self._unread:
+            return
+        self._poller.poll(None if seconds is None else max(0.0, seconds) * 1000)
+
+    @contextlib.contextmanager
+    def limited(self) -> Iterator[None]:
+        """Hang up when what is inside takes longer than `timeout`.
+
+        Of a reply that has begun to arrive xcb waits for the rest without a limit, and the rest of a large one may
+        never come. Small ones come in one piece.
+        """
+        self._alive()
+        with socket.socket(fileno=os.dup(self._fd)) as copy:
+
+            def hang_up() -> None:
+                with contextlib.suppress(OSError):
+                    copy.shutdown(socket.SHUT_RDWR)
+
+            timer = threading.Timer(self._timeout, hang_up)
+            timer.daemon = True
+            timer.start()
+            try:
+                yield
+            finally:
+                timer.cancel()
+
+    def _alive(self) -> int:
+        if self._handle is None:
+            raise ConnectionLost("the connection to the display server is closed")
+        return self._handle
+
+    def _lost(self) -> None:
+        self.close()
+        raise ConnectionLost("the display server has gone away")
+
+    def close(self) -> None:
+        """Disconnect; may be called again."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            self._xcb.xcb_disconnect(handle)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+# What xcb_connection_has_error tells.
+_REASONS = {
+    2: "it lacks an extension",
+    3: "memory ran out",
+    6: "it has no such screen",
+}
+
+
+class Attempt:
+    """An attempt to connect, in a thread, since xcb waits for the server's first words without a limit.
+
+    Parameters
+    ----------
+    display
+        Such as `:0`.
+
+    Raises
+    ------
+    PermanentCaptureError
+        libxcb is missing.
+    """
+
+    def __init__(self, display: str) -> None:
+        self._name = display
+        self._xcb = _library()
+        # The connection and the number of its screen. They belong to whoever pops them.
+        self._results: list[tuple[int, int]] = []
+        self._abandoned = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"connect to {display}", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        screen = ctypes.c_int()
+        handle = self._xcb.xcb_connect(os.fsencode(self._name), ctypes.byref(screen))
+        self._results.append((handle, screen.value))
+        if self._abandoned.is_set():
+            self.abandon()
+
+    def wait(self, seconds: float) -> tuple[int, int]:
+        """The connection and the number of its screen.
+
+        Raises
+        ------
+        TransientCaptureError
+            The server has not answered yet.
+        PermanentCaptureError
+            There is no such server, or it refuses us.
+        """
+        self._thread.join(seconds)
+        try:
+            handle, screen = self._results.pop()
+        except IndexError:
+            raise TransientCaptureError(
+                f"cannot capture display {self._name}: it takes the connection and does not answer", limit=seconds
+            ) from None
+        if code := self._xcb.xcb_connection_has_error(handle):
+            self._xcb.xcb_disconnect(handle)
+            reason = _REASONS.get(code) or why_unreachable(self._name) or "there is no such display"
+            raise PermanentCaptureError(f"cannot capture display {self._name}: {reason}")
+        return handle, screen
+
+    def abandon(self) -> None:
+        """Hang up, as soon as the server has answered; may be called again."""
+        self._abandoned.set()
+        with contextlib.suppress(IndexError):
+            self._xcb.xcb_disconnect(self._results.pop()[0])
