@@ -18,6 +18,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from capture_figures import capture_figures
 from encoder_figures import idle_figures, memory_figures, reference_picture, thread_figures
 from figure import Figure
 from lineup import PEER_NAMES, available_peers, peer_names
@@ -79,6 +80,7 @@ def main() -> None:
         *thread_figures(options.effort, scenes, CONSOLE),
         *size_figures(options.effort, results, peers),
         *memory_figures(options.effort, scenes, options.frames),
+        *capture_figures(options.effort, scenes, CONSOLE),
     ]
     if options.json:
         print(json.dumps([{**asdict(figure), "held": figure.held} for figure in figures], indent=2))

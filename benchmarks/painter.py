@@ -1,0 +1,147 @@
+"""A program that draws on an X server, in a process of its own, as the programs do that a technician looks at."""
+
+from __future__ import annotations
+
+import multiprocessing
+import struct
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+
+import numpy as np
+from scenes import Frame, Scene, open_scene
+
+from fastframe.capture.x11.xcb import Attempt, Connection
+from fastframe.geometry import Rect
+
+_CREATE_WINDOW, _MAP_WINDOW, _CREATE_GC, _PUT_IMAGE = 1, 8, 55, 72
+_TILE = 64
+_MOST_BYTES = 200_000
+"""A request holds 256 KiB at most."""
+_CHARACTER = (20, 10)
+
+
+class Painter:
+    """Draws pictures into a window that fills the screen.
+
+    Parameters
+    ----------
+    display
+        The display to draw on.
+    size
+        Width and height of the window.
+    """
+
+    def __init__(self, display: str, size: tuple[int, int]) -> None:
+        self._connection = connection = Connection(*Attempt(display).wait(10), 10)
+        setup = connection.setup
+        vendor, _, _, formats = struct.unpack_from("<HHBB", setup, 24)
+        (root,) = struct.unpack_from("<I", setup, 40 + vendor + (-vendor % 4) + 8 * formats)
+        self._window, self._gc = connection.new_id(), connection.new_id()
+        window = struct.pack("<IIhhHHHHIII", self._window, root, 0, 0, *size, 0, 1, 0, 0x2, 0x808080)
+        connection.tell(_CREATE_WINDOW, 0, window)
+        connection.tell(_MAP_WINDOW, 0, struct.pack("<I", self._window))
+        connection.tell(_CREATE_GC, 0, struct.pack("<III", self._gc, self._window, 0))
+        connection.synchronize()
+        self._shown = np.zeros((size[1], size[0], 4), np.uint8)
+        self._random = np.random.default_rng(1)
+
+    def show(self, picture: Frame) -> None:
+        """Draw what of a picture is not there yet, tile by tile, and wait until it is there."""
+        for area in _changed(self._shown, picture):
+            self._put(area.x, area.y, picture[area.y : area.bottom, area.x : area.right])
+        self._connection.synchronize()
+        self._shown = picture
+
+    def type(self, index: int) -> float:
+        """Draw a character at the place of the `index`th; returns when, in seconds of the monotonic clock."""
+        height, width = _CHARACTER
+        row, column = divmod(index % 3000, 100)
+        character = self._random.integers(0, 2, (height, width, 1), np.uint8) * np.full(4, 200, np.uint8)
+        now = time.monotonic()
+        self._put(width * column, height * row, character)
+        self._connection.synchronize()
+        return now
+
+    def _put(self, x: int, y: int, pixels: Frame) -> None:
+        rows = max(1, _MOST_BYTES // (4 * pixels.shape[1]))
+        for first in range(0, len(pixels), rows):
+            part = pixels[first : first + rows]
+            place = struct.pack("<HHhhBBxx", part.shape[1], part.shape[0], x, y + first, 0, 24)
+            self._connection.tell(_PUT_IMAGE, 2, struct.pack("<II", self._window, self._gc) + place + part.tobytes())
+
+
+def _changed(before: Frame, after: Frame) -> Iterator[Rect]:
+    """The tiles that differ, those side by side as one."""
+    height, width = after.shape[:2]
+    different = before.view(np.uint32)[..., 0] != after.view(np.uint32)[..., 0]
+    for top in range(0, height, _TILE):
+        bottom = min(top + _TILE, height)
+        columns = different[top:bottom].any(axis=0)
+        dirty = np.add.reduceat(columns, np.arange(0, width, _TILE)) > 0
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], dirty, [0]])))
+        for first, end in edges.reshape(-1, 2).tolist():
+            left, right = _TILE * first, min(_TILE * end, width)
+            yield Rect(left, top, right - left, bottom - top)
+
+
+class RemotePainter:
+    """A painter in another process; each call waits until it has been drawn."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
+
+    def show(self, index: int) -> None:
+        """Draw the picture with this number; a picture comes after the one before, or is 0."""
+        self._pipe.send(("show", index))
+        self._pipe.recv()
+
+    def type(self, index: int) -> None:
+        """Draw a character."""
+        self._pipe.send(("type", index))
+        self._pipe.recv()
+
+    def type_later(self, index: int, delay: float) -> None:
+        """Draw a character after so many seconds; `typed` tells when that was."""
+        self._pipe.send(("later", index, delay))
+
+    def typed(self) -> float:
+        """When the character of `type_later` was drawn, in seconds of the monotonic clock."""
+        return float(self._pipe.recv())
+
+
+def _serve(pipe: Pipe, display: str, size: tuple[int, int], pictures: Sequence[Frame]) -> None:
+    painter = Painter(display, size)
+    while (order := pipe.recv()) is not None:
+        match order:
+            case "show", index:
+                painter.show(pictures[index])
+                pipe.send(None)
+            case "type", index:
+                painter.type(index)
+                pipe.send(None)
+            case "later", index, delay:
+                time.sleep(delay)
+                pipe.send(painter.type(index))
+
+
+def _paint(pipe: Pipe, display: str, size: tuple[int, int], path: Path, count: int) -> None:
+    _serve(pipe, display, size, open_scene(path).load(count))
+
+
+@contextmanager
+def painter(display: str, scene: Scene, count: int) -> Iterator[RemotePainter]:
+    """A painter in a process of its own that has the first `count` frames of a scene."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    size = scene.width, scene.height
+    process = context.Process(target=_paint, args=(there, display, size, scene.path, count))
+    process.start()
+    there.close()
+    try:
+        yield RemotePainter(here)
+    finally:
+        here.send(None)
+        process.join()
