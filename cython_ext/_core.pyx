@@ -113,6 +113,7 @@ cdef class FrameEncoder:
         self.rows = self.encoder.geometry.rows
         self.tiles = self.rows * self.encoder.geometry.columns
         self.encoder.reference = <uint32_t *> allocate_large(<size_t> width * height, sizeof(uint32_t))
+        self.encoder.repeats = <uint64_t *> allocate(self.tiles, sizeof(uint64_t))
         self.encoder.tiles = <uint32_t *> allocate_large(self.tiles * FF_TILE_PIXELS, sizeof(uint32_t))
         self.encoder.boxes = <ff_box *> allocate(self.tiles, sizeof(ff_box))
         self.encoder.changed_at = <uint32_t *> allocate(self.tiles, sizeof(uint32_t))
@@ -147,6 +148,7 @@ cdef class FrameEncoder:
             free(self.encoder.changed_at)
             free(self.encoder.boxes)
             free(self.encoder.tiles)
+            free(self.encoder.repeats)
             free(self.encoder.modes)
             free(self.encoder.dirty)
             free(self.encoder.reference)

@@ -136,11 +136,16 @@ cdef class PixelModel:
 
 
 def diff_tiles(const uint8_t[:, :, :] frame, const uint32_t[:, ::1] reference, uint8_t[::1] dirty,
-               candidates=None):
-    """Marks in `dirty` the tiles in which `frame` (H, W, 4) differs from `reference` (H, W); returns their number."""
+               candidates=None, repeats=None):
+    """Marks in `dirty` the tiles in which `frame` (H, W, 4) differs from `reference` (H, W); returns their number.
+
+    `repeats`: uint64, what find_repeats says of each tile of the reference.
+    """
     cdef ff_geometry geometry = ff_make_geometry(<uint32_t> reference.shape[1], <uint32_t> reference.shape[0])
     cdef const uint8_t *wanted = NULL
     cdef const uint8_t[::1] chosen
+    cdef const uint64_t *repeated = NULL
+    cdef const uint64_t[::1] rows
     cdef size_t count
     if frame.shape[0] != reference.shape[0] or frame.shape[1] != reference.shape[1] or frame.shape[2] != 4 \
             or frame.strides[1] != 4 or frame.strides[2] != 1 \
@@ -151,10 +156,23 @@ def diff_tiles(const uint8_t[:, :, :] frame, const uint32_t[:, ::1] reference, u
         if chosen.shape[0] != dirty.shape[0]:
             raise ValueError("candidates and dirty do not fit together")
         wanted = &chosen[0]
+    if repeats is not None:
+        rows = repeats
+        if rows.shape[0] != dirty.shape[0]:
+            raise ValueError("repeats and dirty do not fit together")
+        repeated = &rows[0]
     with nogil:
-        count = ff_kernels.diff_tiles(&frame[0, 0, 0], frame.strides[0], &reference[0, 0], &geometry, wanted,
+        count = ff_kernels.diff_tiles(&frame[0, 0, 0], frame.strides[0], &reference[0, 0], &geometry, repeated, wanted,
                                       &dirty[0])
     return count
+
+
+def find_repeats(const uint32_t[:, ::1] tile, uint32_t width, uint32_t first, uint32_t end):
+    """A bit for each of the rows `first` up to `end` of a tile that equals the row above it, as a number."""
+    check_tile(tile)
+    if not (0 < width <= FF_TILE and 1 <= first <= end <= FF_TILE):
+        raise ValueError("no such rows")
+    return ff_kernels.find_repeats(&tile[0, 0], width, first, end)
 
 
 def diff_box(const uint32_t[:, ::1] tile, const uint32_t[:, :] reference):
@@ -185,7 +203,8 @@ def motion_search(const uint32_t[:, ::1] frame, const uint32_t[:, ::1] reference
     cdef ff_box area
     if frame.shape[0] != reference.shape[0] or frame.shape[1] != reference.shape[1]:
         raise ValueError("frame and reference do not fit together")
-    changed = ff_kernels.diff_tiles(pixels, frame.strides[0], &reference[0, 0], &geometry, NULL, &dirty[0])
+    changed = ff_kernels.diff_tiles(pixels, frame.strides[0], &reference[0, 0], &geometry, NULL, NULL,
+                                    &dirty[0])
     for tile in range(count):
         if dirty[tile]:
             left, top = tile % geometry.columns * FF_TILE, tile // geometry.columns * FF_TILE

@@ -61,8 +61,9 @@ cdef extern from "motion.h" nogil:
 cdef extern from "isa.h" nogil:
     ctypedef struct ff_kernel_table:
         const char *name
-        size_t (*diff_tiles)(const uint8_t *, Py_ssize_t, const uint32_t *, const ff_geometry *, const uint8_t *,
-                             uint8_t *) noexcept nogil
+        size_t (*diff_tiles)(const uint8_t *, Py_ssize_t, const uint32_t *, const ff_geometry *, const uint64_t *,
+                             const uint8_t *, uint8_t *) noexcept nogil
+        uint64_t (*find_repeats)(const uint32_t *, uint32_t, uint32_t, uint32_t) noexcept nogil
         uint32_t (*diff_box)(const uint32_t *, const uint32_t *, size_t, ff_box, ff_box *) noexcept nogil
         uint32_t (*count_differences)(const uint32_t *, ff_box, const uint32_t *, size_t, uint32_t) noexcept nogil
         uint64_t (*hash_row)(const uint32_t *, const uint32_t *, size_t) noexcept nogil
@@ -121,6 +122,7 @@ cdef extern from "frame_encode.h" nogil:
     ctypedef struct ff_frame_encoder:
         ff_geometry geometry
         uint32_t *reference
+        uint64_t *repeats
         uint32_t *tiles
         uint8_t *dirty
         uint8_t *modes

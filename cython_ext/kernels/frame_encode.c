@@ -56,6 +56,8 @@ void ff_encoder_reset(ff_frame_encoder *encoder) {
     ff_cache_reset(&encoder->cache);
     if (encoder->model != NULL)
         ff_model_reset(encoder->model);
+    for (size_t tile = 0; tile < tiles; tile++)
+        encoder->repeats[tile] = ~UINT64_C(1); /* all rows but the first */
     encoder->packet = 0;
     memset(encoder->dirty, 0, tiles);
     memset(encoder->modes, FF_MODE_UNCHANGED, tiles);
@@ -85,7 +87,7 @@ static size_t compare_row(ff_frame_encoder *encoder, const uint8_t *frame, ptrdi
     const uint32_t height = geometry->height - (uint32_t)y < FF_TILE ? geometry->height - (uint32_t)y : FF_TILE;
     const ff_geometry strip = {geometry->width, height, geometry->columns, 1};
     const size_t count = ff_kernels->diff_tiles(frame + (ptrdiff_t)y * stride, stride,
-                                                encoder->reference + y * geometry->width, &strip,
+                                                encoder->reference + y * geometry->width, &strip, encoder->repeats + tile,
                                                 candidates == NULL ? NULL : candidates + tile, encoder->dirty + tile);
     /* Line by line, as memory is prefetched. */
     for (uint32_t line = 0; count > 0 && line < height; line++)
@@ -120,6 +122,16 @@ void ff_begin_tiles(ff_frame_encoder *encoder, uint32_t start) {
                                   encoder->order_count, encoder->reference);
 }
 
+/* Says which rows of the tile repeat the one above, now that those of a box have changed. */
+static void update_repeats(ff_frame_encoder *encoder, uint32_t tile, ff_box area, ff_box box) {
+    const uint32_t first = box.y > 0 ? box.y : 1, below = box.y + box.height;
+    const uint32_t end = below < area.height ? below + 1 : below;
+    uint64_t *repeats = &encoder->repeats[tile];
+    for (uint32_t y = first; y < end; y++)
+        *repeats &= ~(UINT64_C(1) << y);
+    *repeats |= ff_kernels->find_repeats(encoder->tiles + (size_t)tile * FF_TILE_PIXELS, area.width, first, end);
+}
+
 void ff_end_packet(ff_frame_encoder *encoder) {
     if (encoder->modelled_pixels > 0) {
         ff_range_end_encoding(&encoder->range_coder);
@@ -133,6 +145,7 @@ void ff_end_packet(ff_frame_encoder *encoder) {
         ff_store_box(encoder->tiles + (size_t)tile * FF_TILE_PIXELS, box,
                      reference_at(encoder, area) + box.y * (size_t)encoder->geometry.width + box.x,
                      encoder->geometry.width);
+        update_repeats(encoder, tile, area, box);
         encoder->changed_at[tile] = encoder->packet;
     }
 }

@@ -16,6 +16,7 @@
 typedef struct ff_frame_encoder {
     ff_geometry geometry;
     uint32_t *reference;         /* width * height pixels: what the decoder shows; X = 255 */
+    uint64_t *repeats;           /* a tile: a bit for each row of the reference that equals the row above it in the tile */
     uint32_t *tiles;             /* FF_TILE_PIXELS a tile: the changed tiles of the frame being coded */
     uint8_t *dirty;              /* a byte a tile: differs from the reference and is not coded yet */
     uint8_t *modes;              /* a byte a tile: enum ff_mode of the packet being written */

@@ -185,6 +185,59 @@ def test_diff_tiles_sees_every_single_bit_of_colour(isa: str) -> None:
         assert dirty[x // TILE] == 1
 
 
+def repeats_of(reference: Pixels) -> NDArray[np.uint64]:
+    """What find_repeats says of each tile, by NumPy."""
+    height, width = reference.shape
+    columns = -(-width // TILE)
+    repeats = np.zeros(-(-height // TILE) * columns, np.uint64)
+    for y in range(height):
+        for column in range(columns):
+            here = slice(column * TILE, (column + 1) * TILE)
+            if y % TILE and (reference[y, here] == reference[y - 1, here]).all():
+                repeats[y // TILE * columns + column] |= np.uint64(1 << y % TILE)
+    return repeats
+
+
+@pytest.mark.parametrize("layout", ["packed", "unaligned", "negative"])
+@pytest.mark.parametrize(("width", "height"), [(1, 2), (64, 64), (65, 66), (130, 7), (129, 129), (333, 150)])
+def test_diff_tiles_with_repeated_rows(isa: str, width: int, height: int, layout: str) -> None:
+    random = np.random.default_rng(width * height)
+    reference = pixels(random, width, height)
+    for y in range(1, height):
+        for x in range(0, width, 32):
+            if random.random() < 0.7:
+                reference[y, x : x + 32] = reference[y - 1, x : x + 32]
+    repeats = repeats_of(reference)
+    assert repeats.any()
+    frames = [as_bytes(reference.copy()) for _ in range(40)]
+    for frame in frames[1:-1]:
+        # Rows too that go on to repeat what is above them, but are no longer as they were.
+        y, x, rows = random.integers(height), random.integers(width), random.choice([1, 1, 2, 9])
+        frame[y : y + rows, x, random.integers(3)] ^= np.uint8(1 << random.integers(8))
+    frames[-1] ^= 1
+    for frame in frames:
+        frame[..., 3] = random.integers(0, 256, (height, width))
+        dirty = np.empty(len(repeats), np.uint8)
+        count = _kernels.diff_tiles(laid_out(frame, layout), reference, dirty, None, repeats)
+        expected = tiles_that_differ(frame, reference)
+        np.testing.assert_array_equal(dirty, expected)
+        assert count == expected.sum()
+
+
+@pytest.mark.parametrize("width", SIDES)
+@pytest.mark.parametrize(("first", "end"), [(1, 64), (1, 1), (1, 2), (63, 64), (7, 40)])
+def test_find_repeats(isa: str, width: int, first: int, end: int) -> None:
+    random = np.random.default_rng(width)
+    tile = pixels(random, TILE, TILE)
+    for y in range(1, TILE):
+        if random.random() < 0.6:
+            tile[y, :width] = tile[y - 1, :width]
+            if random.random() < 0.3:
+                tile[y, random.integers(width)] ^= np.uint32(1 << random.integers(24))
+    expected = sum(1 << y for y in range(first, end) if (tile[y, :width] == tile[y - 1, :width]).all())
+    assert _kernels.find_repeats(tile, width, first, end) == expected
+
+
 @pytest.mark.parametrize("width", SIDES)
 @pytest.mark.parametrize("height", [1, 2, 33, 64])
 def test_diff_box(isa: str, width: int, height: int) -> None:
