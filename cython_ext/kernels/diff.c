@@ -28,20 +28,6 @@ FF_INLINE int segment_differs_scalar(const uint8_t *a, const uint8_t *b, size_t 
     return (difference & mask) != 0;
 }
 
-/* So far ahead the frame is fetched into the processor's second cache: left to the hardware, which stops at the end of each page,
- * reading it takes a sixth longer. (4 to 8 rows do no more, 1 row does less.) */
-#define ROWS_AHEAD 2
-
-/* Beyond the end of the frame there is nothing to fetch, and no harm in trying. */
-FF_INLINE void prefetch_segment(const uint8_t *segment, ptrdiff_t distance) {
-#if defined(__GNUC__)
-    for (size_t i = 0; i < FF_TILE * 4; i += 64)
-        __builtin_prefetch((const void *)((uintptr_t)segment + (uintptr_t)distance + i), 0, 2);
-#else
-    (void)segment, (void)distance;
-#endif
-}
-
 /* The walk itself, inlined into each variant with its own segment comparison. */
 FF_INLINE size_t walk(const uint8_t *frame, ptrdiff_t stride, const uint32_t *reference, const ff_geometry *geometry,
                       const uint64_t *repeats, const uint8_t *candidates, uint8_t *dirty, segment_compare differs) {
@@ -58,7 +44,7 @@ FF_INLINE size_t walk(const uint8_t *frame, ptrdiff_t stride, const uint32_t *re
                 continue;
             const size_t offset = (size_t)column * FF_TILE * 4;
             const size_t rest = (size_t)geometry->width * 4 - offset;
-            prefetch_segment(row + offset, ROWS_AHEAD * stride);
+            ff_prefetch_ahead(row + offset, stride);
             /* Of a tile that is not dirty, the row above is as in the reference. It is in the processor's cache. */
             const int repeated = repeats != NULL && (repeats[tile] >> y % FF_TILE & 1);
             const uint8_t *other = repeated ? row + offset - stride : old + offset;

@@ -92,10 +92,12 @@ static size_t compare_row(ff_frame_encoder *encoder, const uint8_t *frame, ptrdi
     /* Line by line, as memory is prefetched. */
     for (uint32_t line = 0; count > 0 && line < height; line++)
         for (uint32_t column = 0; column < geometry->columns; column++) {
+            if (!encoder->dirty[tile + column])
+                continue;
             const uint32_t x = column * FF_TILE;
             const ff_box segment = {x, (uint32_t)y + line, geometry->width - x < FF_TILE ? geometry->width - x : FF_TILE, 1};
-            if (encoder->dirty[tile + column])
-                ff_load_tile(frame, stride, segment, encoder->tiles + (tile + column) * FF_TILE_PIXELS + line * FF_TILE);
+            ff_prefetch_ahead(frame + (ptrdiff_t)(y + line) * stride + (size_t)x * 4, stride);
+            ff_load_tile(frame, stride, segment, encoder->tiles + (tile + column) * FF_TILE_PIXELS + line * FF_TILE);
         }
     return count;
 }
