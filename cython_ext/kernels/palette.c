@@ -31,18 +31,55 @@ FF_INLINE uint32_t lowest_bit(uint64_t word) {
 #endif
 }
 
+FF_INLINE uint32_t count_bits(uint64_t word) {
+#if defined(__GNUC__)
+    return (uint32_t)__builtin_popcountll(word);
+#else
+    uint32_t count = 0;
+    for (; word != 0; word &= word - 1)
+        count++;
+    return count;
+#endif
+}
+
 /* Writes eight equal indices at a time, up to seven too many: whatever comes next is written later. */
 FF_INLINE void fill_run(uint8_t *indices, uint32_t length, uint8_t index) {
     const uint64_t eight = index * UINT64_C(0x0101010101010101);
-    for (uint32_t i = 0; i < length; i += 8)
+    memcpy(indices, &eight, 8);
+    for (uint32_t i = 8; i < length; i += 8)
         memcpy(indices + i, &eight, 8);
 }
 
-/* Only where a run of equal pixels begins is anything looked at, and only where it is new, too, looked up. */
+/* A hash map from colour to number, from 1 on. */
+typedef struct colour_map {
+    uint8_t numbers[MAP_SIZE];
+    uint32_t colours[FF_PALETTE_MAX + 1]; /* by number; that of 0, which stands for free, is no colour */
+} colour_map;
+
+#define NOT_A_COLOUR 0x01000000u /* neither opaque nor FF_NO_COLOUR */
+
+/* The number of a colour that is not in its own place: elsewhere, or new, or there are too many (0). */
+static uint32_t find_number(colour_map *map, uint32_t colour, uint32_t *count) {
+    uint32_t place = hash_colour(colour);
+    while (map->numbers[place] != 0) {
+        if (map->colours[map->numbers[place]] == colour)
+            return map->numbers[place];
+        place = (place + 1) % MAP_SIZE;
+    }
+    if (*count == FF_PALETTE_MAX)
+        return 0;
+    map->numbers[place] = (uint8_t)++*count;
+    map->colours[*count] = colour;
+    return *count;
+}
+
+/* Only where a run of equal pixels begins is anything looked at. */
 FF_INLINE int collect_palette(ff_palette *palette, const uint32_t *tile, ff_box box, compare_row differing) {
-    uint16_t map[MAP_SIZE] = {0}; /* a hash map from colour to index + 1 */
+    colour_map map;
     uint32_t count = 0, transitions = 0;
     uint8_t *indices = palette->indices;
+    memset(map.numbers, 0, sizeof map.numbers);
+    map.colours[0] = NOT_A_COLOUR;
     tile += box.y * FF_TILE + box.x;
     for (uint32_t y = 0; y < box.height; y++, tile += FF_TILE, indices += box.width) {
         const uint64_t new = y == 0 ? UINT64_MAX : differing(tile, tile - FF_TILE, box.width);
@@ -51,29 +88,21 @@ FF_INLINE int collect_palette(ff_palette *palette, const uint32_t *tile, ff_box 
             continue;
         }
         uint64_t starts = differing(tile + 1, tile, box.width - 1) << 1 | 1;
+        transitions += count_bits(starts & new);
         while (starts != 0) {
-            const uint32_t x = lowest_bit(starts);
-            uint8_t index;
+            const uint32_t x = lowest_bit(starts), colour = tile[x];
             starts &= starts - 1;
-            if (!(new >> x & 1)) {
-                index = indices[(ptrdiff_t)x - (ptrdiff_t)box.width];
-            } else {
-                const uint32_t colour = tile[x];
-                uint32_t slot = hash_colour(colour);
-                transitions++;
-                while (map[slot] != 0 && palette->colours[map[slot] - 1] != colour)
-                    slot = (slot + 1) % MAP_SIZE;
-                if (map[slot] == 0) {
-                    if (count == FF_PALETTE_MAX)
-                        return -1;
-                    palette->colours[count++] = colour;
-                    map[slot] = (uint16_t)count;
-                }
-                index = (uint8_t)(map[slot] - 1);
+            const uint32_t end = starts == 0 ? box.width : lowest_bit(starts);
+            uint32_t number = map.numbers[hash_colour(colour)];
+            if (map.colours[number] != colour) {
+                number = find_number(&map, colour, &count);
+                if (number == 0)
+                    return -1;
             }
-            fill_run(indices + x, (starts == 0 ? box.width : lowest_bit(starts)) - x, index);
+            fill_run(indices + x, end - x, (uint8_t)(number - 1));
         }
     }
+    memcpy(palette->colours, map.colours + 1, count * sizeof *palette->colours);
     palette->count = count;
     palette->transitions = transitions;
     return 0;
