@@ -117,6 +117,7 @@ cdef class FrameEncoder:
         self.encoder.tiles = <uint32_t *> allocate_large(self.tiles * FF_TILE_PIXELS, sizeof(uint32_t))
         self.encoder.boxes = <ff_box *> allocate(self.tiles, sizeof(ff_box))
         self.encoder.changed_at = <uint32_t *> allocate(self.tiles, sizeof(uint32_t))
+        self.encoder.hashes = <uint64_t *> allocate(self.tiles, sizeof(uint64_t))
         self.encoder.order = <uint32_t *> allocate(self.tiles, sizeof(uint32_t))
         self.encoder.cache.slot_count = cache_slots
         self.encoder.cache.pixels = <uint32_t *> allocate(<size_t> cache_slots * FF_TILE_PIXELS + 1, sizeof(uint32_t))
@@ -145,6 +146,7 @@ cdef class FrameEncoder:
             free(self.encoder.cache.slots)
             free(self.encoder.cache.pixels)
             free(self.encoder.order)
+            free(self.encoder.hashes)
             free(self.encoder.changed_at)
             free(self.encoder.boxes)
             free(self.encoder.tiles)

@@ -123,6 +123,7 @@ cdef extern from "frame_encode.h" nogil:
         ff_geometry geometry
         uint32_t *reference
         uint64_t *repeats
+        uint64_t *hashes
         uint32_t *tiles
         uint8_t *dirty
         uint8_t *modes

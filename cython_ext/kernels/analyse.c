@@ -16,6 +16,8 @@
 /* Residuals whose sum is more than 3/2 of that of others hardly ever have less entropy than these: it is not computed. (With 5/4
  * desktop_windows takes 0.5 % more bytes.) */
 #define MAGNITUDES_APART(more, less) (2 * (more) > 3 * (uint64_t)(less))
+/* XOR is tried where at most a quarter of the box has changed. */
+#define XOR_SHARE 4u
 /* Smaller changes are drawn as they are: no look for a tile to copy or to bring back. */
 #define FEW_PIXELS 64u
 
@@ -129,14 +131,18 @@ void ff_analyse_colours(const ff_frame_encoder *encoder, uint32_t tile, ff_analy
     }
 }
 
-static uint32_t residual_bits(uint8_t planes[3][FF_TILE_PIXELS], uint32_t count) {
-    return ff_entropy(planes[0], count) + ff_entropy(planes[1], count) + ff_entropy(planes[2], count);
+/* `alone`: nothing else can be chosen, so only byte budgets ask. The differences from green together take about what green takes. */
+static uint32_t residual_bits(uint8_t planes[3][FF_TILE_PIXELS], uint32_t count, int alone) {
+    const uint32_t green = ff_entropy(planes[0], count);
+    return alone ? 2 * green : green + ff_entropy(planes[1], count) + ff_entropy(planes[2], count);
 }
+
+int ff_changed_sparsely(const ff_base *base) { return base->changed * XOR_SHARE <= base->box.width * base->box.height; }
 
 void ff_analyse_photo(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
     if (analysis->steps & FF_ANALYSED_PHOTO)
         return;
-    ff_analyse_base(encoder, tile, analysis);
+    ff_analyse_colours(encoder, tile, analysis);
     analysis->steps |= FF_ANALYSED_PHOTO;
     const uint32_t *pixels = pixels_of(encoder, tile);
     const ff_base *base = &analysis->base;
@@ -148,8 +154,11 @@ void ff_analyse_photo(const ff_frame_encoder *encoder, uint32_t tile, ff_analysi
         difference_magnitude = ff_kernels->predict(pixels, base->pixels, encoder->geometry.width, base->box,
                                                    difference[0], difference[1], difference[2]);
     analysis->photo_bits = analysis->difference_bits = UINT32_MAX;
-    if (!MAGNITUDES_APART(magnitude, difference_magnitude))
-        analysis->photo_bits = residual_bits(photo, count);
-    if (!MAGNITUDES_APART(difference_magnitude, magnitude))
-        analysis->difference_bits = residual_bits(difference, count);
+    const int drawable = analysis->has_palette || analysis->has_patch || ff_changed_sparsely(base);
+    const int may_be_photo = !MAGNITUDES_APART(magnitude, difference_magnitude);
+    const int may_be_difference = !MAGNITUDES_APART(difference_magnitude, magnitude);
+    if (may_be_photo)
+        analysis->photo_bits = residual_bits(photo, count, !drawable && !may_be_difference);
+    if (may_be_difference)
+        analysis->difference_bits = residual_bits(difference, count, !drawable && !may_be_photo);
 }

@@ -30,12 +30,16 @@ typedef struct ff_analysis {
     uint8_t has_palette, has_patch;    /* there are few enough colours */
     uint32_t palette_bits, patch_bits; /* besides new colours */
     ff_palette palette, patch;         /* of the base's box: of all pixels, and of those that differ from the base */
-    uint32_t photo_bits, difference_bits; /* UINT32_MAX where the other is cheaper, or there is nothing before */
+    uint32_t photo_bits, difference_bits; /* UINT32_MAX where the other is cheaper, or there is
+                                             nothing before; where no choice is left, roughly */
     uint8_t photo[3][FF_TILE_PIXELS], difference[3][FF_TILE_PIXELS]; /* residuals of G, B - G, R - G */
 } ff_analysis;
 
 /* Whether so much of a tile has changed that it is worth to look where it may have come from. */
 int ff_changed_much(const ff_analysis *analysis);
+
+/* Whether so little of a box differs from its base that XOR may be the cheapest. */
+int ff_changed_sparsely(const ff_base *base);
 
 /* The steps, each of which does those before it: where tile number `tile`, which is dirty, differs, and its hash; */
 void ff_analyse_change(const struct ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis);

@@ -9,8 +9,6 @@
 #define BITS_PER_NEW_COLOUR 26u
 #define BITS_PER_CHANGED_PIXEL 16u
 #define BITS_PER_TILE 24u
-/* XOR is tried where at most a quarter of the box has changed. */
-#define XOR_SHARE 4u
 /* What smaller changes draw over is not kept. */
 #define FEW_KEPT_PIXELS 64u
 
@@ -62,6 +60,7 @@ void ff_encoder_reset(ff_frame_encoder *encoder) {
     memset(encoder->dirty, 0, tiles);
     memset(encoder->modes, FF_MODE_UNCHANGED, tiles);
     memset(encoder->changed_at, 0, tiles * sizeof *encoder->changed_at);
+    memset(encoder->hashes, 0, tiles * sizeof *encoder->hashes);
 }
 
 void ff_begin_packet(ff_frame_encoder *encoder) {
@@ -264,7 +263,7 @@ static drawing choose_drawing(const ff_frame_encoder *encoder, uint32_t tile, ff
     ff_analyse_photo(encoder, tile, analysis);
     try_mode(FF_MODE_PHOTO, analysis->photo_bits, &best);
     try_mode(FF_MODE_DIFFERENCE, analysis->difference_bits, &best);
-    if (base->changed * XOR_SHARE <= base->box.width * base->box.height)
+    if (ff_changed_sparsely(base))
         try_mode(FF_MODE_XOR, base->changed * BITS_PER_CHANGED_PIXEL, &best);
     return best;
 }
@@ -348,7 +347,9 @@ static uint32_t keep(ff_frame_encoder *encoder, uint32_t tile, ff_box area) {
         encoder->packet - encoder->changed_at[tile] < FF_CACHE_SETTLED)
         return 0;
     const uint32_t *old = reference_at(encoder, area);
-    const uint64_t hash = ff_hash_pixels(old, pitch, area.width, area.height, encoder->hash_keys);
+    uint64_t hash = encoder->hashes[tile];
+    if (hash == 0)
+        hash = ff_hash_pixels(old, pitch, area.width, area.height, encoder->hash_keys);
     const int32_t known = ff_cache_find(&encoder->cache, hash, old, pitch, area);
     if (known >= 0) {
         encoder->cache.slots[known].used = encoder->packet;
@@ -435,6 +436,7 @@ void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analy
         else
             analysis->steps = 0;
         encoder->part_bits += encode_tile(encoder, tile, analysis);
+        encoder->hashes[tile] = analysis->hash;
         encoder->dirty[tile] = 0;
         encoder->coded++;
     }

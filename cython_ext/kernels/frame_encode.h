@@ -22,6 +22,7 @@ typedef struct ff_frame_encoder {
     uint8_t *modes;              /* a byte a tile: enum ff_mode of the packet being written */
     ff_box *boxes;               /* a tile: what the packet draws of it; width 0: nothing */
     uint32_t *changed_at;        /* a tile: number of the packet that changed it last */
+    uint64_t *hashes;            /* a tile: the hash of what the reference shows of it, 0 where it is not known */
     uint32_t *order;             /* a tile: those that are dirty, in the order in which they are coded */
     size_t order_count, coded;   /* how many these are, and how many of them have been coded */
     uint8_t *planes[FF_PLANES];  /* capacity: ff_plane_buffer_size() */
