@@ -96,6 +96,7 @@ cdef class FrameEncoder:
 
     cdef ff_frame_encoder *encoder
     cdef uint32_t *hash_keys
+    cdef uint64_t *row_hashes
     cdef ff_analysis *analyses
     cdef size_t analysed
     cdef size_t taken[FF_PLANES]
@@ -114,6 +115,7 @@ cdef class FrameEncoder:
         self.tiles = self.rows * self.encoder.geometry.columns
         self.encoder.reference = <uint32_t *> allocate_large(<size_t> width * height, sizeof(uint32_t))
         self.encoder.repeats = <uint64_t *> allocate(self.tiles, sizeof(uint64_t))
+        self.row_hashes = <uint64_t *> allocate(height, sizeof(uint64_t))
         self.encoder.tiles = <uint32_t *> allocate_large(self.tiles * FF_TILE_PIXELS, sizeof(uint32_t))
         self.encoder.boxes = <ff_box *> allocate(self.tiles, sizeof(ff_box))
         self.encoder.changed_at = <uint32_t *> allocate(self.tiles, sizeof(uint32_t))
@@ -155,12 +157,13 @@ cdef class FrameEncoder:
             free(self.encoder.dirty)
             free(self.encoder.reference)
             free(self.encoder)
+        free(self.row_hashes)
         free(self.analyses)
         free(self.candidates)
         free(self.hash_keys)
 
     def reset(self):
-        """Forgets the epoch: the reference is black, colour tables, cache and model are empty."""
+        """Forgets the epoch: the reference becomes black, colour tables, cache and model are empty."""
         self.next_tile = 0
         with nogil:
             ff_encoder_reset(self.encoder)
@@ -263,9 +266,16 @@ cdef class FrameEncoder:
         self.encoder.packet += 1
 
     def end(self):
-        """Ends the packet: the reference now shows what was coded."""
+        """Ends the packet: no tile is coded any more. `end_rows` follows, for all rows of tiles."""
+        ff_end_packet(self.encoder)
+
+    def end_rows(self, uint32_t first, uint32_t end, bint hashed):
+        """Makes the reference show what was coded in tile rows `first` up to `end`, and hashes these if they are to be;
+        different threads may do so with different rows."""
+        if first >= end or end > self.rows:
+            raise ValueError("no such rows of tiles")
         with nogil:
-            ff_end_packet(self.encoder)
+            ff_end_rows(self.encoder, first, end, self.row_hashes if hashed else NULL)
 
     def take_plane(self, int plane):
         """What was written to a plane since it was taken last in this part: a view that is valid until the part ends."""
@@ -296,11 +306,8 @@ cdef class FrameEncoder:
         return self.encoder.modes[:self.tiles]
 
     def hash(self):
-        """The hash of the reference."""
-        cdef uint64_t value
-        with nogil:
-            value = ff_hash_pixels(self.encoder.reference, self.width, self.width, self.height, self.hash_keys)
-        return value
+        """The hash of the reference, all rows of which have been hashed by `end_rows`."""
+        return ff_join_row_hashes(self.row_hashes, self.width, self.height)
 
 
 cdef class FrameDecoder:

@@ -88,6 +88,7 @@ cdef extern from "hash.h" nogil:
     void ff_hash_keys(uint32_t *keys, size_t count)
     uint64_t ff_hash_pixels(const uint32_t *pixels, size_t pitch, uint32_t width, uint32_t height,
                             const uint32_t *keys)
+    uint64_t ff_join_row_hashes(const uint64_t *rows, uint32_t width, uint32_t height)
 
 
 cdef extern from "planes.h" nogil:
@@ -152,6 +153,7 @@ cdef extern from "frame_encode.h" nogil:
     void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analyses, uint64_t bit_budget,
                          uint64_t byte_room)
     void ff_end_packet(ff_frame_encoder *encoder)
+    void ff_end_rows(ff_frame_encoder *encoder, uint32_t first, uint32_t end, uint64_t *row_hashes)
 
 
 cdef extern from "frame_decode.h" nogil:

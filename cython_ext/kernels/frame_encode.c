@@ -47,9 +47,7 @@ static uint32_t *reference_at(const ff_frame_encoder *encoder, ff_box area) {
 }
 
 void ff_encoder_reset(ff_frame_encoder *encoder) {
-    const ff_box all = {0, 0, encoder->geometry.width, encoder->geometry.height};
     const size_t tiles = count_tiles(encoder);
-    ff_fill_box(encoder->reference, encoder->geometry.width, all, FF_OPAQUE);
     ff_colours_reset(&encoder->colours);
     ff_cache_reset(&encoder->cache);
     if (encoder->model != NULL)
@@ -85,6 +83,10 @@ static size_t compare_row(ff_frame_encoder *encoder, const uint8_t *frame, ptrdi
     const size_t tile = (size_t)row * geometry->columns, y = (size_t)row * FF_TILE;
     const uint32_t height = geometry->height - (uint32_t)y < FF_TILE ? geometry->height - (uint32_t)y : FF_TILE;
     const ff_geometry strip = {geometry->width, height, geometry->columns, 1};
+    if (encoder->packet == 1) { /* now, so that it is in the processor's cache */
+        const ff_box all = {0, 0, geometry->width, height};
+        ff_fill_box(encoder->reference + y * geometry->width, geometry->width, all, FF_OPAQUE);
+    }
     const size_t count = ff_kernels->diff_tiles(frame + (ptrdiff_t)y * stride, stride,
                                                 encoder->reference + y * geometry->width, &strip, encoder->repeats + tile,
                                                 candidates == NULL ? NULL : candidates + tile, encoder->dirty + tile);
@@ -133,21 +135,29 @@ static void update_repeats(ff_frame_encoder *encoder, uint32_t tile, ff_box area
     *repeats |= ff_kernels->find_repeats(encoder->tiles + (size_t)tile * FF_TILE_PIXELS, area.width, first, end);
 }
 
+void ff_end_rows(ff_frame_encoder *encoder, uint32_t first, uint32_t end, uint64_t *row_hashes) {
+    const ff_geometry *geometry = &encoder->geometry;
+    for (uint32_t row = first; row < end; row++) {
+        for (uint32_t tile = row * geometry->columns; tile < (row + 1) * geometry->columns; tile++) {
+            const ff_box box = encoder->boxes[tile];
+            if (box.width == 0)
+                continue;
+            const ff_box area = ff_tile_area(geometry, tile);
+            ff_store_box(encoder->tiles + (size_t)tile * FF_TILE_PIXELS, box,
+                         reference_at(encoder, area) + box.y * (size_t)geometry->width + box.x, geometry->width);
+            update_repeats(encoder, tile, area, box);
+            encoder->changed_at[tile] = encoder->packet;
+        }
+        const uint32_t top = row * FF_TILE, bottom = geometry->height - top < FF_TILE ? geometry->height : top + FF_TILE;
+        for (uint32_t y = top; row_hashes != NULL && y < bottom; y++)
+            row_hashes[y] = ff_kernels->hash_row(encoder->reference + (size_t)y * geometry->width, encoder->hash_keys, geometry->width);
+    }
+}
+
 void ff_end_packet(ff_frame_encoder *encoder) {
     if (encoder->modelled_pixels > 0) {
         ff_range_end_encoding(&encoder->range_coder);
         encoder->sizes[FF_PLANE_MODELLED] = encoder->range_coder.size;
-    }
-    for (uint32_t tile = 0; tile < count_tiles(encoder); tile++) {
-        const ff_box box = encoder->boxes[tile];
-        if (box.width == 0)
-            continue;
-        const ff_box area = ff_tile_area(&encoder->geometry, tile);
-        ff_store_box(encoder->tiles + (size_t)tile * FF_TILE_PIXELS, box,
-                     reference_at(encoder, area) + box.y * (size_t)encoder->geometry.width + box.x,
-                     encoder->geometry.width);
-        update_repeats(encoder, tile, area, box);
-        encoder->changed_at[tile] = encoder->packet;
     }
 }
 

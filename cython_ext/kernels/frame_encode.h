@@ -9,8 +9,8 @@
 #include "pixel_model.h"
 #include "planes.h"
 
-/* Tiles that several threads analyse at a time: enough that few of them wait for the last one, in some 3 MB. */
-#define FF_ANALYSES 64u
+/* Tiles that several threads analyse at a time: enough that few of them wait for the last one, in some 5 MB. */
+#define FF_ANALYSES 128u
 
 /* The caller allocates every buffer, zeroed but for pixels and planes, and keeps the structure for an epoch or longer. */
 typedef struct ff_frame_encoder {
@@ -48,7 +48,7 @@ size_t ff_plane_capacity(const ff_geometry *geometry, int plane);
 /* The bytes that an encoder's buffer for that plane holds: for the modelled plane more than its capacity. */
 size_t ff_plane_buffer_size(const ff_geometry *geometry, int plane);
 
-/* Forgets the epoch: black reference, empty colour tables and cache, a model that knows nothing, nothing dirty. */
+/* Forgets the epoch: a reference that will be black, empty colour tables and cache, a model that knows nothing, nothing dirty. */
 void ff_encoder_reset(ff_frame_encoder *encoder);
 
 /* A packet is coded in steps. The first forgets the packet before; */
@@ -57,7 +57,8 @@ void ff_begin_packet(ff_frame_encoder *encoder);
 /* the second compares the frame with the reference, and loads the tiles that differ: in tile rows `first` up to `end`, so that
  * several threads can take some each. `candidates`: one byte a tile of the frame, NULL for all; tiles without a candidate are
  * taken for unchanged. Returns the number of dirty tiles in these rows. The frame is not needed afterwards, and may change while
- * it is read (a capture buffer): what is coded is what was loaded. */
+ * it is read (a capture buffer): what is coded is what was loaded. In the first packet of an epoch all rows are to be compared: it
+ * is here that the reference becomes black. */
 size_t ff_compare_rows(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_t stride, const uint8_t *candidates,
                        uint32_t first, uint32_t end);
 
@@ -80,7 +81,12 @@ void ff_analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis
 void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analyses, uint64_t bit_budget,
                      uint64_t byte_room);
 
-/* Ends a packet: ends the modelled plane, and brings the reference up to what was coded. */
+/* Ends a packet when its last part has been coded: the modelled plane then stands in its buffer. */
 void ff_end_packet(ff_frame_encoder *encoder);
+
+/* Brings tile rows `first` up to `end` of the reference up to what was coded, and with `row_hashes` not NULL stores the hash of each
+ * of their pixel rows at its index there, for ff_join_row_hashes. Several threads may take some rows each. All rows are to be taken
+ * before the next packet begins. */
+void ff_end_rows(ff_frame_encoder *encoder, uint32_t first, uint32_t end, uint64_t *row_hashes);
 
 #endif

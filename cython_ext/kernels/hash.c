@@ -39,11 +39,21 @@ FF_AVX2 uint64_t ff_hash_row_avx2(const uint32_t *row, const uint32_t *keys, siz
 }
 #endif
 
+static uint64_t mix_row(uint64_t hash, uint64_t row) {
+    hash = (hash ^ row) * 0x9E3779B97F4A7C15u;
+    return hash ^ hash >> 32;
+}
+
 uint64_t ff_hash_pixels(const uint32_t *pixels, size_t pitch, uint32_t width, uint32_t height, const uint32_t *keys) {
     uint64_t hash = (uint64_t)width << 32 | height;
-    for (uint32_t y = 0; y < height; y++) {
-        hash = (hash ^ ff_kernels->hash_row(pixels + y * pitch, keys, width)) * 0x9E3779B97F4A7C15u;
-        hash ^= hash >> 32;
-    }
+    for (uint32_t y = 0; y < height; y++)
+        hash = mix_row(hash, ff_kernels->hash_row(pixels + y * pitch, keys, width));
+    return hash;
+}
+
+uint64_t ff_join_row_hashes(const uint64_t *rows, uint32_t width, uint32_t height) {
+    uint64_t hash = (uint64_t)width << 32 | height;
+    for (uint32_t y = 0; y < height; y++)
+        hash = mix_row(hash, rows[y]);
     return hash;
 }

@@ -21,4 +21,7 @@ uint64_t ff_hash_row_avx2(const uint32_t *row, const uint32_t *keys, size_t widt
 /* The hash of a rectangle of pixels, rows `pitch` pixels apart: of a framebuffer, or of a tile in it. */
 uint64_t ff_hash_pixels(const uint32_t *pixels, size_t pitch, uint32_t width, uint32_t height, const uint32_t *keys);
 
+/* The same of rows of `width` pixels whose hashes are known. */
+uint64_t ff_join_row_hashes(const uint64_t *rows, uint32_t width, uint32_t height);
+
 #endif

@@ -76,6 +76,7 @@ def written_by(modelled: bool) -> list[Planes]:
         changed = encoder.encode_part(1 << 40, 1 << 40)
         assert encoder.left == 0
         encoder.end()
+        encoder.end_rows(0, encoder.rows, False)
         if changed:
             data = [exact(encoder.take_plane(number)) for number in range(len(_core.PLANES))]
             packets.append(Planes(data, encoder.modelled_pixels))

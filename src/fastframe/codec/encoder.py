@@ -38,6 +38,7 @@ MAX_THREADS = 64
 # Waking a thread takes as long as coding a few tiles. A task of eight takes 0.1 to 0.5 ms.
 FEW_TILES = 24
 TILES_PER_TASK = 8
+ROWS_PER_TASK = 2
 # What is analysed beyond a budget is of no use.
 BUDGET_TILES = 16
 
@@ -282,18 +283,20 @@ class Encoder:
 
         planes: dict[int, PlaneInPieces] = {}
         compressing = 0.0
+        hashed = keyframe or self._packets_since_hash + 1 == PACKETS_PER_HASH
         if damage is None or damage or self._left_over:
-            planes, compressing = self._encode_tiles(core, frame, damage, budget)
+            planes, compressing = self._encode_tiles(core, frame, damage, budget, hashed)
         else:
             core.skip()
         analysed = perf_counter()
 
         self._sequence = 0 if keyframe else self._sequence + 1
         frame_hash = None
-        self._packets_since_hash += bool(planes)
-        if keyframe or self._packets_since_hash == PACKETS_PER_HASH:
+        if hashed and (keyframe or planes):
             frame_hash = core.hash()
             self._packets_since_hash = 0
+        else:
+            self._packets_since_hash += bool(planes)
         header = Header(
             epoch=self._epoch,
             sequence=self._sequence,
@@ -333,6 +336,7 @@ class Encoder:
         frame: npt.NDArray[np.uint8],
         damage: list[tuple[int, int, int, int]] | None,
         budget: int | None,
+        hashed: bool,
     ) -> tuple[dict[int, PlaneInPieces], float]:
         """Codes changed tiles up to the budget. Returns the compressed planes and the seconds that zstd took."""
         self._find_changes(core, frame, damage)
@@ -341,7 +345,7 @@ class Encoder:
         # The core hands out its planes part by part, the modelled plane alone when the packet has ended.
         pieces: Pieces = {number: [] for number in range(len(PLANES)) if number != MODELLED_PLANE}
         raw_sizes = dict.fromkeys(pieces, 0)
-        written, seconds = PACKET_ROOM, 0.0
+        written, seconds, ended = PACKET_ROOM, 0.0, False
         while core.left:
             room = self._room(budget, written)
             if team is None:
@@ -351,12 +355,10 @@ class Encoder:
             started = perf_counter()
             tasks = self._compression(core, pieces, last=True)
             if core.left == 0:
-                tasks.append(core.end)
-            if team is None:
-                for task in tasks:
-                    task()
-            else:
-                team.run(tasks)
+                core.end()
+                tasks += self._endings(core, hashed)
+                ended = True
+            self._run(team, tasks)
             seconds += perf_counter() - started
             for number in raw_sizes:
                 raw_sizes[number] += core.plane_size(number)
@@ -370,13 +372,29 @@ class Encoder:
             used_up = budget is not None and (budget - written) * 8 < budget
             if used_up or self._config.limits.max_packet_bytes - written < max_tile_bytes(self._config.effort):
                 break
-        if core.left:
+        if not ended:
             core.end()
+            self._run(team, self._endings(core, hashed))
         self._left_over = core.left
         planes = {n: PlaneInPieces(size, pieces[n]) for n, size in raw_sizes.items() if size}
         if core.modelled_pixels:
             planes[MODELLED_PLANE] = PlaneInPieces(core.modelled_pixels, (core.modelled_plane(),))
         return planes, seconds
+
+    @staticmethod
+    def _run(team: Team | None, tasks: list[Task]) -> None:
+        if team is None:
+            for task in tasks:
+                task()
+        else:
+            team.run(tasks)
+
+    def _endings(self, core: FrameEncoder, hashed: bool) -> list[Task]:
+        """What it takes to bring the reference up to date, and to hash it."""
+        step = core.rows if self._team is None else ROWS_PER_TASK
+        return [
+            partial(core.end_rows, row, min(row + step, core.rows), hashed) for row in range(0, core.rows, step)
+        ]
 
     def _find_changes(
         self, core: FrameEncoder, frame: npt.NDArray[np.uint8], damage: list[tuple[int, int, int, int]] | None
