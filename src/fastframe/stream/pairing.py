@@ -1,0 +1,87 @@
+"""The pairing key: seven digits that the customer reads out, and that open one session.
+
+Seven digits are ten million keys, which is little: anybody who may guess for long finds one. So a key is of use once,
+for a short time, and only for a few attempts, counted over all connections. A key that was used, guessed at too often
+or too old is spent for good, the right digits included. What is kept is a salted hash, which makes no secret of so few
+digits to somebody who can read the process's memory, but keeps them out of logs, dumps of variables and tracebacks.
+"""
+
+import hashlib
+import hmac
+import math
+import secrets
+from enum import StrEnum
+
+from fastframe.errors import LocalProtocolError
+
+DIGITS = 7
+# Five of ten million: a guesser succeeds once in two million keys.
+MAX_ATTEMPTS = 5
+# As long as it takes to dictate a key and to type it.
+LIFETIME = 600.0
+
+
+class PairingResult(StrEnum):
+    """What came of an attempt."""
+
+    ACCEPTED = "accepted"
+    WRONG = "wrong"
+    SPENT = "spent"  # used, or guessed at too often
+    EXPIRED = "expired"
+
+
+class PairingKey:
+    """Checks the digits that viewers state. The digits themselves are not kept: `create` returns them once.
+
+    Parameters
+    ----------
+    digits
+        The key.
+    expires
+        Time from which on it is refused, in seconds of the clock that `verify` is told.
+    max_attempts
+        Wrong attempts after which it is spent.
+    """
+
+    def __init__(self, digits: str, *, expires: float, max_attempts: int = MAX_ATTEMPTS) -> None:
+        if len(digits) != DIGITS or not (digits.isascii() and digits.isdigit()):
+            raise LocalProtocolError(f"a pairing key has {DIGITS} digits", expected=DIGITS, actual=len(digits))
+        if max_attempts < 1 or math.isnan(expires):
+            raise LocalProtocolError("a pairing key needs an attempt and a time", actual=(max_attempts, expires))
+        self._salt = secrets.token_bytes(16)
+        self._hash = self._hashed(digits)
+        self._expires = expires
+        self._attempts_left = max_attempts
+        self._used = False
+
+    @classmethod
+    def create(
+        cls, now: float, *, lifetime: float = LIFETIME, max_attempts: int = MAX_ATTEMPTS
+    ) -> "tuple[PairingKey, str]":
+        """A new random key, and its digits to show to the customer."""
+        digits = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+        return cls(digits, expires=now + lifetime, max_attempts=max_attempts), digits
+
+    @property
+    def attempts_left(self) -> int:
+        """Wrong attempts that are left; 0 when the key is spent."""
+        return 0 if self._used else self._attempts_left
+
+    def verify(self, digits: str, now: float) -> PairingResult:
+        """Checks an attempt; spaces and dashes do not count. Takes the same time for every answer."""
+        equal = hmac.compare_digest(self._hashed(digits.replace(" ", "").replace("-", "")), self._hash)
+        if self._used or not self._attempts_left:
+            return PairingResult.SPENT
+        if now >= self._expires:
+            return PairingResult.EXPIRED
+        if not equal:
+            self._attempts_left -= 1
+            return PairingResult.WRONG
+        self._used = True
+        return PairingResult.ACCEPTED
+
+    def _hashed(self, digits: str) -> bytes:
+        return hashlib.blake2b(digits.encode("utf-8", "replace"), salt=self._salt).digest()
+
+    def __repr__(self) -> str:
+        return f"<PairingKey, {self.attempts_left} attempts left>"
