@@ -140,6 +140,17 @@ class _Cursor:
         raise RemoteProtocolError(f"{what} does not fit into 32 bits", limit=MAX_U32)
 
 
+def _check_mark(mark: int) -> None:
+    if mark & 0xF0 != MARK:
+        raise RemoteProtocolError(f"no fastframe packet: first byte is 0x{mark:02x}", expected=MARK, actual=mark)
+    if mark & 0x0F != VERSION:
+        raise RemoteProtocolError(
+            f"packet of format version {mark & 0x0F}, this decoder reads version {VERSION}",
+            expected=VERSION,
+            actual=mark & 0x0F,
+        )
+
+
 def _checked_body(data: memoryview, limits: Limits) -> memoryview:
     """A packet without its CRC, once length, mark and CRC are right."""
     if len(data) > limits.max_packet_bytes:
@@ -154,14 +165,7 @@ def _checked_body(data: memoryview, limits: Limits) -> memoryview:
             expected=SMALLEST_PACKET,
             actual=len(data),
         )
-    if data[0] & 0xF0 != MARK:
-        raise RemoteProtocolError(f"no fastframe packet: first byte is 0x{data[0]:02x}", expected=MARK, actual=data[0])
-    if data[0] & 0x0F != VERSION:
-        raise RemoteProtocolError(
-            f"packet of format version {data[0] & 0x0F}, this decoder reads version {VERSION}",
-            expected=VERSION,
-            actual=data[0] & 0x0F,
-        )
+    _check_mark(data[0])
     body = data[:-CRC_BYTES]
     declared, computed = int.from_bytes(data[-CRC_BYTES:], "little"), zlib.crc32(body)
     if declared != computed:
@@ -179,6 +183,28 @@ def parse_header(data: memoryview, limits: Limits) -> tuple[Header, "_Cursor", i
     Returns the header, a cursor that stands at the plane sizes, and the plane mask; `parse_planes` reads on.
     """
     cursor = _Cursor(_checked_body(data, limits))
+    header, mask = _header_fields(cursor)
+    return header, cursor, mask
+
+
+def peek_header(packet: bytes | memoryview) -> Header:
+    """The header of a packet whose length, CRC and planes are not checked: for those who sort packets and pass them on.
+
+    Raises `RemoteProtocolError` where there is no header of this version.
+    """
+    data = memoryview(packet)
+    if len(data) < SMALLEST_PACKET:
+        raise RemoteProtocolError(
+            f"packet of {len(data)} bytes, the smallest has {SMALLEST_PACKET}",
+            expected=SMALLEST_PACKET,
+            actual=len(data),
+        )
+    _check_mark(data[0])
+    return _header_fields(_Cursor(data[:-CRC_BYTES]))[0]
+
+
+def _header_fields(cursor: _Cursor) -> tuple[Header, int]:
+    """The header's fields and the plane mask."""
     cursor.take(1, "the mark")
     flags = cursor.number(1, "the flags")
     mask = cursor.varint("the plane mask")
@@ -204,7 +230,7 @@ def parse_header(data: memoryview, limits: Limits) -> tuple[Header, "_Cursor", i
         cache_slots=cache_slots,
         frame_hash=frame_hash,
     )
-    return header, cursor, mask
+    return header, mask
 
 
 def parse_planes(cursor: _Cursor, mask: int, capacities: tuple[int, ...]) -> dict[int, CompressedPlane]:
