@@ -98,8 +98,6 @@ class ReceiverConfig:
         Largest message in bytes that is sent or accepted.
     limits
         What this side is willing to hold for each display.
-    max_displays
-        Displays that are decoded at most; those beyond it are ignored.
     decode
         Whether packets are decoded here. Otherwise they come out as `PacketReceived`, for a relay or a recording.
     auto_acknowledge
@@ -112,7 +110,6 @@ class ReceiverConfig:
     name: str = ""
     max_fragment: int = MaxFragment.DEFAULT
     limits: Limits = field(default_factory=Limits)
-    max_displays: int = 16
     decode: bool = True
     auto_acknowledge: bool = True
     keepalive: float = 10.0
@@ -122,7 +119,3 @@ class ReceiverConfig:
         _check_endpoint(self.max_fragment, {"keepalive": self.keepalive})
         if not isinstance(self.limits, Limits):
             raise LocalProtocolError(f"limits must be a Limits object, not {self.limits!r}", actual=self.limits)
-        if not isinstance(self.max_displays, int) or not 1 <= self.max_displays <= 256:
-            raise LocalProtocolError(
-                f"max_displays must be 1 to 256, not {self.max_displays!r}", actual=self.max_displays
-            )

@@ -20,11 +20,11 @@ from fastframe.stream.consent import ConsentState, Scope
 
 # The versions of these messages that this library speaks; the highest one that both sides know is used.
 VERSIONS = (1,)
-# The smallest bound of a message that a peer may state: below it not even a layout fits.
-LEAST_MAX_MESSAGE = 4096
-MAX_DISPLAYS = 64
-MAX_TEXT = 4096
-MAX_FILE_DATA = 12 * 1024
+# The smallest bound of a message that a peer may state. All but cursor shapes fit into it, whatever they say.
+LEAST_MAX_MESSAGE = 12 * 1024
+MAX_DISPLAYS = 16
+MAX_TEXT = 2048
+MAX_FILE_DATA = 11 * 1024
 MAX_CURSOR_BYTES = 128 * 1024
 
 U8 = Annotated[int, msgspec.Meta(ge=0, le=0xFF)]
@@ -33,10 +33,10 @@ U32 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
 I32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 Side = Annotated[int, msgspec.Meta(ge=1, le=0xFFFF)]
 Size = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]  # what a browser's numbers hold
-Name = Annotated[str, msgspec.Meta(max_length=128)]
+Name = Annotated[str, msgspec.Meta(max_length=64)]
 Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
 Token = Annotated[bytes, msgspec.Meta(max_length=32)]
-Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=32)]
+Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=16)]
 
 
 class ByeReason(StrEnum):
@@ -45,6 +45,7 @@ class ByeReason(StrEnum):
     FINISHED = "finished"
     STOPPED = "stopped"  # by the customer
     VERSION = "version"  # no version in common
+    LIMITS = "limits"  # the viewer's limits leave no room for a picture
     PAIRING = "pairing"  # wrong, used or expired key
     UNKNOWN_SESSION = "unknown-session"  # the token is not, or no longer, known
     PROTOCOL_ERROR = "protocol-error"

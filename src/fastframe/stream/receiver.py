@@ -1,21 +1,51 @@
-"""The technician's end: messages in, pictures out."""
+"""The technician's end: messages in, pictures out.
+
+Packets of a display form a chain. Each is looked at before it is decoded: one that was seen before is dropped, and
+where one is missing, the sender is asked to go on from there, which costs no keyframe if it still has the packets. Only
+a packet that is damaged needs one.
+"""
+
+import zlib
 
 import numpy as np
 import numpy.typing as npt
 
+from fastframe.codec import Decoder
+from fastframe.codec.packet import VERSION as PACKET_VERSION
+from fastframe.codec.packet import parse_header, peek_header
+from fastframe.errors import ConsentRequired, LocalProtocolError, RemoteProtocolError
+from fastframe.stream import events as e
+from fastframe.stream import messages as m
+from fastframe.stream import wire
 from fastframe.stream.config import ReceiverConfig
+from fastframe.stream.connection import Endpoint, Rejected, checked_display
 from fastframe.stream.consent import ConsentState, Scope
-from fastframe.stream.events import Event
-from fastframe.stream.messages import ByeReason, Display
-from fastframe.stream.states import State
-from fastframe.stream.wire import Message
+from fastframe.stream.states import Action, Role, State
+
+# What was asked for and has not come after so long is asked for again, each time after twice as long.
+ASK_AGAIN_AFTER = 1.0
+ASK_AGAIN_AT_MOST_AFTER = 8.0
 
 
-class Receiver:
+class _Screen:
+    """What has come of one display."""
+
+    def __init__(self, config: ReceiverConfig, last_epoch: int = -1) -> None:
+        self.assembler = wire.PacketAssembler(config.limits.max_packet_bytes)
+        self.decoder = Decoder(config.limits) if config.decode else None
+        # The packet that comes next; None: only a keyframe does, of an epoch after the last one.
+        self.next: tuple[int, int] | None = None
+        self.last_epoch = last_epoch
+        # Packets are missing, and were asked for.
+        self.asked_at: float | None = None
+        self.patience = ASK_AGAIN_AFTER
+
+
+class Receiver(Endpoint):
     """Shows the displays of one customer.
 
-    It does no I/O and has no clock; it is driven as `Sender` is, after `connect`. What it holds is bounded by
-    `ReceiverConfig.limits` for each display.
+    It does no I/O and has no clock; it is driven as `Sender` is, after `connect`. Not for use by two threads at once.
+    What it holds is bounded by `ReceiverConfig.limits` for each display.
 
     Parameters
     ----------
@@ -23,10 +53,24 @@ class Receiver:
         Settings; `ReceiverConfig()` if omitted.
     """
 
-    def __init__(self, config: ReceiverConfig | None = None) -> None: ...
+    def __init__(self, config: ReceiverConfig | None = None) -> None:
+        self._config = ReceiverConfig() if config is None else config
+        super().__init__(Role.RECEIVER, State.IDLE, self._config.max_fragment, self._config.keepalive)
+        self._token = b""
+        self._displays: tuple[m.Display, ...] = ()
+        self._screens: dict[int, _Screen] = {}
+        self._consents = dict.fromkeys(Scope, ConsentState.NONE)
 
-    state: State
-    displays: tuple[Display, ...]
+    @property
+    def displays(self) -> tuple[m.Display, ...]:
+        """The customer's displays, as last told."""
+        return self._displays
+
+    def consent(self, scope: Scope) -> ConsentState:
+        """The state of a scope, as last told."""
+        return self._consents[scope]
+
+    # -- what the caller does ------------------------------------------------------------------------------
 
     def connect(self, now: float, *, key: str = "", scopes: tuple[Scope, ...] = (Scope.VIEW,)) -> None:
         """Begins the session over a new transport, or continues the one whose transport was lost.
@@ -39,54 +83,272 @@ class Receiver:
             The pairing key, where the customer's side asks for one.
         scopes
             What the customer is to be asked for.
+
+        Raises
+        ------
+        LocalProtocolError
+            There is a connection already, or the session is closed.
         """
-
-    def receive(self, data: bytes | memoryview, now: float) -> None:
-        """Takes one message from the peer, as `Sender.receive`. `data` must not be changed afterwards."""
-
-    def next_event(self) -> Event | None:
-        """The next event; `None` when there is none."""
-
-    def poll(self, now: float) -> list[Message] | float:
-        """The messages to send now, or the time at which to call again."""
-        return float(now)
+        self._tick(now)
+        positions = tuple(
+            m.Position(number, *screen.next)
+            for number, screen in self._screens.items()
+            if screen.next is not None and self._token
+        )
+        hello = m.encode(
+            m.Hello(
+                versions=m.VERSIONS,
+                packet_versions=(PACKET_VERSION,),
+                limits=m.WireLimits.of(self._config.limits),
+                max_message=self._config.max_fragment,
+                name=self._config.name,
+                capabilities=self._config.capabilities,
+                scopes=scopes,
+                key=key,
+                token=self._token,
+                positions=positions,
+            )
+        )
+        self._move(Action.CONNECT)
+        self._error = None
+        self._heard_at = None
+        for screen in self._screens.values():
+            screen.assembler.clear()
+            screen.asked_at = None
+        self._queue(hello)
 
     def frame(self, display: int) -> npt.NDArray[np.uint8]:
-        """The picture of a display: as `Decoder.frame`. `ConsentRequired` while `view` is not granted."""
-        raise NotImplementedError
+        """The picture of a display, (H, W, 4) uint8 BGRX, X = 255: a read-only view, as `Decoder.frame`.
 
-    def consent(self, scope: Scope) -> ConsentState:
-        """The state of a scope as the customer's side last told it."""
-        raise NotImplementedError
+        Raises
+        ------
+        ConsentRequired
+            `view` is not granted, or not any more.
+        LocalProtocolError
+            There is no such display, or nothing of it has come yet.
+        """
+        self._require(Scope.VIEW)
+        screen: _Screen = checked_display(self._screens, display)
+        if screen.decoder is None:
+            raise LocalProtocolError("this receiver does not decode")
+        return screen.decoder.frame
 
     def acknowledge(self, display: int, epoch: int, sequence: int, now: float) -> None:
-        """Tells that a packet, and all before it, have been shown; needed with `auto_acknowledge=False` only."""
+        """Tells that a packet, and all before it, have been shown; for `ReceiverConfig.auto_acknowledge=False`."""
+        self._tick(now)
+        checked_display(self._screens, display)
+        self._send(m.Ack(display, epoch, sequence))
 
     def request_keyframe(self, display: int, now: float) -> None:
-        """Asks for a picture that hangs on nothing before it."""
+        """Asks for a picture that hangs on nothing before it. The sender merges requests."""
+        self._tick(now)
+        checked_display(self._screens, display)
+        self._send(m.KeyframeRequest(display))
 
     def request_consent(self, scope: Scope, now: float, *, text: str = "") -> None:
-        """Asks the customer for a scope."""
+        """Asks the customer for a scope, with a line that says what for."""
+        self._tick(now)
+        self._send(m.ConsentRequest(scope, text))
 
     def send_pointer(
         self, display: int, x: int, y: int, now: float, *, buttons: int = 0, wheel: tuple[int, int] = (0, 0)
     ) -> None:
-        """Moves the customer's pointer; needs `control`."""
+        """Moves the customer's pointer; `ConsentRequired` without `control`.
+
+        Place in pixels of the display; buttons as bits (1 left, 2 right, 4 middle); wheel steps (x, y).
+        """
+        self._tick(now)
+        self._require(Scope.CONTROL)
+        self._send(m.Pointer(display, x, y, buttons, *wheel))
 
     def send_key(self, keysym: int, pressed: bool, now: float) -> None:
-        """Presses or releases one of the customer's keys; needs `control`."""
+        """Presses or releases one of the customer's keys, an X11 keysym; `ConsentRequired` without `control`."""
+        self._tick(now)
+        self._require(Scope.CONTROL)
+        self._send(m.Key(keysym, pressed))
 
-    def send_chat(self, text: str, now: float, *, author: str = "") -> None:
-        """Sends a line of chat; needs `chat`."""
+    # -- what the sender does ------------------------------------------------------------------------------
 
-    def pause(self, now: float) -> None:
-        """Asks for no frames until `resume`, for example while the window is hidden."""
+    def _handle(self, message: m.ControlMessage) -> None:
+        match message:
+            case m.Welcome():
+                self._welcomed(message)
+            case m.Layout():
+                self._set_displays(message.displays)
+            case m.ConsentNotice():
+                self._set_consent(message.scope, message.state)
+            case m.CursorShape():
+                self._events.append(_cursor_shape(message))
+            case m.CursorPosition():
+                self._events.append(e.CursorMoved(message.display, message.x, message.y, message.visible))
+            case m.InputActivity():
+                self._events.append(e.InputActivityChanged(message.party, message.name))
+            case _:
+                raise AssertionError(f"{message} is in no row of the table")
 
-    def resume(self, now: float) -> None:
-        """Asks for frames again."""
+    def _welcomed(self, welcome: m.Welcome) -> None:
+        if welcome.version not in m.VERSIONS or welcome.packet_version != PACKET_VERSION:
+            raise Rejected(
+                m.ByeReason.VERSION,
+                f"the sender speaks version {welcome.version} and {welcome.packet_version} of packets",
+                expected=(m.VERSIONS, PACKET_VERSION),
+                actual=(welcome.version, welcome.packet_version),
+            )
+        if len(welcome.token) < 16:
+            raise RemoteProtocolError(f"session token of {len(welcome.token)} bytes", expected=16)
+        self._max_message = min(self._max_fragment, welcome.max_message)
+        if not welcome.resumed:
+            self._screens.clear()
+            self._displays = ()
+        self._token = welcome.token
+        self._events.append(e.Connected(welcome.name, welcome.capabilities, welcome.resumed))
+        for grant in welcome.grants:
+            self._set_consent(grant.scope, grant.state)
+        self._set_displays(welcome.displays)
+        if self._pause_by_us:
+            self._send(m.Pause())
 
-    def connection_lost(self, now: float) -> None:
-        """The transport has gone. `connect` continues over a new one; pictures stay meanwhile."""
+    def _set_displays(self, displays: tuple[m.Display, ...]) -> None:
+        before = {display.id: display for display in self._displays}
+        after = {display.id: display for display in displays}
+        if len(after) != len(displays):
+            raise RemoteProtocolError("two displays have the same number", actual=[each.id for each in displays])
+        added = tuple(number for number in after if number not in before)
+        removed = tuple(number for number in before if number not in after)
+        changed = tuple(number for number in after if number in before and before[number] != after[number])
+        self._displays = displays
+        for number in removed:
+            del self._screens[number]
+        for number in added:
+            self._screens[number] = _Screen(self._config)
+        self._events.append(e.LayoutChanged(displays, added, removed, changed))
 
-    def close(self, now: float, reason: ByeReason = ByeReason.FINISHED, text: str = "") -> None:
-        """Ends the session."""
+    def _set_consent(self, scope: Scope, state: ConsentState) -> None:
+        before = self._consents[scope]
+        if state is before:
+            return
+        self._consents[scope] = state
+        if before is ConsentState.GRANTED and scope is Scope.VIEW:
+            # What the customer does not want to be seen any more is not kept either.
+            for number, screen in self._screens.items():
+                self._screens[number] = _Screen(self._config, screen.last_epoch)
+        if before is ConsentState.GRANTED and scope is Scope.FILES:
+            self._events += self._files.clear()
+        self._events.append(e.ConsentChanged(scope, before, state, self._now))
+
+    def _handle_fragment(self, fragment: wire.FrameFragment) -> None:
+        screen = self._screens.get(fragment.display)
+        if screen is None or self._consents[Scope.VIEW] is not ConsentState.GRANTED:
+            return  # it was on its way when the display or the consent went
+        try:
+            packet = screen.assembler.add(fragment)
+        except wire.FragmentsLost as lost:
+            self._lost(fragment.display, screen, str(lost))
+            return
+        self._check_held()
+        if packet is not None:
+            self._take_packet(fragment.display, screen, packet)
+
+    def _check_held(self) -> None:
+        # Each display is within the limit by itself; together they may not be a multiple of it.
+        held = sum(screen.assembler.held for screen in self._screens.values())
+        limit = 2 * self._config.limits.max_packet_bytes
+        if held > limit:
+            raise RemoteProtocolError(f"{held} bytes of packets in parts, the limit is {limit}", limit=limit)
+
+    def _take_packet(self, display: int, screen: _Screen, packet: memoryview) -> None:
+        try:
+            header = peek_header(packet)
+        except RemoteProtocolError as error:
+            self._lost(display, screen, str(error))
+            return
+        place = header.epoch, header.sequence
+        if header.keyframe:
+            if header.epoch <= screen.last_epoch:
+                self._repeated(display, screen, place)
+                return
+        elif screen.next is None or place != screen.next:
+            if screen.next is not None and place < screen.next:
+                self._repeated(display, screen, place)
+            else:
+                self._lost(display, screen, f"packet {place[1]} of epoch {place[0]} instead of {screen.next}")
+            return
+        try:
+            if screen.decoder is None:
+                parse_header(packet, self._config.limits)
+                event: e.Event = e.PacketReceived(display, packet)
+            else:
+                event = e.FrameReceived(display, screen.decoder.decode(packet), packet)
+        except RemoteProtocolError as error:
+            # A decoder that was refused something is of no use before the next keyframe.
+            screen.next = None
+            self._lost(display, screen, str(error))
+            return
+        screen.next, screen.last_epoch = (header.epoch, header.sequence + 1), header.epoch
+        screen.asked_at, screen.patience = None, ASK_AGAIN_AFTER
+        self._events.append(event)
+        if self._config.auto_acknowledge:
+            self._send(m.Ack(display, *place))
+
+    def _repeated(self, display: int, screen: _Screen, place: tuple[int, int]) -> None:
+        """A packet that was there before: the acknowledgement may have been lost."""
+        if self._config.auto_acknowledge and screen.next is not None and place < screen.next:
+            self._send(m.Ack(display, screen.next[0], screen.next[1] - 1))
+
+    def _lost(self, display: int, screen: _Screen, cause: str) -> None:
+        if screen.asked_at is None:
+            self._events.append(e.PictureLost(display, cause))
+            self._ask(display, screen)
+
+    def _ask(self, display: int, screen: _Screen) -> None:
+        screen.asked_at = self._now
+        self._send(m.KeyframeRequest(display, *(screen.next or ())))
+
+    # -- what time brings about --------------------------------------------------------------------------------
+
+    def _advance(self) -> float:
+        due = super()._advance()
+        if self._state is not State.OPEN:
+            return due
+        for display, screen in self._screens.items():
+            if screen.asked_at is None:
+                continue
+            if self._now >= screen.asked_at + screen.patience - 1e-9:
+                screen.patience = min(2 * screen.patience, ASK_AGAIN_AT_MOST_AFTER)
+                self._ask(display, screen)
+            due = min(due, screen.asked_at + screen.patience)
+        return due
+
+    def _require(self, scope: Scope) -> None:
+        state = self._consents[scope]
+        if state is not ConsentState.GRANTED:
+            raise ConsentRequired(
+                f"the customer's consent to {scope.value!r} is needed; it is {state.value!r}",
+                expected=ConsentState.GRANTED,
+                actual=state,
+            )
+
+    def _disconnected(self) -> None:
+        self._pause_by_peer = False
+
+    def _ended(self) -> None:
+        for number in self._screens:
+            self._screens[number].assembler.clear()
+
+
+def _cursor_shape(message: m.CursorShape) -> e.CursorShapeChanged:
+    """The pointer's pixels; what unpacks to anything but their exact size is refused before it takes memory."""
+    size = message.width * message.height * 4
+    unpacker = zlib.decompressobj()
+    try:
+        pixels = unpacker.decompress(message.pixels, size + 1)
+    except zlib.error as error:
+        raise RemoteProtocolError(f"the pointer's pixels cannot be unpacked: {error}") from error
+    if len(pixels) != size or not unpacker.eof:
+        raise RemoteProtocolError(
+            f"pointer of {message.width} x {message.height} pixels in {len(pixels)} bytes",
+            expected=size,
+            actual=len(pixels),
+        )
+    array = np.frombuffer(pixels, np.uint8).reshape(message.height, message.width, 4)
+    return e.CursorShapeChanged(message.serial, message.hot_x, message.hot_y, array)

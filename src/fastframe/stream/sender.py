@@ -1,32 +1,82 @@
-"""The customer's end: frames in, messages out."""
+"""The customer's end: frames in, messages out.
 
+Frames are encoded late. While the line is full, `send_frame` only remembers where the screen has changed; when there is
+room again, it asks for a frame (`FrameWanted`) and encodes what the screen shows then. What has been encoded is never
+dropped, since the packets of an epoch form a chain.
+"""
+
+import math
+from collections import deque
 from collections.abc import Iterable
+from operator import index
 from typing import Any
 
+import numpy as np
+
+from fastframe.codec import Encoder, EncoderConfig
+from fastframe.codec.packet import Header, peek_header
+from fastframe.errors import LocalProtocolError
+from fastframe.geometry import Rect
+from fastframe.stream import events as e
+from fastframe.stream import messages as m
 from fastframe.stream.config import SenderConfig
+from fastframe.stream.connection import Rejected, checked_display
 from fastframe.stream.consent import ConsentGate
-from fastframe.stream.events import Event
-from fastframe.stream.messages import ByeReason, Display, Party
+from fastframe.stream.damage import DamageMap
+from fastframe.stream.flow import FlowControl
 from fastframe.stream.pairing import PairingKey
-from fastframe.stream.states import State
+from fastframe.stream.serving import KEYFRAME_INTERVAL, Outlet, Serving, checked_state
 from fastframe.stream.statistics import StreamStatistics
-from fastframe.stream.wire import Message
+
+# Bytes a second below which the least bytes are worth the time that "tight" takes, and above which bytes matter little.
+TIGHT_BELOW = 2e6 / 8
+FAST_ABOVE = 200e6 / 8
+# A first picture of which no more than this has gone out begins anew with another effort, when that is found to fit the
+# line: the line's speed is known after a few packets, and an epoch may last for hours.
+CHEAP_RESTART = 48 * 1024
+# Of the tiles' mean bytes, the weight of the last packet.
+TILE_BYTES_WEIGHT = 0.25
+FPS_SECONDS = 2.0
 
 
-class Sender:
+class _DisplayOutlet(Outlet):
+    """One display's encoder, and what of it is still to be sent."""
+
+    def __init__(self, display: int, flow: FlowControl, last: tuple[int, int] | None) -> None:
+        super().__init__(display, flow, last)
+        self.encoder: Encoder | None = None
+        self.effort = ""
+        self.next_epoch = 1 if last is None else last[0] + 1
+        self.epoch_bytes = 0
+        self.damage: DamageMap | None = None
+        # The encoder holds tiles back that did not fit into the last packet.
+        self.partial = False
+        # Bytes that a tile given to the encoder came to, on average.
+        self.tile_bytes = 400.0
+
+    @property
+    def has_work(self) -> bool:
+        """Whether the viewer may lack something."""
+        return self.needs_keyframe or self.partial or (self.damage is not None and self.damage.any)
+
+    def forget(self) -> None:
+        super().forget()
+        self.encoder, self.damage, self.partial = None, None, False
+
+
+class Sender(Serving[_DisplayOutlet]):
     """Sends the displays of one customer to one viewer (or to a `Relay`, for many).
 
     It does no I/O and has no clock. A transport does this, in any order and as often as it likes::
 
         sender.receive(data, now)                 # for each message that has come in
-        while (event := sender.next_event()) is not None:
-            ...                                   # FrameWanted: capture, then sender.send_frame(...)
         answer = sender.poll(now)                 # list: send these messages; number: call again at that time
-                                                  # (events may have come up: ask for them again)
+        while (event := sender.next_event()) is not None:
+            ...                                   # FrameWanted: capture, then sender.send_frame(...), and poll again
 
-    `now` is in seconds of a clock that does not go back, the same for all calls and for the gate. Not for use by
-    two threads at once. Everything that is kept is bounded: by the flow control's window, at most 4 MiB, and the
-    encoders' memory.
+    While the transport's own buffer is full, it does not poll. `now` is in seconds of a clock that does not go back,
+    the same for all calls and for the gate. Not for use by two threads at once. Everything that is kept is bounded:
+    packets by the flow control's window of at most 4 MiB, encoders by their own figures, all else by a number.
 
     Parameters
     ----------
@@ -40,35 +90,16 @@ class Sender:
 
     def __init__(
         self, gate: ConsentGate, config: SenderConfig | None = None, *, pairing: PairingKey | None = None
-    ) -> None: ...
-
-    state: State
-    gate: ConsentGate
-
-    def receive(self, data: bytes | memoryview, now: float) -> None:
-        """Takes one message from the peer. Events may follow.
-
-        Raises
-        ------
-        RemoteProtocolError
-            The peer has broken the protocol. The connection is `FAILED`: this raises the same error from now on, and
-            `poll` gives a last message.
-        """
-
-    def next_event(self) -> Event | None:
-        """The next event; `None` when there is none. Ask after each `receive` and each `poll`."""
-
-    def poll(self, now: float) -> list[Message] | float:
-        """The messages to send now, in order; or, if there are none, the time at which to call again (may be `inf`)."""
-        return float(now)
-
-    def set_displays(self, displays: Iterable[Display], now: float) -> None:
-        """Tells which displays there are now: call it before the first frame, and when one comes, goes or changes."""
+    ) -> None:
+        super().__init__(gate, SenderConfig() if config is None else config, pairing)
+        self._sent_times: deque[float] = deque(maxlen=int(FPS_SECONDS * 1000))
+        self._frame_count = self._held_back = self._keyframes = 0
+        self._packet_bytes = self._frame_bytes = 0
 
     def send_frame(
         self, display: int, frame: Any, damage: Iterable[tuple[int, int, int, int]] | None, now: float
     ) -> bool:
-        """Encodes a frame if there is room on the line; otherwise only remembers that its damage is still to be sent.
+        """Encodes a frame if there is room on the line; otherwise only remembers where it has changed.
 
         Parameters
         ----------
@@ -77,48 +108,181 @@ class Sender:
         frame
             As for `Encoder.encode`; only read during the call.
         damage
-            As for `Encoder.encode`: what has changed since the last call, whether that encoded anything or not.
+            As for `Encoder.encode`: what has changed since the last call, whether that one encoded anything or not.
         now
             The time.
 
         Returns
         -------
         bool
-            Whether the frame was encoded. If not, or not all of it, `FrameWanted` comes when there is room.
+            Whether a packet was made. If not, or if not everything fitted into it, `FrameWanted` comes when there is
+            room; nothing has to be kept until then.
 
         Raises
         ------
         ConsentRequired
             `view` is not granted. The frame has not been touched.
         LocalProtocolError
-            A wrong argument, or the session is closed or failed.
+            A wrong argument, or the session is closed.
+        FastframeError
+            Memory ran out; the next frame begins anew.
         """
-        return False
-
-    def send_cursor_shape(self, pixels: Any, hotspot: tuple[int, int], now: float) -> None:
-        """Tells what the pointer looks like: (height, width, 4) uint8 straight-alpha BGRA, at most 256 x 256."""
-
-    def send_cursor_position(self, display: int, x: int, y: int, now: float, *, visible: bool = True) -> None:
-        """Tells where the pointer is. Changes near it are sent first. Only the latest position is kept."""
-
-    def send_input_activity(self, party: Party, now: float, *, name: str = "") -> None:
-        """Tells who moves mouse and keyboard now."""
-
-    def send_chat(self, text: str, now: float, *, author: str = "") -> None:
-        """Sends a line of chat; needs `chat`."""
-
-    def pause(self, now: float) -> None:
-        """No frames until `resume`; those that are queued are dropped."""
-
-    def resume(self, now: float) -> None:
-        """Frames again."""
-
-    def connection_lost(self, now: float) -> None:
-        """The transport has gone. For `SenderConfig.resume_for` the viewer may come back over a new one."""
-
-    def close(self, now: float, reason: ByeReason = ByeReason.FINISHED, text: str = "") -> None:
-        """Ends the session. `poll` gives the last message."""
+        self._tick(now)
+        checked_state(self)
+        outlet: _DisplayOutlet = checked_display(self._outlets, display)
+        self._require_needs()
+        outlet.wanted = False
+        width, height = _frame_size(frame)
+        rectangles = None if damage is None else _checked_rectangles(damage)
+        if outlet.damage is None or (outlet.damage.width, outlet.damage.height) != (width, height):
+            outlet.damage = DamageMap(width, height)
+        outlet.damage.add(rectangles)
+        if not outlet.has_work:
+            return False
+        if not self._may_send() or self._ready_at(outlet) > self._now + 1e-9:
+            self._held_back += 1
+            return False
+        self._encode(outlet, outlet.damage, frame)
+        return True
 
     def statistics(self, now: float) -> StreamStatistics:
         """Figures of the line and the stream."""
-        raise NotImplementedError
+        self._tick(now)
+        flow = self._flow
+        while self._sent_times and self._sent_times[0] < self._now - FPS_SECONDS:
+            self._sent_times.popleft()
+        return StreamStatistics(
+            rtt=flow.rtt,
+            base_rtt=flow.base_rtt,
+            bandwidth=flow.bandwidth,
+            queue_delay=flow.delay,
+            window=flow.window,
+            in_flight=flow.in_flight,
+            frames_in_flight=flow.frames_in_flight,
+            frames=self._frame_count,
+            frames_held_back=self._held_back,
+            keyframes=self._keyframes,
+            fps=len(self._sent_times) / FPS_SECONDS,
+            packet_bytes=self._packet_bytes,
+            frame_bytes=self._frame_bytes,
+            wire_bytes=self._wire_bytes,
+        )
+
+    # -- how -------------------------------------------------------------------------------------------------
+
+    def _new_outlet(self, display: int, last: tuple[int, int] | None) -> _DisplayOutlet:
+        return _DisplayOutlet(display, self._flow, last)
+
+    def _check_limits(self) -> None:
+        try:
+            for effort in ("fast", "tight"):
+                EncoderConfig(effort, self.limits)
+        except LocalProtocolError as error:
+            raise Rejected(m.ByeReason.LIMITS, f"the viewer's limits leave no room: {error}") from error
+
+    def _serve(self) -> float:
+        due = math.inf
+        # Who has waited longest comes first, since the first that answers takes the room.
+        for outlet in sorted(self._outlets.values(), key=lambda each: each.sent_at):
+            if outlet.wanted or not outlet.has_work:
+                continue
+            ready_at = self._ready_at(outlet)
+            if ready_at <= self._now + 1e-9:
+                outlet.wanted = True
+                self._events.append(e.FrameWanted(outlet.display))
+            else:
+                due = min(due, ready_at)
+        return due
+
+    def _ready_at(self, outlet: _DisplayOutlet) -> float:
+        """When a packet of this display may be made; `inf`: not before something has come from the viewer."""
+        ready_at = self._flow.ready_at(self._now)
+        if ready_at is None:
+            return math.inf
+        ready_at = max(ready_at, outlet.sent_at + 1 / self._config.max_fps)
+        if outlet.needs_keyframe:
+            ready_at = max(ready_at, outlet.keyframe_at + KEYFRAME_INTERVAL)
+        return ready_at
+
+    def _encode(self, outlet: _DisplayOutlet, damage_map: DamageMap, frame: Any) -> None:
+        budget = self._flow.budget()
+        effort = self._effort(outlet)
+        if outlet.partial and outlet.epoch_bytes <= CHEAP_RESTART and effort != outlet.effort:
+            outlet.needs_keyframe = True
+        keyframe = outlet.needs_keyframe or outlet.encoder is None
+        if outlet.encoder is None or (keyframe and effort != outlet.effort):
+            config = EncoderConfig(effort, self.limits, first_epoch=outlet.next_epoch, threads=self._config.threads)
+            outlet.encoder, outlet.effort = Encoder(config), effort
+        tiles = damage_map.count
+        damage: list[Rect] | None
+        if keyframe or tiles * outlet.tile_bytes <= 2 * budget:
+            damage = damage_map.take_all()
+        else:
+            tiles = max(1, int(2 * budget / outlet.tile_bytes))
+            damage = damage_map.take(tiles, self._pointer(outlet.display))
+        try:
+            packet = outlet.encoder.encode(frame, damage=damage, keyframe=keyframe, budget=budget)
+        except BaseException:
+            damage_map.add(None)
+            raise
+        self._sent_packet(outlet, packet, peek_header(packet), damage_map)
+        if tiles:
+            # Of a packet that was cut short nobody knows how many tiles are in it.
+            mean = len(packet) / tiles * (2 if outlet.partial else 1)
+            outlet.tile_bytes += TILE_BYTES_WEIGHT * (mean - outlet.tile_bytes)
+        if not any(each.has_work for each in self._outlets.values()):
+            self._flow.ran_dry()
+
+    def _sent_packet(self, outlet: _DisplayOutlet, packet: bytes, header: Header, damage_map: DamageMap) -> None:
+        outlet.partial = header.partial
+        if header.keyframe:
+            outlet.needs_keyframe = False
+            outlet.keyframe_at = self._now
+            outlet.next_epoch = header.epoch + 1
+            outlet.epoch_bytes = 0
+            self._keyframes += 1
+        outlet.epoch_bytes += len(packet)
+        outlet.sent_at = self._now
+        outlet.delivery.sent(header.epoch, header.sequence, packet, self._now)
+        self._send_packets(outlet.display, (packet,))
+        self._frame_count += 1
+        self._packet_bytes += len(packet)
+        self._frame_bytes += damage_map.width * damage_map.height * 4
+        self._sent_times.append(self._now)
+
+    def _effort(self, outlet: _DisplayOutlet) -> str:
+        if self._config.effort != "auto":
+            return self._config.effort
+        if not self._flow.known or self._flow.bandwidth is None:
+            return outlet.effort or "balanced"
+        if self._flow.bandwidth < TIGHT_BELOW:
+            return "tight"
+        return "fast" if self._flow.bandwidth > FAST_ABOVE else "balanced"
+
+    def _pointer(self, display: int) -> tuple[int, int] | None:
+        cursor = self._cursor
+        return (cursor.x, cursor.y) if cursor is not None and cursor.display == display else None
+
+
+def _frame_size(frame: Any) -> tuple[int, int]:
+    """Width and height of a frame, of which no pixel is read; the encoder checks the rest."""
+    try:
+        shape = np.asarray(frame).shape
+    except Exception as error:
+        raise LocalProtocolError(f"a frame must be a buffer (H, W, 4) of uint8: {error}") from error
+    if len(shape) != 3 or not shape[0] or not shape[1]:
+        raise LocalProtocolError(f"a frame must be (H, W, 4), not {shape}", expected="(H, W, 4)", actual=shape)
+    return shape[1], shape[0]
+
+
+def _checked_rectangles(damage: Iterable[Any]) -> list[tuple[int, int, int, int]]:
+    rectangles = []
+    try:
+        for x, y, width, height in damage:
+            rectangles.append((index(x), index(y), index(width), index(height)))
+    except (TypeError, ValueError) as error:
+        raise LocalProtocolError(f"damage must be rectangles (x, y, width, height) of integers: {error}") from error
+    for rectangle in rectangles:
+        if rectangle[2] < 0 or rectangle[3] < 0:
+            raise LocalProtocolError(f"damage must not be negative: {rectangle}", actual=rectangle)
+    return rectangles

@@ -34,6 +34,7 @@ class Action(Enum):
     """What this side does."""
 
     CONNECT = "connect"
+    WAIT = "wait for a first viewer"
     SEND = "send"
     LOSE_CONNECTION = "lose the connection"
     FAIL = "fail"
@@ -69,7 +70,7 @@ TRANSITIONS: dict[Role, dict[State, dict[Trigger, State]]] = {
     Role.SENDER: {
         State.CONNECTING: {**_END, m.Hello: State.OPEN},
         State.OPEN: {**_END, **_stay(State.OPEN, Action.SEND, *_ANY, *_SESSION, *_TO_SENDER)},
-        State.LOST: {**_END, m.Hello: State.OPEN},
+        State.LOST: {**_END, m.Hello: State.OPEN, Action.WAIT: State.CONNECTING},
         State.FAILED: _AFTERWARDS,
         State.CLOSED: _OVER,
     },

@@ -76,6 +76,11 @@ def cut(display: int, packet: bytes | memoryview, max_message: int) -> Iterator[
         yield Message(_PART.pack(MARK, PART, display, offset, size), view[offset : offset + room])
 
 
+def display_of(message: Message) -> int:
+    """The display of a fragment."""
+    return message.header[2]
+
+
 def parse(data: memoryview) -> FrameFragment:
     """Reads a fragment; `RemoteProtocolError` for one that is malformed."""
     if len(data) <= _WHOLE.size:

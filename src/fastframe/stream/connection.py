@@ -1,0 +1,380 @@
+"""What both ends have in common: state, queues, the last error, pings, chat, files and pauses.
+
+The transitions are in `states`; this is the only place that makes them. After a fault of the peer the connection stays
+`FAILED`: every further message gets the same error, and nothing but a last word goes out.
+"""
+
+import math
+from collections import deque
+from typing import Any
+
+from fastframe.errors import ConsentRequired, LocalProtocolError, RemoteProtocolError
+from fastframe.stream import events as e
+from fastframe.stream import messages as m
+from fastframe.stream import wire
+from fastframe.stream.consent import Scope
+from fastframe.stream.files import FileTransfers
+from fastframe.stream.states import Action, Fragment, Role, State, Trigger, next_state
+from fastframe.stream.wire import Message
+
+# Keepalives without an answer after which a connection counts as lost.
+SILENT_KEEPALIVES = 3
+# Messages and events that wait for the caller. Only who never asks for them gets there.
+MAX_WAITING = 10_000
+# Bytes of control messages that wait for the caller.
+MAX_WAITING_BYTES = 4 * 2**20
+
+
+class Rejected(RemoteProtocolError):
+    """A viewer's hello was understood and is not accepted: `reason` tells why, and the viewer is told."""
+
+    def __init__(self, reason: m.ByeReason, message: str, **numbers: Any) -> None:
+        super().__init__(message, **numbers)
+        self.reason = reason
+
+
+class Endpoint:
+    """One end of a session; see `Sender` and `Receiver`."""
+
+    def __init__(self, role: Role, state: State, max_fragment: int, keepalive: float) -> None:
+        self._role = role
+        self._state = state
+        self._max_fragment = max_fragment
+        self._keepalive = keepalive
+        # The peer's bound once it is known; until then only hello and welcome are sent.
+        self._max_message = max_fragment
+        self._events: deque[e.Event] = deque()
+        self._control: deque[bytes] = deque()
+        self._control_bytes = 0
+        self._wire_bytes = 0
+        self._error: RemoteProtocolError | None = None
+        self._now = -math.inf
+        self._heard_at: float | None = None
+        self._ping_number = 0
+        self._pings: dict[int, float] = {}
+        self._pause_by_us = self._pause_by_peer = False
+        self._files = FileTransfers(0 if role is Role.SENDER else 1)
+
+    # -- what the caller sees -------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """Where the connection is."""
+        return self._state
+
+    @property
+    def paused(self) -> bool:
+        """Whether frames rest, by either side's wish."""
+        return self._pause_by_us or self._pause_by_peer
+
+    def next_event(self) -> e.Event | None:
+        """The next event; `None` when there is none. Ask after each `receive` and each `poll`."""
+        return self._events.popleft() if self._events else None
+
+    def receive(self, data: bytes | memoryview, now: float) -> None:
+        """Takes one message from the peer. Events may follow.
+
+        Parameters
+        ----------
+        data
+            The whole message; it must not be changed afterwards, since frames are not copied.
+        now
+            The time.
+
+        Raises
+        ------
+        RemoteProtocolError
+            The peer has broken the protocol. The connection is `FAILED`: this raises the same error from now on, and
+            `poll` gives a last message.
+        LocalProtocolError
+            Nobody has asked for events for too long.
+        """
+        self._tick(now)
+        if self._error is not None and self._state is State.FAILED:
+            raise self._error
+        if self._state in (State.CLOSED, State.IDLE):
+            return  # what was on its way when this side closed
+        if len(self._events) > MAX_WAITING:
+            raise LocalProtocolError(f"more than {MAX_WAITING} events wait for next_event", limit=MAX_WAITING)
+        if self._state is not State.LOST:
+            self._heard_at = self._now
+        try:
+            view = memoryview(data).cast("B")
+        except (TypeError, ValueError) as error:
+            raise LocalProtocolError(f"a message must be a contiguous bytes-like object: {error}") from error
+        try:
+            self._take(view)
+        except RemoteProtocolError as error:
+            self._fail(error)
+            raise
+
+    def poll(self, now: float) -> list[Message] | float:
+        """The messages to send now, in order; or, if there are none, the time at which to call again.
+
+        That may be `inf`; after `receive` and every other call it may be earlier. Events may come up: ask for them.
+        """
+        self._tick(now)
+        due = self._advance()
+        messages = [Message(data) for data in self._control]
+        self._control.clear()
+        self._control_bytes = 0
+        messages += self._take_frames()
+        if messages:
+            self._wire_bytes += sum(map(len, messages))
+            return messages
+        return due
+
+    def close(self, now: float, reason: m.ByeReason = m.ByeReason.FINISHED, text: str = "") -> None:
+        """Ends the session; all that is queued is dropped. `poll` gives the last message, if there is a connection."""
+        self._tick(now)
+        if self._state is State.CLOSED:
+            return
+        connected = self._state in (State.CONNECTING, State.OPEN)
+        bye = m.encode(m.Bye(reason, text))
+        self._move(Action.CLOSE)
+        self._drop_queues()
+        if connected:
+            self._queue(bye)
+        self._events.append(e.Closed(reason, text, by_peer=False))
+        self._ended()
+
+    def connection_lost(self, now: float) -> None:
+        """The transport has gone. The session may be continued over a new one, unless it is closed."""
+        self._tick(now)
+        before = self._state
+        self._move(Action.LOSE_CONNECTION)
+        self._drop_queues()
+        self._heard_at = None
+        self._pings.clear()
+        if self._state is not before:
+            self._events += self._files.clear()
+            self._disconnected()
+
+    def pause(self, now: float) -> None:
+        """No frames until `resume`, from whichever side they come; those that are queued are dropped."""
+        self._set_pause(now, True)
+
+    def resume(self, now: float) -> None:
+        """Frames again, unless the peer has paused as well."""
+        self._set_pause(now, False)
+
+    def send_chat(self, text: str, now: float, *, author: str = "") -> None:
+        """Sends a line of chat, of at most 2048 characters; `ConsentRequired` without `chat`."""
+        self._tick(now)
+        self._require(Scope.CHAT)
+        self._send(m.Chat(text, author))
+
+    def offer_file(self, name: str, size: int, now: float) -> int:
+        """Offers a file of `size` bytes and returns its number; `ConsentRequired` without `files`."""
+        self._tick(now)
+        self._require(Scope.FILES)
+        next_state(self._role, self._state, Action.SEND)
+        offer = self._files.offer(name, size)
+        self._send(offer)
+        return offer.id
+
+    def answer_file(self, number: int, accepted: bool, now: float) -> None:
+        """Accepts a file of the peer's, or does not."""
+        self._tick(now)
+        if accepted:
+            self._require(Scope.FILES)
+        next_state(self._role, self._state, Action.SEND)
+        self._send(self._files.answer(number, accepted))
+
+    @property
+    def max_file_data(self) -> int:
+        """Longest piece of a file in bytes that `send_file_data` takes."""
+        return min(m.MAX_FILE_DATA, self._max_message - 64)
+
+    def send_file_data(self, number: int, data: bytes, now: float) -> None:
+        """Sends the next piece of an accepted file, when `FileAnswered` or `FileProgress` has come for the last one."""
+        self._tick(now)
+        self._require(Scope.FILES)
+        next_state(self._role, self._state, Action.SEND)
+        if len(data) > self.max_file_data:
+            raise LocalProtocolError(
+                f"a piece of {len(data)} bytes, the limit is {self.max_file_data}", limit=self.max_file_data
+            )
+        self._send(self._files.data(number, data))
+
+    def end_file(self, number: int, now: float) -> None:
+        """Ends a file: complete if all of it has been sent and acknowledged, otherwise given up."""
+        self._tick(now)
+        next_state(self._role, self._state, Action.SEND)
+        self._send(self._files.end(number))
+
+    # -- for the two ends ------------------------------------------------------------------------------------
+
+    def _tick(self, now: float) -> None:
+        if math.isnan(now):
+            raise LocalProtocolError("now must be a number of seconds, not nan", actual=now)
+        # A clock that steps back must not undo what has expired.
+        self._now = max(self._now, now)
+
+    def _move(self, trigger: Trigger) -> None:
+        self._state = next_state(self._role, self._state, trigger)
+
+    def _send(self, message: m.ControlMessage) -> None:
+        next_state(self._role, self._state, Action.SEND)
+        self._queue(m.encode(message))
+
+    def _queue(self, data: bytes) -> None:
+        if len(data) > self._max_message:
+            raise LocalProtocolError(
+                f"message of {len(data)} bytes, the limit is {self._max_message}",
+                limit=self._max_message,
+                actual=len(data),
+            )
+        if len(self._control) >= MAX_WAITING or self._control_bytes + len(data) > MAX_WAITING_BYTES:
+            raise LocalProtocolError(f"{len(self._control)} messages wait for poll", limit=MAX_WAITING)
+        self._control.append(data)
+        self._control_bytes += len(data)
+
+    def _take(self, data: memoryview) -> None:
+        if not data or len(data) > self._max_fragment:
+            raise RemoteProtocolError(
+                f"message of {len(data)} bytes, 1 to {self._max_fragment} are allowed",
+                limit=self._max_fragment,
+                actual=len(data),
+            )
+        if data[0] == wire.MARK:
+            self._move(Fragment)
+            self._handle_fragment(wire.parse(data))
+            return
+        message = m.decode(data)
+        self._move(type(message))
+        match message:
+            case m.Bye():
+                self._drop_queues()
+                self._events.append(e.Closed(message.reason, message.text, by_peer=True))
+                self._ended()
+            case m.Ping():
+                self._send(m.Pong(message.number))
+            case m.Pong():
+                sent_at = self._pings.pop(message.number, None)
+                if sent_at is None:
+                    raise RemoteProtocolError(f"pong {message.number} for no ping", actual=message.number)
+                self._heard_pong(self._now - sent_at)
+            case m.Pause() | m.Resume():
+                paused = isinstance(message, m.Pause)
+                if paused is not self._pause_by_peer:
+                    self._pause_by_peer = paused
+                    self._events.append(e.PauseChanged(self._pause_by_us, self._pause_by_peer))
+                    self._pause_changed()
+            case m.Chat():
+                if self._permits(Scope.CHAT):
+                    self._events.append(e.ChatReceived(message.text, message.author))
+                else:
+                    self._events.append(e.Refused(Scope.CHAT, "chat"))
+            case m.FileOffer() | m.FileAnswer() | m.FileData() | m.FileAck() | m.FileEnd():
+                self._handle_file(message)
+            case _:
+                self._handle(message)
+
+    def _handle_file(self, message: m.FileOffer | m.FileAnswer | m.FileData | m.FileAck | m.FileEnd) -> None:
+        if not self._permits(Scope.FILES):
+            if isinstance(message, m.FileOffer):
+                self._send(m.FileAnswer(message.id, False))
+            self._events.append(e.Refused(Scope.FILES, "file"))
+            return
+        event, answer = self._files.received(message)
+        if answer is not None:
+            self._send(answer)
+        if event is not None:
+            self._events.append(event)
+
+    def _ping(self) -> None:
+        # More than a few can only be answered by a peer that came back from the dead.
+        if len(self._pings) < 8:
+            self._ping_number = (self._ping_number + 1) & 0xFFFFFFFF
+            self._pings[self._ping_number] = self._now
+            self._send(m.Ping(self._ping_number))
+
+    def _advance(self) -> float:
+        """Does what time alone brings about; returns when to come back."""
+        if self._state not in (State.CONNECTING, State.OPEN):
+            return math.inf
+        if self._heard_at is None:
+            self._heard_at = self._now
+        silence = self._now - self._heard_at
+        # The rounding of sums of times must not make a timer that is never quite due.
+        if silence >= SILENT_KEEPALIVES * self._keepalive - 1e-9:
+            self.connection_lost(self._now)
+            self._events.append(e.ConnectionTimedOut(silence))
+            return math.inf
+        if self._state is State.CONNECTING:
+            return self._heard_at + SILENT_KEEPALIVES * self._keepalive
+        last_ping = max(self._pings.values(), default=-math.inf)
+        quiet_since = max(self._heard_at, last_ping)
+        if self._now - quiet_since >= self._keepalive - 1e-9:
+            self._ping()
+            quiet_since = self._now
+        return min(quiet_since + self._keepalive, self._heard_at + SILENT_KEEPALIVES * self._keepalive)
+
+    def _fail(self, error: RemoteProtocolError) -> None:
+        self._error = error
+        self._move(Action.FAIL)
+        self._drop_queues()
+        reason = error.reason if isinstance(error, Rejected) else m.ByeReason.PROTOCOL_ERROR
+        self._queue(m.encode(m.Bye(reason, str(error)[:200])))
+
+    def _drop_queues(self) -> None:
+        self._control.clear()
+        self._control_bytes = 0
+        self._drop_frames()
+
+    def _set_pause(self, now: float, paused: bool) -> None:
+        self._tick(now)
+        if paused is self._pause_by_us:
+            return
+        if self._state is State.OPEN:
+            self._send(m.Pause() if paused else m.Resume())
+        self._pause_by_us = paused
+        self._events.append(e.PauseChanged(self._pause_by_us, self._pause_by_peer))
+        self._pause_changed()
+
+    # -- what the two ends do differently ----------------------------------------------------------------------
+
+    def _handle(self, message: m.ControlMessage) -> None:
+        raise NotImplementedError
+
+    def _handle_fragment(self, fragment: wire.FrameFragment) -> None:
+        raise NotImplementedError
+
+    def _require(self, scope: Scope) -> None:
+        raise NotImplementedError
+
+    def _permits(self, scope: Scope) -> bool:
+        try:
+            self._require(scope)
+        except ConsentRequired:
+            return False
+        return True
+
+    def _take_frames(self) -> list[Message]:
+        return []
+
+    def _drop_frames(self) -> None:
+        """Nothing of a picture may go out any more."""
+
+    def _pause_changed(self) -> None:
+        """One of the two has paused or resumed."""
+
+    def _heard_pong(self, rtt: float) -> None:
+        """A ping has been answered."""
+
+    def _disconnected(self) -> None:
+        """The connection has gone."""
+
+    def _ended(self) -> None:
+        """The session is over."""
+
+
+def checked_display(displays: dict[int, Any], number: int) -> Any:
+    """What belongs to a display; `LocalProtocolError` for one that there is not."""
+    found = displays.get(number)
+    if found is None:
+        raise LocalProtocolError(
+            f"there is no display {number!r}, only {sorted(displays)}", expected=sorted(displays), actual=number
+        )
+    return found

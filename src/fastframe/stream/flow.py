@@ -1,0 +1,265 @@
+"""Flow control: how much to hand to the line, and when.
+
+The aim is a line that is always busy while there is something to send, and that never holds more than a few hundredths
+of a second of it: what waits on the line is old by the time it is seen, and what waits in front of the encoder is still
+the screen as it is now. TCP and the like hide their queues, so only acknowledged round trips tell how long they are.
+
+Three things are measured for each packet that is acknowledged, in the manner of TCP Vegas (Brakmo, Peterson 1995) and
+of BBR (Cardwell and others, 2016): its round trip; the delay, which is what exceeds the shortest round trip; and the
+rate at which bytes arrived while it was on its way. From these follow
+
+- the *bandwidth*, the highest of these rates of late,
+- the *pace*: a packet may go out when the line, by that bandwidth, is nearly done with the packets before it. In turn
+  rounds of a little more than the bandwidth probe for more; a delay below 25 ms lets the pace grow, one above 50 ms
+  takes the bandwidth back to what arrives now,
+- the *window*, which bounds what is not acknowledged: what the line holds by itself and a little more,
+- the *budget* of a packet: no more than 40 ms of the line, so that what changes next need not wait long.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+INITIAL_WINDOW = 16 * 1024
+MAX_WINDOW = 4 * 2**20
+# At 250 kbit/s 2 KiB are 65 ms of the line. (With 4 KiB it could not keep below 100 ms.)
+MIN_WINDOW = 2 * 1024
+MIN_BUDGET = 768
+
+GROW_BELOW = 0.025
+SHRINK_ABOVE = 0.050
+PACKET_TIME = 0.040
+# Of the line's time, what may still be on its way out when the next packet follows: so that it never runs dry.
+SLACK = 0.010
+
+# A frame each thirtieth of a second may be on the line itself, and three more.
+MAX_FRAMES = 3
+FRAME_TIME = 1 / 30
+
+STARTUP_GAIN = 2.0
+# One round of more, one of less so that its queue goes away, then some as they are.
+GAINS = (1.25, 0.85, 1.0, 1.0, 1.0, 1.0)
+DRAIN_GAIN = 0.75
+BANDWIDTH_ROUNDS = 10
+# A rate that grows by less than this has reached the line's.
+STILL_GROWING = 1.15
+
+# A queue that never empties would pass for the line's own delay in time: every so often it is let run empty.
+BASE_LIFETIME = 10.0
+# No acknowledgement for so long, or so many round trips: the line stood still, and what it was is no longer known.
+STALL = 2.0
+STALL_ROUND_TRIPS = 8.0
+
+
+@dataclass(slots=True, eq=False)
+class InFlight:
+    """A packet that is not acknowledged yet, and what was known when it went out."""
+
+    size: int
+    sent_at: float
+    delivered: int
+    delivered_at: float
+    first_sent_at: float
+    idle: bool
+    counts: bool = True  # whether its round trip tells something about the line
+
+
+class FlowControl:
+    """Decides for one connection; all its displays share it. Sizes in bytes, times in seconds."""
+
+    def __init__(self) -> None:
+        self.window = INITIAL_WINDOW
+        self.in_flight = 0
+        self.frames_in_flight = 0
+        self.bandwidth: float | None = None
+        self.rtt: float | None = None
+        self.base_rtt: float | None = None
+        self.delay = 0.0
+        self._base_at = 0.0
+        self._delays: deque[float] = deque(maxlen=3)
+        self._rates: deque[tuple[int, float]] = deque()
+        self._delivered = 0
+        self._delivered_at = 0.0
+        self._first_sent_at = 0.0
+        self._idle_until = 0
+        self._round = 0
+        self._round_ends_at = 0
+        self._round_rate = 0.0
+        self._last_round_rate = 0.0
+        self._flat_rounds = 0
+        self._startup = True
+        self._draining = False
+        self._probing = 0
+        self._line_free_at = 0.0
+        self._waits_for_empty = False
+        self._packets: deque[InFlight] = deque()
+
+    # -- what may be sent -------------------------------------------------------------------------------
+
+    def ready_at(self, now: float) -> float | None:
+        """The time from which on a packet may go out; `None` while only an acknowledgement can tell."""
+        if not self.frames_in_flight:
+            return self._line_free_at - SLACK if self._line_free_at - SLACK > now else now
+        base = self.base_rtt or 0.0
+        if self._base_is_old(now):
+            self._waits_for_empty = True
+        if (
+            self._waits_for_empty
+            or self.frames_in_flight >= MAX_FRAMES + int(base / FRAME_TIME)
+            or self.in_flight + MIN_BUDGET > self.window
+        ):
+            return None
+        return max(now, self._line_free_at - SLACK)
+
+    def budget(self) -> int:
+        """How many bytes the next packet should have at most, when one may go out."""
+        room = self.window - self.in_flight
+        if self.bandwidth is not None:
+            # While nothing is known but a few packets, the line may be much faster than what they tell.
+            gain = STARTUP_GAIN if self._startup else 1.0
+            room = min(room, int(self.bandwidth * PACKET_TIME * gain))
+        return max(MIN_BUDGET, room)
+
+    @property
+    def known(self) -> bool:
+        """Whether the bandwidth is that of the line, and not only that of what was sent so far."""
+        return self.bandwidth is not None and not self._startup
+
+    def ran_dry(self) -> None:
+        """There is room and nothing to send: rates from here on tell less than the line can do."""
+        self._idle_until = self._delivered + self.in_flight
+
+    # -- what happens -----------------------------------------------------------------------------------
+
+    def sent(self, size: int, now: float) -> InFlight:
+        """A packet goes out."""
+        if not self.in_flight:
+            self._delivered_at = self._first_sent_at = now
+            if self._waits_for_empty or self._base_is_old(now):
+                # The line is empty, so this packet will tell the base anew.
+                self._waits_for_empty, self.base_rtt = False, None
+        packet = InFlight(
+            size, now, self._delivered, self._delivered_at, self._first_sent_at, self._idle_until > self._delivered
+        )
+        self._packets.append(packet)
+        self.in_flight += size
+        self.frames_in_flight += 1
+        if self.bandwidth is not None:
+            self._line_free_at = max(self._line_free_at, now) + size / (self.bandwidth * self._gain())
+        return packet
+
+    def acknowledged(self, packet: InFlight, now: float) -> None:
+        """A packet has arrived; each is named once."""
+        stalled = now - max(self._delivered_at, packet.sent_at) > max(STALL, STALL_ROUND_TRIPS * (self.rtt or 0.0))
+        self._remove(packet)
+        self._delivered += packet.size
+        if stalled:
+            self._after_stall()
+        if packet.counts:
+            self._measure(packet, now)
+        self._delivered_at, self._first_sent_at = now, packet.sent_at
+
+    def lost(self, packet: InFlight) -> None:
+        """A packet is no longer waited for."""
+        self._remove(packet)
+
+    def heard(self, rtt: float, now: float) -> None:
+        """The round trip of a message that is hardly longer than nothing."""
+        self._update_base(rtt, now)
+
+    def disconnected(self) -> None:
+        """Another line comes; what is known of this one is of no use."""
+        self.__init__()  # type: ignore[misc]
+
+    # -- how ----------------------------------------------------------------------------------------------
+
+    def _remove(self, packet: InFlight) -> None:
+        self._packets.remove(packet)
+        self.in_flight -= packet.size
+        self.frames_in_flight -= 1
+
+    def _base_is_old(self, now: float) -> bool:
+        return self.base_rtt is not None and now - self._base_at > BASE_LIFETIME
+
+    def _update_base(self, rtt: float, now: float) -> None:
+        # A round trip as short as the shortest shows that the line is empty at times.
+        if self.base_rtt is None or rtt <= self.base_rtt + 0.002:
+            self._base_at = now
+        self.base_rtt = rtt if self.base_rtt is None else min(rtt, self.base_rtt)
+
+    def _after_stall(self) -> None:
+        self._startup, self._draining, self._flat_rounds = True, False, 0
+        self._delays.clear()
+        self.delay = 0.0
+        if self.bandwidth is not None:
+            self.bandwidth /= 4
+            self._rates = deque([(self._round, self.bandwidth)])
+        for packet in self._packets:
+            packet.counts = False
+        self._set_window()
+
+    def _measure(self, packet: InFlight, now: float) -> None:
+        rtt = max(now - packet.sent_at, 1e-4)
+        # A packet's own time on the line is no delay of the line's. Before the bandwidth is known it would be a guess.
+        own = packet.size / self.bandwidth if self.bandwidth is not None and not self._startup else 0.0
+        self._update_base(max(rtt - own, 0.001), now)
+        base = self.base_rtt or rtt
+        self.rtt = rtt if self.rtt is None else self.rtt + 0.25 * (rtt - self.rtt)
+        interval = max(now - packet.delivered_at, packet.sent_at - packet.first_sent_at, 1e-4)
+        rate = (self._delivered - packet.delivered) / interval
+
+        # The least of three: one late packet is jitter.
+        own = 0.0 if self.bandwidth is None else packet.size / self.bandwidth
+        self._delays.append(max(0.0, rtt - base - own))
+        self.delay = min(self._delays)
+        if packet.delivered >= self._round_ends_at:
+            self._begin_round()
+        self._round_rate = max(self._round_rate, rate)
+
+        if self.delay > SHRINK_ABOVE and len(self._delays) == self._delays.maxlen:
+            # The line is full, so what arrives now is what it carries.
+            self._startup, self._draining = False, True
+            self._rates = deque([(self._round, rate)])
+        elif not packet.idle or self.bandwidth is None or rate > self.bandwidth:
+            while self._rates and self._rates[-1][1] <= rate:
+                self._rates.pop()
+            self._rates.append((self._round, rate))
+        if self.delay > GROW_BELOW:
+            if len(self._delays) == self._delays.maxlen:
+                self._startup = False
+        else:
+            self._draining = False
+        while len(self._rates) > 1 and self._rates[0][0] <= self._round - BANDWIDTH_ROUNDS:
+            self._rates.popleft()
+        if self._rates:
+            self.bandwidth = max(self._rates[0][1], 1000.0)
+        self._set_window()
+
+    def _begin_round(self) -> None:
+        """A round is the time until what was in flight at its beginning has arrived."""
+        growing = self._round_rate > self._last_round_rate * STILL_GROWING
+        self._round += 1
+        self._round_ends_at = self._delivered + self.in_flight
+        if self._startup and self._idle_until <= self._delivered:
+            self._flat_rounds = 0 if growing else self._flat_rounds + 1
+            if self._flat_rounds >= 3:
+                self._startup = False
+        # Go on with more as long as more gets through.
+        self._probing = 0 if growing and self.delay < GROW_BELOW else self._probing + 1
+        self._last_round_rate, self._round_rate = self._round_rate, 0.0
+
+    def _gain(self) -> float:
+        if self._draining:
+            return DRAIN_GAIN
+        if self._startup:
+            return STARTUP_GAIN
+        if self.delay > GROW_BELOW:
+            return 1.0
+        return GAINS[self._probing % len(GAINS)]
+
+    def _set_window(self) -> None:
+        if self.bandwidth is None:
+            return
+        held = self.bandwidth * ((self.base_rtt or 0.0) + SHRINK_ABOVE + SLACK)
+        gain = STARTUP_GAIN if self._startup else max(1.0, self._gain())
+        least = INITIAL_WINDOW if self._startup else MIN_WINDOW
+        self.window = int(min(MAX_WINDOW, max(least, held * gain)))

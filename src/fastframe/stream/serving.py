@@ -1,0 +1,440 @@
+"""The end that shows something: what a sender and a relay's side towards one viewer have in common.
+
+It greets the viewer, tells it the displays, the consents and the pointer, keeps account of what is on the line, and
+answers requests for what is missing. Where packets come from is left to subclasses: an `Outlet` for each display.
+
+The gate is asked before every step (`_tick`), so a consent that was withdrawn, or has run out, is noticed before
+anything else happens: queues are emptied first, and then the viewer is told.
+"""
+
+import hmac
+import math
+import secrets
+import zlib
+from collections.abc import Iterable
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from fastframe.codec.packet import VERSION as PACKET_VERSION
+from fastframe.errors import LocalProtocolError, RemoteProtocolError
+from fastframe.limits import Limits
+from fastframe.stream import events as e
+from fastframe.stream import messages as m
+from fastframe.stream import wire
+from fastframe.stream.config import SenderConfig
+from fastframe.stream.connection import Endpoint, Rejected, checked_display
+from fastframe.stream.consent import ConsentGate, ConsentState, Scope
+from fastframe.stream.delivery import Delivery
+from fastframe.stream.flow import FlowControl
+from fastframe.stream.pairing import PairingKey, PairingResult
+from fastframe.stream.states import Action, Role, State, next_state
+from fastframe.stream.wire import Message
+
+# A keyframe costs as much as seconds of changes, so who asks for them all the time does not get them all the time.
+KEYFRAME_INTERVAL = 0.5
+# Over unreliable transports packets are sent again without an acknowledgement for so long, and so many round trips.
+RESEND_AFTER = 0.5
+RESEND_ROUND_TRIPS = 3.0
+RESEND_AT_MOST_AFTER = 8.0
+
+
+class Outlet:
+    """What one viewer gets of one display."""
+
+    def __init__(self, display: int, flow: FlowControl, last: tuple[int, int] | None) -> None:
+        self.display = display
+        self.delivery = Delivery(flow, last)
+        self.needs_keyframe = True
+        self.keyframe_at = -math.inf
+        self.sent_at = -math.inf
+        self.resends = 0
+        # Whether somebody was told that there is room.
+        self.wanted = False
+
+    def restart(self) -> None:
+        """What was not acknowledged is given up: the next packet is a keyframe."""
+        self.delivery.abandon()
+        self.needs_keyframe = True
+        self.wanted = False
+
+    def forget(self) -> None:
+        """Keeps no pixel any more: the consent has gone."""
+        self.restart()
+
+
+AnyOutlet = TypeVar("AnyOutlet", bound=Outlet)
+
+
+class Serving(Endpoint, Generic[AnyOutlet]):
+    """The end of a session that has the displays."""
+
+    needs: ClassVar[tuple[Scope, ...]] = (Scope.VIEW,)
+
+    def __init__(self, gate: ConsentGate, config: SenderConfig, pairing: PairingKey | None) -> None:
+        super().__init__(Role.SENDER, State.CONNECTING, config.max_fragment, config.keepalive)
+        self._gate = gate
+        self._gate_revision = 0
+        self._config = config
+        self._pairing = pairing
+        self._token = b""
+        self._lost_at = math.inf
+        self._displays: tuple[m.Display, ...] = ()
+        self._outlets: dict[int, AnyOutlet] = {}
+        # Of displays that are gone, the last packet: acknowledgements may still come, and numbers may come back.
+        self._gone: dict[int, tuple[int, int] | None] = {}
+        self._flow = FlowControl()
+        self._frames: list[Message] = []
+        self._cursor_serial = 0
+        self._cursor_shape: bytes | None = None
+        self._cursor: m.CursorPosition | None = None
+        self._cursor_moved = False
+        self.limits = config.limits
+
+    @property
+    def gate(self) -> ConsentGate:
+        """The customer's consents."""
+        return self._gate
+
+    # -- what the caller does ------------------------------------------------------------------------------
+
+    def set_displays(self, displays: Iterable[m.Display], now: float) -> None:
+        """Tells which displays there are now: before the first frame, and when one comes, goes, moves or is resized.
+
+        Parameters
+        ----------
+        displays
+            All of them, at most 16. One that is not named any more is gone, and what was queued of it as well.
+        now
+            The time.
+        """
+        self._tick(now)
+        displays = tuple(displays)
+        numbers = {display.id for display in displays}
+        if len(numbers) != len(displays):
+            raise LocalProtocolError("two displays have the same number", actual=[each.id for each in displays])
+        layout = m.encode(m.Layout(displays))
+        if self._state is State.OPEN:
+            self._queue(layout)
+        self._displays = displays
+        for number in list(self._outlets):
+            if number not in numbers:
+                outlet = self._outlets.pop(number)
+                self._drop_outlet(outlet)
+                self._gone[number] = outlet.delivery.last
+        for number in sorted(numbers - self._outlets.keys()):
+            outlet = self._new_outlet(number, self._gone.pop(number, None))
+            self._outlets[number] = outlet
+
+    def send_cursor_shape(self, pixels: Any, hotspot: tuple[int, int], now: float) -> None:
+        """Tells what the pointer looks like.
+
+        Parameters
+        ----------
+        pixels
+            (height, width, 4) uint8, straight-alpha BGRA, at most 256 x 256; only read during the call.
+        hotspot
+            (x, y), inside of it.
+        now
+            The time.
+
+        Raises
+        ------
+        ConsentRequired
+            `view` is not granted.
+        LocalProtocolError
+            A wrong argument, or compressed the shape is still longer than one message.
+        """
+        self._tick(now)
+        self._require_needs()
+        array = np.ascontiguousarray(pixels)
+        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 4:
+            raise LocalProtocolError(
+                f"a pointer must be (H, W, 4) of uint8, not {array.shape} of {array.dtype}",
+                expected="(H, W, 4) uint8",
+                actual=f"{array.shape} {array.dtype}",
+            )
+        serial = self._cursor_serial + 1 & 0xFFFFFFFF
+        height, width = array.shape[:2]
+        if not (0 <= hotspot[0] < width and 0 <= hotspot[1] < height):
+            raise LocalProtocolError(f"hotspot {hotspot} is outside of {width} x {height}", actual=hotspot)
+        shape = m.encode(m.CursorShape(serial, width, height, *hotspot, zlib.compress(array.tobytes())))
+        if self._state is State.OPEN:
+            self._queue(shape)
+        self._cursor_serial, self._cursor_shape = serial, shape
+
+    def send_cursor_position(self, display: int, x: int, y: int, now: float, *, visible: bool = True) -> None:
+        """Tells where the pointer's hotspot is, in pixels of the display; the latest position is what `poll` sends.
+
+        Changes near the pointer are sent first when there is not room for all.
+        """
+        self._tick(now)
+        self._require_needs()
+        checked_display(self._outlets, display)
+        position = m.CursorPosition(display, x, y, visible)
+        m.encode(position)
+        self._cursor_moved = self._cursor_moved or position != self._cursor
+        self._cursor = position
+
+    def send_input_activity(self, party: m.Party, now: float, *, name: str = "") -> None:
+        """Tells who moves mouse and keyboard now."""
+        self._tick(now)
+        self._send(m.InputActivity(party, name))
+
+    # -- what the viewer does ------------------------------------------------------------------------------
+
+    def _handle(self, message: m.ControlMessage) -> None:
+        match message:
+            case m.Hello():
+                self._greet(message)
+            case m.Ack():
+                outlet = self._outlets.get(message.display)
+                if outlet is not None:
+                    outlet.delivery.acknowledge(message.epoch, message.sequence, self._now)
+                    outlet.resends = 0
+                elif message.display not in self._gone:
+                    raise RemoteProtocolError(f"acknowledges display {message.display}, which never was")
+            case m.KeyframeRequest():
+                outlet = self._outlets.get(message.display)
+                if outlet is not None:
+                    self._resync(outlet, message)
+            case m.ConsentRequest():
+                self._ask_for(message.scope, message.text)
+            case m.Pointer() | m.Key():
+                self._handle_input(message)
+            case _:
+                raise AssertionError(f"{message} is in no row of the table")
+
+    def _greet(self, hello: m.Hello) -> None:
+        version = max(set(hello.versions) & set(m.VERSIONS), default=None)
+        if version is None or PACKET_VERSION not in hello.packet_versions:
+            raise Rejected(
+                m.ByeReason.VERSION,
+                f"the viewer speaks versions {hello.versions} and {hello.packet_versions} of packets",
+                expected=(m.VERSIONS, (PACKET_VERSION,)),
+                actual=(hello.versions, hello.packet_versions),
+            )
+        resumed = bool(self._token)
+        if resumed:
+            if not hmac.compare_digest(hello.token, self._token):
+                raise Rejected(m.ByeReason.UNKNOWN_SESSION, "the viewer's token is not that of the session")
+        elif self._pairing is not None:
+            result = self._pairing.verify(hello.key, self._now)
+            if result is not PairingResult.ACCEPTED:
+                raise Rejected(m.ByeReason.PAIRING, f"the pairing key is {result.value}", actual=result)
+        theirs = hello.limits.to_limits()
+        self.limits = Limits(*(min(getattr(self._config.limits, n), getattr(theirs, n)) for n in Limits.__slots__))
+        self._check_limits()
+        if not resumed:
+            self._token = secrets.token_bytes(16)
+        self._lost_at = math.inf
+        self._max_message = min(self._max_fragment, hello.max_message)
+        grants = tuple(m.Grant(scope, self._gate.state(scope, self._now)) for scope in Scope)
+        config = self._config
+        self._send(
+            m.Welcome(
+                version,
+                PACKET_VERSION,
+                self._max_fragment,
+                self._token,
+                config.name,
+                config.capabilities,
+                self._displays,
+                grants,
+                resumed,
+            )
+        )
+        self._events.append(e.Connected(hello.name, hello.capabilities, resumed))
+        # Its round trip is that of the line alone: nothing else is on it yet.
+        self._ping()
+        if self._pause_by_us:
+            self._send(m.Pause())
+        if self._cursor_shape is not None and self._may_view():
+            if len(self._cursor_shape) <= self._max_message:
+                self._queue(self._cursor_shape)
+            self._cursor_moved = self._cursor is not None
+        self._resume_displays({position.display: position for position in hello.positions} if resumed else {})
+        for scope in hello.scopes:
+            self._ask_for(scope, "")
+
+    def _resume_displays(self, positions: dict[int, m.Position]) -> None:
+        for number, outlet in self._outlets.items():
+            position = positions.get(number)
+            outlet.wanted = False
+            if position is None or outlet.needs_keyframe or not self._may_view():
+                outlet.restart()
+                continue
+            packets = outlet.delivery.resume(position.epoch, position.sequence, self._now)
+            if packets is None:
+                outlet.restart()
+            else:
+                self._send_packets(number, packets)
+
+    def _ask_for(self, scope: Scope, text: str) -> None:
+        try:
+            asked = self._gate.request(scope, self._now)
+        except LocalProtocolError as error:
+            raise RemoteProtocolError(f"the viewer asks for {scope.value!r} too often: {error}") from error
+        if asked:
+            self._events.append(e.ConsentRequested(scope, text))
+            self._sync_gate()
+
+    def _handle_input(self, message: m.Pointer | m.Key) -> None:
+        if not self._gate.allows(Scope.CONTROL, self._now) or not self._may_view():
+            self._events.append(e.Refused(Scope.CONTROL, "input"))
+        elif isinstance(message, m.Key):
+            self._events.append(e.KeyInput(message.keysym, message.pressed))
+        elif message.display in self._outlets:
+            self._events.append(
+                e.PointerInput(message.display, message.x, message.y, message.buttons, message.wheel_x, message.wheel_y)
+            )
+
+    def _resync(self, outlet: AnyOutlet, request: m.KeyframeRequest) -> None:
+        """The viewer lacks packets: send again what is still there, otherwise begin anew."""
+        if outlet.needs_keyframe or not self._may_send():
+            return
+        if request.epoch is not None:
+            # The same once within a round trip: what went out a moment ago may only be late.
+            pause = self._flow.rtt or RESEND_AFTER
+            packets = outlet.delivery.again(request.epoch, request.sequence, self._now, pause)
+            if packets is not None:
+                self._send_packets(outlet.display, packets)
+                return
+        outlet.restart()
+
+    def _send_packets(self, display: int, packets: Iterable[bytes]) -> None:
+        for packet in packets:
+            self._frames += wire.cut(display, packet, self._max_message)
+
+    # -- what is decided everywhere --------------------------------------------------------------------------
+
+    def _may_view(self) -> bool:
+        return all(self._gate.allows(scope, self._now) for scope in self.needs)
+
+    def _may_send(self) -> bool:
+        return self._state is State.OPEN and not self.paused and self._may_view()
+
+    def _require(self, scope: Scope) -> None:
+        self._gate.require(scope, self._now)
+
+    def _require_needs(self) -> None:
+        for scope in self.needs:
+            self._gate.require(scope, self._now)
+
+    def _tick(self, now: float) -> None:
+        super()._tick(now)
+        self._sync_gate()
+
+    def _sync_gate(self) -> None:
+        changes = self._gate.changes_since(self._gate_revision, self._now)
+        if not changes:
+            return
+        self._gate_revision += len(changes)
+        if not self._may_view():
+            self._drop_frames()
+            self._cursor_moved, self._cursor, self._cursor_shape = False, None, None
+            for outlet in self._outlets.values():
+                outlet.forget()
+        for change in changes:
+            self._events.append(e.ConsentChanged(change.scope, change.before, change.after, change.at, change.by))
+            if self._state is State.OPEN:
+                self._send(m.ConsentNotice(change.scope, change.after))
+            if change.scope is Scope.FILES and change.after is not ConsentState.GRANTED:
+                self._events += self._files.clear()
+
+    def _advance(self) -> float:
+        if self._state is State.LOST:
+            due = self._lost_at + self._config.resume_for
+            if self._now < due:
+                return due
+            self.close(self._now, m.ByeReason.TIMEOUT, "the viewer did not come back")
+        due = super()._advance()
+        expiry = self._gate.next_expiry()
+        if expiry is not None and self._state is not State.CLOSED:
+            due = min(due, expiry)
+        if not self._may_send():
+            return due
+        if self._cursor_moved and self._cursor is not None:
+            self._cursor_moved = False
+            if self._cursor.display in self._outlets:
+                self._send(self._cursor)
+        if not self._config.reliable:
+            due = min(due, self._resend_late())
+        return min(due, self._serve())
+
+    def _resend_late(self) -> float:
+        """Sends again what has not been acknowledged for too long; returns when to look again."""
+        due = math.inf
+        for outlet in self._outlets.values():
+            oldest = outlet.delivery.oldest_at
+            if oldest is None:
+                continue
+            patience = max(RESEND_AFTER, RESEND_ROUND_TRIPS * (self._flow.rtt or 0.0)) * 2**outlet.resends
+            patience = min(patience, RESEND_AT_MOST_AFTER)
+            if self._now >= oldest + patience - 1e-9:
+                outlet.resends = min(outlet.resends + 1, 10)
+                oldest = self._now
+                self._send_packets(outlet.display, outlet.delivery.all_again(self._now))
+            due = min(due, oldest + patience)
+        return due
+
+    def _take_frames(self) -> list[Message]:
+        if not self._may_send():
+            self._drop_frames()
+            return []
+        frames, self._frames = self._frames, []
+        return frames
+
+    def _drop_frames(self) -> None:
+        self._frames = []
+
+    def _drop_outlet(self, outlet: AnyOutlet) -> None:
+        """A display is gone: what is on the line of it is not waited for any more."""
+        outlet.delivery.abandon()
+        self._frames = [message for message in self._frames if wire.display_of(message) != outlet.display]
+
+    def _pause_changed(self) -> None:
+        if self.paused:
+            for number in {wire.display_of(message) for message in self._frames}:
+                self._outlets[number].restart()
+            self._drop_frames()
+
+    def _heard_pong(self, rtt: float) -> None:
+        self._flow.heard(rtt, self._now)
+
+    def connection_lost(self, now: float) -> None:
+        """The transport has gone. For `SenderConfig.resume_for` the viewer may come back over a new one."""
+        super().connection_lost(now)
+        if self._state is State.LOST and not self._token:
+            self._move(Action.WAIT)
+
+    def _disconnected(self) -> None:
+        self._lost_at = self._now
+        self._flow = FlowControl()
+        self._pause_by_peer = False
+        self._cursor_moved = False
+        for outlet in self._outlets.values():
+            outlet.delivery.connection_lost(self._flow)
+
+    def _ended(self) -> None:
+        for outlet in self._outlets.values():
+            outlet.forget()
+
+    # -- left to subclasses ----------------------------------------------------------------------------------
+
+    def _new_outlet(self, display: int, last: tuple[int, int] | None) -> AnyOutlet:
+        """An outlet; `last`: of the display that had the number before, the latest packet that has gone out."""
+        raise NotImplementedError
+
+    def _check_limits(self) -> None:
+        """Raises `Rejected` where the viewer's limits leave no room for a picture."""
+
+    def _serve(self) -> float:
+        """Brings about what there is room for on the line; returns when to look again."""
+        raise NotImplementedError
+
+
+def checked_state(endpoint: Endpoint) -> None:
+    """Raises `LocalProtocolError` where the session is over."""
+    if endpoint.state is State.CLOSED:
+        next_state(Role.SENDER, State.CLOSED, Action.SEND)
