@@ -9,9 +9,9 @@ of BBR (Cardwell and others, 2016): its round trip; the delay, which is what exc
 rate at which bytes arrived while it was on its way. From these follow
 
 - the *bandwidth*, the highest of these rates of late,
-- the *pace*: a packet may go out when the line, by that bandwidth, is nearly done with the packets before it. In turn
-  rounds of a little more than the bandwidth probe for more; a delay below 25 ms lets the pace grow, one above 50 ms
-  takes the bandwidth back to what arrives now,
+- the *pace*: a packet may go out when the line, by that bandwidth, is nearly done with the packets before it. Now and
+  then a round of a little more than the bandwidth probes for more, as long as the delay is below 25 ms; a delay above
+  50 ms takes the bandwidth back to what arrives now,
 - the *window*, which bounds what is not acknowledged: what the line holds by itself and a little more,
 - the *budget* of a packet: no more than 40 ms of the line, so that what changes next need not wait long.
 """
@@ -31,14 +31,23 @@ PACKET_TIME = 0.040
 # Of the line's time, what may still be on its way out when the next packet follows: so that it never runs dry.
 SLACK = 0.010
 
-# A frame each thirtieth of a second may be on the line itself, and three more.
+# Besides what the line itself holds at the highest rate of frames.
 MAX_FRAMES = 3
-FRAME_TIME = 1 / 30
+
+# A packet that is so late has waited for others.
+QUEUED = 0.010
+# Over a shorter time the spacing of acknowledgements is chance.
+FULL_RATE_TIME = 0.020
+MAX_STEP = 4.0
 
 STARTUP_GAIN = 2.0
-# One round of more, one of less so that its queue goes away, then some as they are.
-GAINS = (1.25, 0.85, 1.0, 1.0, 1.0, 1.0)
-DRAIN_GAIN = 0.75
+# In turn: a round with more than the bandwidth, one in which its answers come, one with less so that its queue goes away.
+PROBES = (1.0, 0.0, -1.0, 0.0, 0.0, 0.0)
+# How much more: no more queue than this before the first answer can come. Each time that more got through, twice that.
+PROBE_GAIN = 0.25
+PROBE_QUEUE = 0.040
+RESTART_GAIN = 4.0
+DRAIN_GAIN = 0.5
 BANDWIDTH_ROUNDS = 10
 # A rate that grows by less than this has reached the line's.
 STILL_GROWING = 1.15
@@ -64,9 +73,16 @@ class InFlight:
 
 
 class FlowControl:
-    """Decides for one connection; all its displays share it. Sizes in bytes, times in seconds."""
+    """Decides for one connection; all its displays share it. Sizes in bytes, times in seconds.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    max_fps
+        Packets a second at most.
+    """
+
+    def __init__(self, max_fps: float) -> None:
+        self._max_fps = max_fps
         self.window = INITIAL_WINDOW
         self.in_flight = 0
         self.frames_in_flight = 0
@@ -77,6 +93,7 @@ class FlowControl:
         self._base_at = 0.0
         self._delays: deque[float] = deque(maxlen=3)
         self._rates: deque[tuple[int, float]] = deque()
+        self._queued: deque[tuple[float, int]] = deque(maxlen=5)
         self._delivered = 0
         self._delivered_at = 0.0
         self._first_sent_at = 0.0
@@ -89,6 +106,7 @@ class FlowControl:
         self._startup = True
         self._draining = False
         self._probing = 0
+        self._probe_gain = PROBE_GAIN
         self._line_free_at = 0.0
         self._waits_for_empty = False
         self._packets: deque[InFlight] = deque()
@@ -104,7 +122,7 @@ class FlowControl:
             self._waits_for_empty = True
         if (
             self._waits_for_empty
-            or self.frames_in_flight >= MAX_FRAMES + int(base / FRAME_TIME)
+            or self.frames_in_flight >= MAX_FRAMES + int(base * self._max_fps)
             or self.in_flight + MIN_BUDGET > self.window
         ):
             return None
@@ -134,9 +152,6 @@ class FlowControl:
         """A packet goes out."""
         if not self.in_flight:
             self._delivered_at = self._first_sent_at = now
-            if self._waits_for_empty or self._base_is_old(now):
-                # The line is empty, so this packet will tell the base anew.
-                self._waits_for_empty, self.base_rtt = False, None
         packet = InFlight(
             size, now, self._delivered, self._delivered_at, self._first_sent_at, self._idle_until > self._delivered
         )
@@ -162,13 +177,19 @@ class FlowControl:
         """A packet is no longer waited for."""
         self._remove(packet)
 
-    def heard(self, rtt: float, now: float) -> None:
-        """The round trip of a message that is hardly longer than nothing."""
-        self._update_base(rtt, now)
+    def wants_ping(self, now: float) -> bool:
+        """Whether a ping should go out before anything else: the line is empty, and what its own delay is is old news.
 
-    def disconnected(self) -> None:
-        """Another line comes; what is known of this one is of no use."""
-        self.__init__()  # type: ignore[misc]
+        After a true answer the ping must be sent.
+        """
+        if self.in_flight or not self._base_is_old(now):
+            return False
+        self.base_rtt, self._base_at, self._waits_for_empty = None, now, False
+        return True
+
+    def heard(self, rtt: float, now: float) -> None:
+        """The round trip of a ping, which is hardly longer than nothing."""
+        self._update_base(max(rtt, 1e-4), now)
 
     # -- how ----------------------------------------------------------------------------------------------
 
@@ -189,6 +210,7 @@ class FlowControl:
     def _after_stall(self) -> None:
         self._startup, self._draining, self._flat_rounds = True, False, 0
         self._delays.clear()
+        self._queued.clear()
         self.delay = 0.0
         if self.bandwidth is not None:
             self.bandwidth /= 4
@@ -199,32 +221,33 @@ class FlowControl:
 
     def _measure(self, packet: InFlight, now: float) -> None:
         rtt = max(now - packet.sent_at, 1e-4)
-        # A packet's own time on the line is no delay of the line's. Before the bandwidth is known it would be a guess.
-        own = packet.size / self.bandwidth if self.bandwidth is not None and not self._startup else 0.0
-        self._update_base(max(rtt - own, 0.001), now)
+        self._update_base(rtt, now)
         base = self.base_rtt or rtt
         self.rtt = rtt if self.rtt is None else self.rtt + 0.25 * (rtt - self.rtt)
         interval = max(now - packet.delivered_at, packet.sent_at - packet.first_sent_at, 1e-4)
         rate = (self._delivered - packet.delivered) / interval
 
-        # The least of three: one late packet is jitter.
+        # A packet's own time on the line is no delay. The least of three: one late packet is jitter.
         own = 0.0 if self.bandwidth is None else packet.size / self.bandwidth
         self._delays.append(max(0.0, rtt - base - own))
         self.delay = min(self._delays)
+        delayed = len(self._delays) == self._delays.maxlen
+        full_rate = self._full_rate(now)
         if packet.delivered >= self._round_ends_at:
             self._begin_round()
         self._round_rate = max(self._round_rate, rate)
 
-        if self.delay > SHRINK_ABOVE and len(self._delays) == self._delays.maxlen:
+        if delayed and self.delay > SHRINK_ABOVE:
             # The line is full, so what arrives now is what it carries.
             self._startup, self._draining = False, True
-            self._rates = deque([(self._round, rate)])
-        elif not packet.idle or self.bandwidth is None or rate > self.bandwidth:
+            self._rates = deque([(self._round, full_rate or rate)])
+        elif full_rate is not None or not packet.idle or self.bandwidth is None or rate > self.bandwidth:
+            rate = max(rate, full_rate or 0.0)
             while self._rates and self._rates[-1][1] <= rate:
                 self._rates.pop()
             self._rates.append((self._round, rate))
         if self.delay > GROW_BELOW:
-            if len(self._delays) == self._delays.maxlen:
+            if delayed and full_rate is not None:
                 self._startup = False
         else:
             self._draining = False
@@ -234,17 +257,41 @@ class FlowControl:
             self.bandwidth = max(self._rates[0][1], 1000.0)
         self._set_window()
 
+    def _full_rate(self, now: float) -> float | None:
+        """The rate of the last few acknowledgements, if packets have waited on the line all the while.
+
+        It is what the line carries, then, and is known long before the rate over whole round trips.
+        """
+        if self._delays[-1] < QUEUED:
+            self._queued.clear()
+            return None
+        self._queued.append((now, self._delivered))
+        (begun, before), (_, delivered) = self._queued[0], self._queued[-1]
+        if now - begun < FULL_RATE_TIME:
+            return None
+        rate = (delivered - before) / (now - begun)
+        # Acknowledgements that were held up somewhere come all at once.
+        return rate if self.bandwidth is None else min(rate, MAX_STEP * self.bandwidth)
+
     def _begin_round(self) -> None:
-        """A round is the time until what was in flight at its beginning has arrived."""
+        """A round ends when what was sent at its beginning has arrived."""
         growing = self._round_rate > self._last_round_rate * STILL_GROWING
+        least_gain = min(PROBE_GAIN, PROBE_QUEUE / max(self.base_rtt or 0.0, 1e-3))
         self._round += 1
-        self._round_ends_at = self._delivered + self.in_flight
+        self._round_ends_at = self._delivered
         if self._startup and self._idle_until <= self._delivered:
             self._flat_rounds = 0 if growing else self._flat_rounds + 1
             if self._flat_rounds >= 3:
                 self._startup = False
-        # Go on with more as long as more gets through.
-        self._probing = 0 if growing and self.delay < GROW_BELOW else self._probing + 1
+        self._probing = (self._probing + 1) % len(PROBES)
+        if self._probing == 2:
+            if self.delay < GROW_BELOW and self._round_rate > self._last_round_rate * (1 + self._probe_gain / 2):
+                self._probing, self._probe_gain = 0, 2 * self._probe_gain
+                # The line has become much faster.
+                if self._probe_gain >= RESTART_GAIN * least_gain:
+                    self._startup, self._flat_rounds = True, 0
+        elif self._probing == 3 or self.delay > GROW_BELOW:
+            self._probe_gain = least_gain
         self._last_round_rate, self._round_rate = self._round_rate, 0.0
 
     def _gain(self) -> float:
@@ -254,7 +301,7 @@ class FlowControl:
             return STARTUP_GAIN
         if self.delay > GROW_BELOW:
             return 1.0
-        return GAINS[self._probing % len(GAINS)]
+        return max(DRAIN_GAIN, 1.0 + self._probe_gain * PROBES[self._probing])
 
     def _set_window(self) -> None:
         if self.bandwidth is None:

@@ -83,7 +83,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         self._outlets: dict[int, AnyOutlet] = {}
         # Of displays that are gone, the last packet: acknowledgements may still come, and numbers may come back.
         self._gone: dict[int, tuple[int, int] | None] = {}
-        self._flow = FlowControl()
+        self._flow = FlowControl(config.max_fps)
         self._frames: list[Message] = []
         self._cursor_serial = 0
         self._cursor_shape: bytes | None = None
@@ -358,6 +358,8 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             self._cursor_moved = False
             if self._cursor.display in self._outlets:
                 self._send(self._cursor)
+        if self._flow.wants_ping(self._now):
+            self._ping()
         if not self._config.reliable:
             due = min(due, self._resend_late())
         return min(due, self._serve())
@@ -410,7 +412,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
 
     def _disconnected(self) -> None:
         self._lost_at = self._now
-        self._flow = FlowControl()
+        self._flow = FlowControl(self._config.max_fps)
         self._pause_by_peer = False
         self._cursor_moved = False
         for outlet in self._outlets.values():

@@ -1,8 +1,8 @@
 """A network in virtual time: to test what is built upon the stream, and to measure it, without waiting.
 
-`Line` carries messages one way, with a rate that changes, a delay, jitter, loss and stalls. `Session` joins a sender and
-a receiver by two lines and plays both transports: it goes from one moment at which something happens to the next, so
-that minutes take as long as the encoding in them. Everything is drawn from one seed, and every run gives the same.
+`Line` carries messages one way, with a rate that changes, a delay, jitter, loss and stalls. `Session` joins a sender
+and a receiver by two lines and plays both transports: it goes from one moment at which something happens to the next,
+so that minutes take as long as the encoding in them. Everything is drawn from one seed, and every run gives the same.
 """
 
 import heapq
