@@ -10,6 +10,7 @@ from fastframe.stream.framer import MessageFramer
 from fastframe.stream.messages import ByeReason, Display, Party
 from fastframe.stream.pairing import PairingKey, PairingResult
 from fastframe.stream.receiver import Receiver
+from fastframe.stream.relay import Relay, RelayConfig, RelayEvent
 from fastframe.stream.sender import Sender
 from fastframe.stream.states import State
 from fastframe.stream.statistics import StreamStatistics
@@ -29,6 +30,9 @@ __all__ = [
     "Party",
     "Receiver",
     "ReceiverConfig",
+    "Relay",
+    "RelayConfig",
+    "RelayEvent",
     "Scope",
     "Sender",
     "SenderConfig",

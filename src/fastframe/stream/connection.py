@@ -67,6 +67,11 @@ class Endpoint:
         """Whether frames rest, by either side's wish."""
         return self._pause_by_us or self._pause_by_peer
 
+    @property
+    def paused_by_peer(self) -> bool:
+        """Whether frames rest by the peer's wish."""
+        return self._pause_by_peer
+
     def next_event(self) -> e.Event | None:
         """The next event; `None` when there is none. Ask after each `receive` and each `poll`."""
         return self._events.popleft() if self._events else None

@@ -160,6 +160,13 @@ class ConsentGate:
         withdrawn = [self.withdraw(scope, now, by=by) for scope in Scope]
         return any(withdrawn)
 
+    def follow(self, scope: Scope, state: ConsentState, now: float, *, by: str = "") -> None:
+        """Takes over the state of another gate, whatever the one here was: for a relay, which decides nothing."""
+        self._expire(now)
+        if state is not self._states[scope]:
+            self._until.pop(scope, None)
+            self._record(ConsentChange(scope, self._states[scope], state, now, by))
+
     def _change(self, scope: Scope, after: ConsentState, now: float, by: str, until: float | None) -> None:
         before = self.state(scope, now)
         if after not in CONSENT_TRANSITIONS[before]:

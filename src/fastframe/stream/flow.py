@@ -41,7 +41,7 @@ FULL_RATE_TIME = 0.020
 MAX_STEP = 4.0
 
 STARTUP_GAIN = 2.0
-# In turn: a round with more than the bandwidth, one in which its answers come, one with less so that its queue goes away.
+# In turn: a round of more than the bandwidth, one in which its answers come, one of less so that its queue goes away.
 PROBES = (1.0, 0.0, -1.0, 0.0, 0.0, 0.0)
 # How much more: no more queue than this before the first answer can come. Each time that more got through, twice that.
 PROBE_GAIN = 0.25

@@ -12,7 +12,7 @@ import math
 import secrets
 import zlib
 from collections.abc import Iterable
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -69,10 +69,16 @@ AnyOutlet = TypeVar("AnyOutlet", bound=Outlet)
 class Serving(Endpoint, Generic[AnyOutlet]):
     """The end of a session that has the displays."""
 
-    needs: ClassVar[tuple[Scope, ...]] = (Scope.VIEW,)
-
-    def __init__(self, gate: ConsentGate, config: SenderConfig, pairing: PairingKey | None) -> None:
+    def __init__(
+        self,
+        gate: ConsentGate,
+        config: SenderConfig,
+        pairing: PairingKey | None,
+        needs: tuple[Scope, ...] = (Scope.VIEW,),
+    ) -> None:
         super().__init__(Role.SENDER, State.CONNECTING, config.max_fragment, config.keepalive)
+        # What the viewer may see nothing without.
+        self._needs = needs
         self._gate = gate
         self._gate_revision = 0
         self._config = config
@@ -83,7 +89,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         self._outlets: dict[int, AnyOutlet] = {}
         # Of displays that are gone, the last packet: acknowledgements may still come, and numbers may come back.
         self._gone: dict[int, tuple[int, int] | None] = {}
-        self._flow = FlowControl(config.max_fps)
+        self._flow = self._new_flow()
         self._frames: list[Message] = []
         self._cursor_serial = 0
         self._cursor_shape: bytes | None = None
@@ -158,10 +164,8 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         height, width = array.shape[:2]
         if not (0 <= hotspot[0] < width and 0 <= hotspot[1] < height):
             raise LocalProtocolError(f"hotspot {hotspot} is outside of {width} x {height}", actual=hotspot)
-        shape = m.encode(m.CursorShape(serial, width, height, *hotspot, zlib.compress(array.tobytes())))
-        if self._state is State.OPEN:
-            self._queue(shape)
-        self._cursor_serial, self._cursor_shape = serial, shape
+        self._set_cursor_shape(m.CursorShape(serial, width, height, *hotspot, zlib.compress(array.tobytes())))
+        self._cursor_serial = serial
 
     def send_cursor_position(self, display: int, x: int, y: int, now: float, *, visible: bool = True) -> None:
         """Tells where the pointer's hotspot is, in pixels of the display; the latest position is what `poll` sends.
@@ -180,6 +184,12 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         """Tells who moves mouse and keyboard now."""
         self._tick(now)
         self._send(m.InputActivity(party, name))
+
+    def _set_cursor_shape(self, message: m.CursorShape) -> None:
+        shape = m.encode(message)
+        if self._state is State.OPEN:
+            self._queue(shape)
+        self._cursor_shape = shape
 
     # -- what the viewer does ------------------------------------------------------------------------------
 
@@ -309,7 +319,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
     # -- what is decided everywhere --------------------------------------------------------------------------
 
     def _may_view(self) -> bool:
-        return all(self._gate.allows(scope, self._now) for scope in self.needs)
+        return all(self._gate.allows(scope, self._now) for scope in self._needs)
 
     def _may_send(self) -> bool:
         return self._state is State.OPEN and not self.paused and self._may_view()
@@ -318,7 +328,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         self._gate.require(scope, self._now)
 
     def _require_needs(self) -> None:
-        for scope in self.needs:
+        for scope in self._needs:
             self._gate.require(scope, self._now)
 
     def _tick(self, now: float) -> None:
@@ -412,7 +422,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
 
     def _disconnected(self) -> None:
         self._lost_at = self._now
-        self._flow = FlowControl(self._config.max_fps)
+        self._flow = self._new_flow()
         self._pause_by_peer = False
         self._cursor_moved = False
         for outlet in self._outlets.values():
@@ -427,6 +437,9 @@ class Serving(Endpoint, Generic[AnyOutlet]):
     def _new_outlet(self, display: int, last: tuple[int, int] | None) -> AnyOutlet:
         """An outlet; `last`: of the display that had the number before, the latest packet that has gone out."""
         raise NotImplementedError
+
+    def _new_flow(self) -> FlowControl:
+        return FlowControl(self._config.max_fps)
 
     def _check_limits(self) -> None:
         """Raises `Rejected` where the viewer's limits leave no room for a picture."""

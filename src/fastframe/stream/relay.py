@@ -1,0 +1,485 @@
+"""One customer, many viewers: every frame is encoded once.
+
+A relay stands between a `Sender` and any number of viewers, in a server or a broker. Towards the sender it is a viewer
+that decodes nothing; towards each viewer it is a sender with its own flow control. Between them lies one `EpochStore`
+for each display, from which every viewer is served at its own pace:
+
+- who joins gets the epoch from its keyframe on, or, when that would take longer, waits for a new one;
+- who is slow falls behind in the store, and nobody else notices; who is so far behind that a new picture is nearer than
+  the end of the old ones is skipped to the next keyframe;
+- keyframes are asked for once for all who need one, and not more often than every few seconds, since all viewers pay.
+
+Consents are the customer's: the relay follows them and decides nothing. The first viewer is the technician; all others
+see nothing without `extra_technician`, and only the first may use mouse and keyboard. Files do not pass a relay.
+"""
+
+import math
+import zlib
+from collections import deque
+from dataclasses import dataclass, field, replace
+
+from fastframe.codec.packet import peek_header
+from fastframe.errors import ConsentRequired, LocalProtocolError
+from fastframe.stream import events as e
+from fastframe.stream import messages as m
+from fastframe.stream.config import ReceiverConfig, SenderConfig
+from fastframe.stream.connection import Rejected
+from fastframe.stream.consent import ConsentGate, ConsentState, Scope
+from fastframe.stream.epoch_store import EpochStore
+from fastframe.stream.flow import FlowControl
+from fastframe.stream.pairing import PairingKey
+from fastframe.stream.receiver import Receiver
+from fastframe.stream.serving import Outlet, Serving
+from fastframe.stream.states import State
+from fastframe.stream.wire import Message
+
+# An epoch of so many times the bytes of its first picture is not worth sending to who joins.
+JOIN_PICTURES = 3
+JOIN_BYTES = 256 * 1024
+# Who is so many seconds behind, and by more than this many pictures, is skipped.
+MAX_LAG = 3.0
+SKIP_PICTURES = 2
+# Packets are there already, so only bytes bound what is on the line.
+MAX_PACKETS_A_SECOND = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class RelayConfig:
+    """Settings of a `Relay`.
+
+    Parameters
+    ----------
+    upstream
+        How it presents itself to the customer's side. `decode` and `auto_acknowledge` do not matter. Viewers must hold
+        at least its limits.
+    viewers
+        How it presents itself to viewers; `effort`, `threads`, `limits` and `max_fps` do not matter.
+    store_bytes
+        Bytes of packets that are kept for each display.
+    keyframe_interval
+        Seconds between two requests for a keyframe of one display, at least.
+    max_viewers
+        Viewers that are admitted at a time.
+    """
+
+    upstream: ReceiverConfig = field(default_factory=ReceiverConfig)
+    viewers: SenderConfig = field(default_factory=SenderConfig)
+    store_bytes: int = 16 * 2**20
+    keyframe_interval: float = 2.0
+    max_viewers: int = 1000
+
+    def __post_init__(self) -> None:
+        for name, lowest in (("store_bytes", 1), ("max_viewers", 1), ("keyframe_interval", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or math.isnan(value) or value < lowest:
+                raise LocalProtocolError(f"{name} must be a number from {lowest} on, not {value!r}", actual=value)
+
+
+@dataclass(frozen=True, slots=True)
+class RelayEvent:
+    """An event of the connection to the sender (`viewer` is `None`) or to a viewer."""
+
+    viewer: int | None
+    event: e.Event
+
+
+class _StoreOutlet(Outlet):
+    """Where in the store of a display a viewer is."""
+
+    def __init__(self, display: int, flow: FlowControl, last: tuple[int, int] | None, store: EpochStore) -> None:
+        super().__init__(display, flow, last)
+        self.store = store
+        self.epoch: int | None = None
+        self.next = 0
+        # A viewer refuses keyframes of epochs that it has seen.
+        self.least_epoch = 0 if last is None else last[0] + 1
+
+    def restart(self) -> None:
+        super().restart()
+        self.epoch = None
+        if self.delivery.last is not None:
+            self.least_epoch = self.delivery.last[0] + 1
+
+    @property
+    def behind(self) -> int:
+        """Bytes that are still to be sent."""
+        return 0 if self.epoch != self.store.epoch else self.store.bytes_from(self.next)
+
+
+class _Viewer(Serving[_StoreOutlet]):
+    """The relay's side of the connection to one viewer."""
+
+    def __init__(
+        self, gate: ConsentGate, config: SenderConfig, pairing: PairingKey | None, needs: tuple[Scope, ...]
+    ) -> None:
+        super().__init__(gate, config, pairing, needs)
+        self.stores: dict[int, EpochStore] = {}
+
+    def show_displays(self, displays: tuple[m.Display, ...], stores: dict[int, EpochStore], now: float) -> None:
+        self.stores = stores
+        self.set_displays(displays, now)
+
+    def show_cursor_shape(self, shape: m.CursorShape, now: float) -> None:
+        self._tick(now)
+        if self._may_view():
+            self._set_cursor_shape(shape)
+
+    def show_cursor(self, event: e.CursorMoved, now: float) -> None:
+        self._tick(now)
+        if self._may_view() and event.display in self._outlets:
+            self.send_cursor_position(event.display, event.x, event.y, now, visible=event.visible)
+
+    def keyframes_needed(self) -> list[int]:
+        """The displays of which this viewer cannot see anything before the next keyframe."""
+        if not self._may_send():
+            return []
+        return [number for number, outlet in self._outlets.items() if outlet.needs_keyframe and not self._join(outlet)]
+
+    def _new_outlet(self, display: int, last: tuple[int, int] | None) -> _StoreOutlet:
+        return _StoreOutlet(display, self._flow, last, self.stores[display])
+
+    def _new_flow(self) -> FlowControl:
+        return FlowControl(MAX_PACKETS_A_SECOND)
+
+    def _check_limits(self) -> None:
+        if self.limits != self._config.limits:
+            raise Rejected(
+                m.ByeReason.LIMITS,
+                "the viewer's limits are below those that the customer's side was told",
+                expected=self._config.limits,
+                actual=self.limits,
+            )
+
+    def _join(self, outlet: _StoreOutlet) -> bool:
+        """Begins at the store's keyframe, if there is one that the viewer can use and that is worth it."""
+        store = outlet.store
+        if not store.whole or store.epoch is None or store.epoch < outlet.least_epoch:
+            return False
+        if store.picture_bytes is not None:
+            worth = max(JOIN_BYTES, JOIN_PICTURES * store.picture_bytes)
+            if store.bytes_from(0) > worth:
+                return False
+        outlet.needs_keyframe = False
+        outlet.epoch, outlet.next = store.epoch, 0
+        return True
+
+    def _serve(self) -> float:
+        due = math.inf
+        for outlet in sorted(self._outlets.values(), key=lambda each: each.sent_at):
+            due = min(due, self._serve_outlet(outlet))
+        if not any(outlet.behind for outlet in self._outlets.values()):
+            self._flow.ran_dry()
+        return due
+
+    def _serve_outlet(self, outlet: _StoreOutlet) -> float:
+        store = outlet.store
+        if not outlet.needs_keyframe and outlet.epoch != store.epoch:
+            # A new epoch replaces all that was before it.
+            outlet.needs_keyframe = True
+        if outlet.needs_keyframe and not self._join(outlet):
+            return math.inf
+        if self._too_slow(outlet):
+            outlet.needs_keyframe = True
+            outlet.least_epoch = (outlet.epoch or 0) + 1
+            return math.inf
+        while outlet.next < store.end:
+            packet = store.packet(outlet.next)
+            if self._flow.frames_in_flight and self._flow.in_flight + len(packet) > self._flow.window:
+                return math.inf
+            ready_at = self._flow.ready_at(self._now)
+            if ready_at is None:
+                return math.inf
+            if ready_at > self._now + 1e-9:
+                return ready_at
+            outlet.delivery.sent(store.epoch or 0, outlet.next, packet, self._now)
+            self._send_packets(outlet.display, (packet,))
+            outlet.next += 1
+            outlet.sent_at = self._now
+        return math.inf
+
+    def _too_slow(self, outlet: _StoreOutlet) -> bool:
+        store = outlet.store
+        if not store.has(outlet.next):
+            return True
+        picture, bandwidth = store.picture_bytes, self._flow.bandwidth
+        if picture is None or bandwidth is None or outlet.behind <= SKIP_PICTURES * picture + JOIN_BYTES:
+            return False
+        return outlet.behind > MAX_LAG * bandwidth
+
+
+class Relay:
+    """Feeds many viewers from one sender. It does no I/O and has no clock.
+
+    The connection to the sender is driven by `connect`, `receive`, `poll` and `connection_lost`, and that to each
+    viewer by the same with the viewer's number, both as those of `Receiver` and `Sender`. What has come from the sender
+    makes something to send to viewers: poll them then, but none whose transport's buffer is full. Not for use by two
+    threads at once.
+
+    Parameters
+    ----------
+    config
+        Settings; `RelayConfig()` if omitted.
+    """
+
+    def __init__(self, config: RelayConfig | None = None) -> None:
+        self._config = RelayConfig() if config is None else config
+        self._upstream = Receiver(replace(self._config.upstream, decode=False, auto_acknowledge=True))
+        self._viewer_config = replace(self._config.viewers, limits=self._config.upstream.limits)
+        self._gate = ConsentGate()
+        self._stores: dict[int, EpochStore] = {}
+        self._asked_at: dict[int, float] = {}
+        self._viewers: dict[int, _Viewer] = {}
+        self._next_viewer = 0
+        self._first: int | None = None
+        self._cursor_shape: m.CursorShape | None = None
+        self._events: deque[RelayEvent] = deque()
+
+    @property
+    def state(self) -> State:
+        """Of the connection to the sender."""
+        return self._upstream.state
+
+    @property
+    def displays(self) -> tuple[m.Display, ...]:
+        """The customer's displays."""
+        return self._upstream.displays
+
+    @property
+    def viewers(self) -> tuple[int, ...]:
+        """The numbers of all viewers."""
+        return tuple(self._viewers)
+
+    @property
+    def held(self) -> int:
+        """Bytes of packets in the stores."""
+        return sum(store.held for store in self._stores.values())
+
+    def next_event(self) -> RelayEvent | None:
+        """The next event; `None` when there is none. What viewers do has been passed on already."""
+        return self._events.popleft() if self._events else None
+
+    # -- the sender ----------------------------------------------------------------------------------------
+
+    def connect(self, now: float, *, key: str = "", scopes: tuple[Scope, ...] = (Scope.VIEW,)) -> None:
+        """Begins or continues the session with the sender; as `Receiver.connect`."""
+        self._upstream.connect(now, key=key, scopes=scopes)
+
+    def receive(self, data: bytes | memoryview, now: float) -> None:
+        """Takes one message from the sender; as `Receiver.receive`."""
+        try:
+            self._upstream.receive(data, now)
+        finally:
+            self._take_upstream_events(now)
+
+    def poll(self, now: float) -> list[Message] | float:
+        """The messages for the sender, or the time at which to call again."""
+        self._ask_for_keyframes(now)
+        answer = self._upstream.poll(now)
+        self._take_upstream_events(now)
+        return answer if isinstance(answer, list) else min(answer, self._next_ask(now))
+
+    def connection_lost(self, now: float) -> None:
+        """The transport to the sender has gone. Viewers keep their pictures."""
+        self._upstream.connection_lost(now)
+        self._take_upstream_events(now)
+
+    def close(self, now: float, reason: m.ByeReason = m.ByeReason.FINISHED, text: str = "") -> None:
+        """Ends the session, for the sender and for all viewers."""
+        self._upstream.close(now, reason, text)
+        self._take_upstream_events(now)
+
+    # -- viewers -------------------------------------------------------------------------------------------
+
+    def add_viewer(self, now: float, *, pairing: PairingKey | None = None) -> int:
+        """Admits a viewer, whose transport is there; returns its number. The first is the technician.
+
+        Raises
+        ------
+        LocalProtocolError
+            There are `RelayConfig.max_viewers` already, or the session is closed.
+        """
+        if len(self._viewers) >= self._config.max_viewers:
+            raise LocalProtocolError(f"{len(self._viewers)} viewers are the most", limit=self._config.max_viewers)
+        if self._upstream.state is State.CLOSED:
+            raise LocalProtocolError("the session is closed")
+        number = self._next_viewer
+        self._next_viewer += 1
+        needs: tuple[Scope, ...] = (Scope.VIEW,)
+        if self._first is None:
+            self._first = number
+        else:
+            needs = (Scope.VIEW, Scope.EXTRA_TECHNICIAN)
+        viewer = _Viewer(self._gate, self._viewer_config, pairing, needs)
+        viewer.show_displays(self._upstream.displays, self._stores, now)
+        if self._cursor_shape is not None:
+            viewer.show_cursor_shape(self._cursor_shape, now)
+        self._viewers[number] = viewer
+        return number
+
+    def remove_viewer(self, viewer: int, now: float) -> None:
+        """A viewer is gone for good. Its events are lost; after the first one's going the next to come is the first."""
+        self._viewer(viewer)
+        del self._viewers[viewer]
+        if self._first == viewer:
+            self._first = None
+        self._pause_together(now)
+
+    def receive_from(self, viewer: int, data: bytes | memoryview, now: float) -> None:
+        """Takes one message from a viewer; as `Sender.receive`. A fault ends that viewer's connection only."""
+        endpoint = self._viewer(viewer)
+        try:
+            endpoint.receive(data, now)
+        finally:
+            self._take_viewer_events(viewer, endpoint, now)
+
+    def poll_viewer(self, viewer: int, now: float) -> list[Message] | float:
+        """The messages for a viewer, or the time at which to call again, unless something comes from the sender."""
+        endpoint = self._viewer(viewer)
+        answer = endpoint.poll(now)
+        self._take_viewer_events(viewer, endpoint, now)
+        return answer
+
+    def viewer_lost(self, viewer: int, now: float) -> None:
+        """The transport to a viewer has gone; it may come back over another one, under the same number."""
+        endpoint = self._viewer(viewer)
+        endpoint.connection_lost(now)
+        self._take_viewer_events(viewer, endpoint, now)
+
+    def viewer_state(self, viewer: int) -> State:
+        """Of the connection to a viewer."""
+        return self._viewer(viewer).state
+
+    def _viewer(self, number: int) -> _Viewer:
+        viewer = self._viewers.get(number)
+        if viewer is None:
+            raise LocalProtocolError(f"there is no viewer {number!r}", actual=number)
+        return viewer
+
+    # -- from the sender to the viewers ------------------------------------------------------------------------
+
+    def _take_upstream_events(self, now: float) -> None:
+        while (event := self._upstream.next_event()) is not None:
+            match event:
+                case e.PacketReceived():
+                    self._store(event)
+                    continue
+                case e.LayoutChanged():
+                    self._change_layout(event, now)
+                case e.ConsentChanged():
+                    if event.scope is not Scope.FILES:
+                        self._gate.follow(event.scope, event.after, now)
+                    if event.scope is Scope.VIEW and event.after is not ConsentState.GRANTED:
+                        for store in self._stores.values():
+                            store.clear()
+                        self._cursor_shape = None
+                case e.CursorShapeChanged():
+                    height, width = event.pixels.shape[:2]
+                    pixels = zlib.compress(event.pixels.tobytes())
+                    self._cursor_shape = m.CursorShape(event.serial, width, height, event.hot_x, event.hot_y, pixels)
+                case _:
+                    pass
+            for number, viewer in list(self._viewers.items()):
+                try:
+                    self._pass_on(event, viewer, now)
+                except LocalProtocolError:
+                    # Nobody polls it, or its messages are too short for this one.
+                    viewer.connection_lost(now)
+                self._take_viewer_events(number, viewer, now)
+            self._events.append(RelayEvent(None, event))
+
+    def _pass_on(self, event: e.Event, viewer: _Viewer, now: float) -> None:
+        match event:
+            case e.LayoutChanged():
+                viewer.show_displays(event.displays, self._stores, now)
+            case e.CursorShapeChanged() if self._cursor_shape is not None:
+                viewer.show_cursor_shape(self._cursor_shape, now)
+            case e.CursorMoved():
+                viewer.show_cursor(event, now)
+            case e.PauseChanged():
+                if event.by_peer:
+                    viewer.pause(now)
+                else:
+                    viewer.resume(now)
+            case e.InputActivityChanged() if viewer.state is State.OPEN:
+                viewer.send_input_activity(event.party, now, name=event.name)
+            case e.ChatReceived() if viewer.state is State.OPEN and self._gate.allows(Scope.CHAT, now):
+                viewer.send_chat(event.text, now, author=event.author)
+            case e.Closed():
+                viewer.close(now, event.reason, event.text)
+            case _:
+                pass
+
+    def _store(self, event: e.PacketReceived) -> None:
+        header = peek_header(event.packet)
+        self._stores[event.display].add(header, bytes(event.packet))
+        if header.keyframe:
+            self._asked_at.pop(event.display, None)
+
+    def _change_layout(self, event: e.LayoutChanged, now: float) -> None:
+        numbers = {display.id for display in event.displays}
+        for number in [number for number in self._stores if number not in numbers]:
+            del self._stores[number]
+            self._asked_at.pop(number, None)
+        for number in numbers - self._stores.keys():
+            self._stores[number] = EpochStore(self._config.store_bytes)
+
+    def _ask_for_keyframes(self, now: float) -> None:
+        if self._upstream.state is not State.OPEN:
+            return
+        needed: set[int] = set()
+        for viewer in self._viewers.values():
+            needed.update(viewer.keyframes_needed())
+        for number in sorted(needed & self._stores.keys()):
+            asked_at = self._asked_at.get(number)
+            if asked_at is None or now - asked_at >= self._config.keyframe_interval - 1e-9:
+                self._asked_at[number] = now
+                self._upstream.request_keyframe(number, now)
+
+    def _next_ask(self, now: float) -> float:
+        return min((asked + self._config.keyframe_interval for asked in self._asked_at.values()), default=math.inf)
+
+    # -- from the viewers to the sender ------------------------------------------------------------------------
+
+    def _take_viewer_events(self, number: int, viewer: _Viewer, now: float) -> None:
+        while (event := viewer.next_event()) is not None:
+            if isinstance(event, e.Connected) and number != self._first:
+                self._ask_customer(Scope.EXTRA_TECHNICIAN, f"{event.name} wants to see the screen as well", now)
+            elif isinstance(event, e.ConsentRequested):
+                self._ask_customer(event.scope, event.text, now)
+            elif isinstance(event, e.ConsentChanged):
+                continue  # the sender's connection tells it once for all
+            elif isinstance(event, e.PauseChanged):
+                self._pause_together(now)
+            elif self._upstream.state is State.OPEN:
+                self._pass_up(number, event, now)
+            self._events.append(RelayEvent(number, event))
+
+    def _pass_up(self, number: int, event: e.Event, now: float) -> None:
+        try:
+            match event:
+                case e.ChatReceived():
+                    self._upstream.send_chat(event.text, now, author=event.author)
+                case e.PointerInput() if number == self._first:
+                    wheel = event.wheel_x, event.wheel_y
+                    self._upstream.send_pointer(
+                        event.display, event.x, event.y, now, buttons=event.buttons, wheel=wheel
+                    )
+                case e.KeyInput() if number == self._first:
+                    self._upstream.send_key(event.keysym, event.pressed, now)
+                case _:
+                    pass
+        except ConsentRequired:
+            pass  # it has been withdrawn a moment ago, and the viewer is being told
+
+    def _ask_customer(self, scope: Scope, text: str, now: float) -> None:
+        if self._upstream.state is State.OPEN and self._upstream.consent(scope) is not ConsentState.GRANTED:
+            self._upstream.request_consent(scope, now, text=text)
+
+    def _pause_together(self, now: float) -> None:
+        """The sender rests while no viewer wants frames."""
+        if self._upstream.state is not State.OPEN or not self._viewers:
+            return
+        if all(viewer.paused_by_peer for viewer in self._viewers.values()):
+            self._upstream.pause(now)
+        else:
+            self._upstream.resume(now)
