@@ -82,7 +82,7 @@ class Receiver(Endpoint):
         key
             The pairing key, where the customer's side asks for one.
         scopes
-            What the customer is to be asked for.
+            What the customer is to be asked for when the session begins.
 
         Raises
         ------

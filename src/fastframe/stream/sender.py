@@ -267,12 +267,16 @@ class Sender(Serving[_DisplayOutlet]):
 def _frame_size(frame: Any) -> tuple[int, int]:
     """Width and height of a frame, of which no pixel is read; the encoder checks the rest."""
     try:
-        shape = np.asarray(frame).shape
+        array = np.asarray(frame)
     except Exception as error:
         raise LocalProtocolError(f"a frame must be a buffer (H, W, 4) of uint8: {error}") from error
-    if len(shape) != 3 or not shape[0] or not shape[1]:
-        raise LocalProtocolError(f"a frame must be (H, W, 4), not {shape}", expected="(H, W, 4)", actual=shape)
-    return shape[1], shape[0]
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 4 or not array.size:
+        raise LocalProtocolError(
+            f"a frame must be (H, W, 4) of uint8, not {array.shape} of {array.dtype}",
+            expected="(H, W, 4) uint8",
+            actual=f"{array.shape} {array.dtype}",
+        )
+    return array.shape[1], array.shape[0]
 
 
 def _checked_rectangles(damage: Iterable[Any]) -> list[tuple[int, int, int, int]]:

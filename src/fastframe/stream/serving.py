@@ -264,7 +264,8 @@ class Serving(Endpoint, Generic[AnyOutlet]):
                 self._queue(self._cursor_shape)
             self._cursor_moved = self._cursor is not None
         self._resume_displays({position.display: position for position in hello.positions} if resumed else {})
-        for scope in hello.scopes:
+        # Who comes back has asked before, and may have been told no.
+        for scope in () if resumed else hello.scopes:
             self._ask_for(scope, "")
 
     def _resume_displays(self, positions: dict[int, m.Position]) -> None:

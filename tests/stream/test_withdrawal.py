@@ -1,0 +1,195 @@
+"""Consent to see: not a pixel before it, not a byte of a frame after it."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from screens import HEIGHT, WIDTH, Pair
+
+from fastframe import ConsentRequired
+from fastframe.stream import ConsentGate, ConsentState, Display, Scope, Sender
+from fastframe.stream import events as e
+from fastframe.stream.wire import MARK
+
+
+class Untouchable:
+    """A frame that tells when somebody looks at it."""
+
+    @property
+    def __array_interface__(self) -> object:
+        raise AssertionError("a pixel was read")
+
+    def __array__(self, *arguments: object, **options: object) -> object:
+        raise AssertionError("a pixel was read")
+
+    def __len__(self) -> int:
+        raise AssertionError("a pixel was read")
+
+
+def untouched(sender: Sender, now: float, state: ConsentState) -> None:
+    with pytest.raises(ConsentRequired) as caught:
+        sender.send_frame(0, Untouchable(), None, now)
+    assert caught.value.actual is state
+    with pytest.raises(ConsentRequired):
+        sender.send_cursor_shape(Untouchable(), (0, 0), now)
+
+
+def test_no_pixel_is_read_before_the_customer_agrees() -> None:
+    gate = ConsentGate()
+    sender = Sender(gate)
+    pair = Pair(sender, granted=())
+    untouched(sender, 0.0, ConsentState.NONE)
+    pair.connect()
+    assert pair.seen(e.ConsentRequested, "sender") == [e.ConsentRequested(Scope.VIEW, "")]
+    untouched(sender, 0.0, ConsentState.REQUESTED)
+    gate.refuse(Scope.VIEW, 0.0)
+    untouched(sender, 0.0, ConsentState.REFUSED)
+    pair.pump()
+    assert not pair.seen(e.FrameWanted, "sender")
+    assert pair.receiver.consent(Scope.VIEW) is ConsentState.REFUSED
+    with pytest.raises(ConsentRequired):
+        pair.receiver.frame(0)
+
+    pair.receiver.request_consent(Scope.VIEW, pair.now, text="please")
+    pair.pump()
+    assert pair.seen(e.ConsentRequested, "sender")[-1] == e.ConsentRequested(Scope.VIEW, "please")
+    gate.grant(Scope.VIEW, pair.now)
+    pair.pump(0.1)
+    pair.assert_exact()
+
+
+def frame_bytes(messages: object) -> list[bytes]:
+    return [bytes(message) for message in messages if bytes(message)[0] == MARK] if isinstance(messages, list) else []
+
+
+def test_what_is_queued_does_not_leave_after_the_withdrawal() -> None:
+    pair = Pair().connect()
+    pair.pump(0.1)
+    pair.draw(1)
+    pair.gate.withdraw(Scope.VIEW, pair.now, by="customer")
+    messages = pair.sender.poll(pair.now)
+    assert isinstance(messages, list)
+    assert messages
+    assert not frame_bytes(messages)
+    for message in messages:
+        pair.receiver.receive(bytes(message), pair.now)
+    pair.pump()
+    (change,) = [event for event in pair.seen(e.ConsentChanged, "sender") if event.after is ConsentState.WITHDRAWN]
+    assert (change.scope, change.by) == (Scope.VIEW, "customer")
+    assert pair.seen(e.ConsentChanged)[-1].after is ConsentState.WITHDRAWN
+    # The viewer does not keep what it was shown either.
+    with pytest.raises(ConsentRequired):
+        pair.receiver.frame(0)
+    untouched(pair.sender, pair.now, ConsentState.WITHDRAWN)
+
+
+def test_a_consent_that_runs_out_between_two_calls_stops_the_frames() -> None:
+    pair = Pair(granted=())
+    pair.gate.grant(Scope.VIEW, 0.0, until=10.0)
+    pair.connect()
+    pair.pump(0.1)
+    pair.now = 9.999
+    pair.draw(1)
+    assert not frame_bytes(pair.sender.poll(10.0))
+    pair.now = 10.0
+    pair.pump()
+    assert pair.seen(e.ConsentChanged, "sender")[-1].after is ConsentState.EXPIRED
+
+
+def test_poll_wakes_up_when_a_consent_runs_out() -> None:
+    pair = Pair(granted=())
+    pair.gate.grant(Scope.VIEW, 0.0, until=5.0)
+    pair.connect()
+    pair.pump(0.1)
+    while pair.now < 5.0:
+        due = pair.sender.poll(pair.now)
+        assert isinstance(due, float)
+        assert due <= 5.0
+        pair.now = due
+        pair.pump()
+    assert pair.receiver.consent(Scope.VIEW) is ConsentState.EXPIRED
+
+
+def test_a_new_consent_begins_anew() -> None:
+    pair = Pair().connect()
+    pair.pump(0.1)
+    first = pair.seen(e.FrameReceived)[-1].update.epoch
+    pair.gate.withdraw(Scope.VIEW, pair.now)
+    pair.pump(0.1)
+    pair.frames[0][:] = 99
+    pair.gate.grant(Scope.VIEW, pair.now)
+    pair.pump(0.6)
+    pair.assert_exact()
+    again = next(event for event in reversed(pair.seen(e.FrameReceived)) if event.update.keyframe)
+    assert again.update.epoch > first
+
+
+def test_a_fragment_that_comes_after_the_notice_is_not_shown() -> None:
+    pair = Pair().connect()
+    pair.pump(0.1)
+    pair.draw(1)
+    late = frame_bytes(pair.sender.poll(pair.now))
+    assert late
+    pair.gate.withdraw(Scope.VIEW, pair.now)
+    pair.pump()
+    count = len(pair.seen(e.FrameReceived))
+    for message in late:
+        pair.receiver.receive(message, pair.now)
+    pair.pump()
+    assert len(pair.seen(e.FrameReceived)) == count
+
+
+def test_an_extra_look_at_the_gate_by_somebody_else_changes_nothing() -> None:
+    """Two senders and a recorder may share a gate; each gets all changes."""
+    gate = ConsentGate()
+    pairs = [Pair(Sender(gate), granted=()).connect() for _ in range(2)]
+    gate.grant(Scope.VIEW, 0.0)
+    gate.changes_since(0, 0.0)
+    for pair in pairs:
+        pair.pump(0.1)
+        pair.assert_exact()
+    gate.withdraw(Scope.VIEW, 0.2)
+    for pair in pairs:
+        pair.pump(0.1)
+        assert pair.receiver.consent(Scope.VIEW) is ConsentState.WITHDRAWN
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.sampled_from(["draw", "pump", "poll", "keyframe", "cut", "pause", "resume"]), max_size=12),
+    st.lists(st.sampled_from(["poll", "receive", "cut", "resume", "layout", "keyframe"]), max_size=8),
+)
+def test_whatever_happens_no_frame_byte_leaves_after_the_withdrawal(before: list[str], after: list[str]) -> None:
+    pair = Pair().connect()
+    queued: list[bytes] = []
+
+    def do(step: str, seed: int) -> None:
+        if step == "draw":
+            pair.draw(seed)
+        elif step == "pump":
+            pair.pump(0.05)
+        elif step == "poll":
+            answer = pair.sender.poll(pair.now)
+            queued.extend(map(bytes, answer if isinstance(answer, list) else ()))
+        elif step == "keyframe":
+            pair.receiver.request_keyframe(0, pair.now)
+        elif step == "cut":
+            pair.cut()
+            pair.connect()
+        elif step == "pause":
+            pair.sender.pause(pair.now)
+        elif step == "resume":
+            pair.sender.resume(pair.now)
+        elif step == "layout":
+            pair.sender.set_displays([Display(0, 0, 0, WIDTH, HEIGHT), Display(1, 0, 0, 64, 64)], pair.now)
+
+    for seed, step in enumerate(before):
+        do(step, seed)
+    pair.gate.withdraw(Scope.VIEW, pair.now)
+    sent = len(pair.down)
+    for seed, step in enumerate(after):
+        del queued[:]
+        do(step, seed)
+        pair.pump(0.7)
+        assert not [message for message in queued if message[0] == MARK]
+    assert not [message for message in pair.down[sent:] if message[0] == MARK]
+    untouched(pair.sender, pair.now, ConsentState.WITHDRAWN)
