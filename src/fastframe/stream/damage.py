@@ -2,8 +2,9 @@
 
 While the line has no room, damage only adds up. It is kept as a grid of the codec's tiles, which is as fine as the
 encoder looks, so that it takes the same few kilobytes whatever happens. When more has changed than the next packet can
-hold, small changes and those near the pointer go first: they answer what somebody has just done. What is large and
-moves by itself gets a share all the same, so that nothing waits for ever.
+hold, the tiles that have waited longest beyond their patience go first. Small changes have none, since they answer what
+somebody has just done; what is near the pointer has little; what is large and moves by itself has more. So all of it is
+sent in the end, however much changes meanwhile.
 """
 
 from collections.abc import Iterable
@@ -19,8 +20,10 @@ TILE = 64
 SMALL_TILES = 12
 # Tiles around the pointer that count as near.
 NEAR = 2
-# Of the room in a packet, what large changes get in any case.
-LARGE_SHARE = 4
+# In packets of the display: what can wait so much longer than what is near by nothing else.
+SMALL_PATIENCE = -64
+NEAR_PATIENCE = 4
+PATIENCE = 16
 
 
 class DamageMap:
@@ -34,8 +37,10 @@ class DamageMap:
         shape = (-(-height // TILE), -(-width // TILE))
         self._pending = np.ones(shape, np.bool_)
         self._small = np.zeros(shape, np.bool_)
+        # The number of packets that there were when a tile was damaged.
+        self._since = np.zeros(shape, np.int64)
+        self._packets = 0
         self._everything = True
-        self._next_tile = 0
 
     @property
     def any(self) -> bool:
@@ -51,7 +56,6 @@ class DamageMap:
         """Adds rectangles (x, y, width, height); `None`: everything. Those outside of the display do not count."""
         if damage is None:
             self._everything = True
-            self._pending[...] = True
             return
         spans = []
         tiles = 0
@@ -64,42 +68,38 @@ class DamageMap:
                 spans.append((rows, columns))
                 tiles += (rows.stop - rows.start) * (columns.stop - columns.start)
         for span in spans:
+            self._since[span][~self._pending[span]] = self._packets
+            self._pending[span] = True
             if tiles <= SMALL_TILES:
                 self._small[span] = True
-            if not self._everything:
-                self._pending[span] = True
 
     def take_all(self) -> list[Rect] | None:
         """All there is, for `Encoder.encode(damage=...)`; nothing is pending afterwards."""
         damage = None if self._everything else _rectangles(self._pending)
-        self.clear()
+        self._packets += 1
+        self._everything = False
+        self._pending[...] = False
+        self._small[...] = False
         return damage
 
     def take(self, tiles: int, pointer: tuple[int, int] | None) -> list[Rect] | None:
         """At most so many tiles, the most urgent first; `pointer` is where it is, in pixels."""
         if self.count <= tiles:
             return self.take_all()
-        self._everything = False
-        urgent = self._pending & (self._small | self._near(pointer))
+        if self._everything:
+            self._since[~self._pending] = self._packets
+            self._pending[...] = True
+            self._everything = False
+        patience = np.where(self._near(pointer), NEAR_PATIENCE, PATIENCE)
+        patience[self._small] = SMALL_PATIENCE
+        pending = np.flatnonzero(self._pending)
+        order = np.argsort((self._since + patience).flat[pending], kind="stable")
         chosen = np.zeros_like(self._pending)
-        first = np.flatnonzero(urgent)[: max(1, tiles - tiles // LARGE_SHARE)]
-        chosen.flat[first] = True
-        # Round and round, so that no part of a large change waits for ever.
-        others = np.flatnonzero(self._pending & ~chosen)
-        start = int(np.searchsorted(others, self._next_tile))
-        others = np.concatenate((others[start:], others[:start]))[: tiles - len(first)]
-        if len(others):
-            self._next_tile = int(others[-1]) + 1
-        chosen.flat[others] = True
+        chosen.flat[pending[order[:tiles]]] = True
+        self._packets += 1
         self._pending &= ~chosen
         self._small &= ~chosen
         return _rectangles(chosen)
-
-    def clear(self) -> None:
-        """Nothing is pending any more."""
-        self._everything = False
-        self._pending[...] = False
-        self._small[...] = False
 
     def _near(self, pointer: tuple[int, int] | None) -> npt.NDArray[np.bool_]:
         near = np.zeros_like(self._pending)

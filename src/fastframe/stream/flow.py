@@ -237,7 +237,11 @@ class FlowControl:
             self._begin_round()
         self._round_rate = max(self._round_rate, rate)
 
-        if delayed and self.delay > SHRINK_ABOVE:
+        if self.bandwidth is None and self.delay > SHRINK_ABOVE:
+            # The first packet alone took so long that its time on the line was nearly all of it.
+            self._startup = False
+            self._rates = deque([(self._round, packet.size / self.delay)])
+        elif delayed and self.delay > SHRINK_ABOVE:
             # The line is full, so what arrives now is what it carries.
             self._startup, self._draining = False, True
             self._rates = deque([(self._round, full_rate or rate)])

@@ -247,7 +247,8 @@ class Sender(Serving[_DisplayOutlet]):
         self._send_packets(outlet.display, (packet,))
         self._frame_count += 1
         self._packet_bytes += len(packet)
-        self._frame_bytes += damage_map.width * damage_map.height * 4
+        if not outlet.has_work:
+            self._frame_bytes += damage_map.width * damage_map.height * 4
         self._sent_times.append(self._now)
 
     def _effort(self, outlet: _DisplayOutlet) -> str:

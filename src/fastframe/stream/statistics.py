@@ -24,7 +24,7 @@ class StreamStatistics:
     fps
         Frames encoded a second, over the last two seconds or so.
     packet_bytes, frame_bytes, wire_bytes
-        Bytes of all packets, of the frames they came from (4 a pixel), and of all messages.
+        Bytes of all packets, of the frames that they brought about in full (4 a pixel), and of all messages.
     keyframes
         How many of the frames were keyframes.
     """

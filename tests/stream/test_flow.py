@@ -1,0 +1,177 @@
+"""Flow control on lines in virtual time: short queues, a busy line, quick recovery, and the exact picture in the end."""
+
+from collections import Counter
+
+import numpy as np
+import pictures
+import pytest
+from screens import HEIGHT, WIDTH, Film, Typing
+
+from fastframe.stream import ConsentGate, Display, Receiver, Scope, Sender, SenderConfig
+from fastframe.stream.simulation import LineProfile, Session, Source
+
+MBIT = 1e6 / 8
+# Slow starts are over by then: 16 KiB are half a second of the slowest line, and the fastest one takes nine round trips.
+SETTLED = 4.0
+
+
+def joined(source: Source, line: LineProfile, up: LineProfile | None = None, **settings: object) -> Session:
+    gate = ConsentGate()
+    gate.grant(Scope.VIEW, 0.0)
+    sender = Sender(gate, SenderConfig(**{"effort": "fast", **settings}))  # type: ignore[arg-type]
+    sender.set_displays([Display(0, 0, 0, WIDTH, HEIGHT)], 0.0)
+    receiver = Receiver()
+    receiver.connect(0.0)
+    return Session(sender, receiver, {0: source}, line, up)
+
+
+def finish(session: Session, until: float) -> None:
+    """The screen stands still, and the viewer comes to show it exactly."""
+    session.run(until)
+    np.testing.assert_array_equal(session.receiver.frame(0), pictures.shown(session.sources[0].frame))
+
+
+def percentile(samples: list[tuple[float, float]], share: float, since: float = SETTLED) -> float:
+    return float(np.quantile([value for time, value in samples if time >= since], share))
+
+
+@pytest.mark.parametrize("round_trip", [0.005, 0.050, 0.300])
+@pytest.mark.parametrize("rate", [0.25, 1, 10, 100])
+def test_the_line_is_busy_and_its_queue_short(rate: float, round_trip: float) -> None:
+    seconds = 10.0 if rate > 50 else 20.0
+    # What a tile takes must be little for the line, as it is with pages and windows, and all tiles together more than it.
+    film = Film(fps=60, end=seconds, bits=8 if rate > 5 else 1)
+    session = joined(film, LineProfile(rate * MBIT, round_trip / 2))
+    session.run(SETTLED)
+    sent = session.down.sent_bytes - session.down.queue(SETTLED) * rate * MBIT
+    session.run(seconds)
+    sent = session.down.sent_bytes - session.down.queue(seconds) * rate * MBIT - sent
+    assert sent / (seconds - SETTLED) > 0.8 * rate * MBIT
+    # All that the line still has to send, which is more than what a packet waits for.
+    assert percentile(session.measured.queues, 0.95) < 0.100
+    finish(session, seconds + 20)
+
+
+@pytest.mark.parametrize("round_trip", [0.005, 0.050, 0.300])
+def test_a_line_that_slows_down_and_speeds_up_again(round_trip: float) -> None:
+    # What is on the line when it slows down takes its time at the lower rate; then the queue is short again.
+    settled = 7 + int((round_trip + 0.1) * 10 / 0.5)
+    fast = settled + 4
+    line = LineProfile(10 * MBIT, round_trip / 2, rates=((6.0, 0.5 * MBIT), (fast, 10 * MBIT)))
+    session = joined(Film(fps=60, end=fast + 6, bits=1), line)
+    session.run(fast + 6)
+    slow = [value for time, value in session.measured.queues if settled < time < fast]
+    assert np.quantile(slow, 0.95) < 0.100
+    frames = Counter(int(time) for time, _ in session.measured.frames)
+    before = sum(frames[second] for second in (3, 4, 5))
+    assert sum(frames[fast + second] for second in (3, 4, 5)) > 0.8 * before
+    finish(session, fast + 20)
+
+
+@pytest.mark.parametrize("round_trip", [0.005, 0.300])
+def test_a_line_that_stands_still_for_a_while(round_trip: float) -> None:
+    line = LineProfile(10 * MBIT, round_trip / 2, rates=((4.0, 0.0), (9.0, 10 * MBIT)))
+    session = joined(Film(fps=60, end=14.0), line)
+    session.run(9.0)
+    stalled = session.sender.statistics(9.0)
+    assert stalled.in_flight <= 1.25 * stalled.window
+    session.run(14.0)
+    frames = Counter(int(time) for time, _ in session.measured.frames)
+    assert frames[5] == frames[6] == frames[7] == 0
+    assert frames[12] + frames[13] > 0.75 * (frames[2] + frames[3])
+    finish(session, 20.0)
+
+
+@pytest.mark.parametrize("jitter", [0.010, 0.040])
+def test_jitter_is_not_taken_for_a_queue(jitter: float) -> None:
+    session = joined(Film(fps=60, end=12.0), LineProfile(10 * MBIT, 0.025, jitter))
+    session.run(12.0)
+    assert session.down.sent_bytes / 12 > 0.7 * 10 * MBIT
+    assert percentile(session.measured.queues, 0.95) < 0.150
+    finish(session, 16.0)
+
+
+@pytest.mark.parametrize("loss", [0.01, 0.1])
+@pytest.mark.parametrize("ordered", [True, False])
+def test_messages_that_are_lost_or_overtaken(loss: float, ordered: bool) -> None:
+    down = LineProfile(4 * MBIT, 0.025, jitter=0.0 if ordered else 0.005, loss=loss, ordered=ordered)
+    session = joined(Film(fps=30, end=6.0, bits=2), down, LineProfile(4 * MBIT, 0.025, loss=loss), reliable=False)
+    # The greeting is not sent again: that is the transport's business.
+    session.down.profile = session.up.profile = LineProfile(4 * MBIT, 0.025)
+    session.run(0.2)
+    session.down.profile, session.up.profile = down, LineProfile(4 * MBIT, 0.025, loss=loss)
+    session.run(6.0)
+    finish(session, 30.0)
+    # Most losses are made up for without a keyframe.
+    assert session.sender.statistics(30.0).keyframes <= 8
+
+
+def test_a_buffer_that_overflows() -> None:
+    line = LineProfile(2 * MBIT, 0.020, buffer=20_000)
+    session = joined(Film(fps=30, end=6.0, bits=2), line, reliable=False)
+    session.run(6.0)
+    finish(session, 20.0)
+
+
+def test_typing_is_seen_at_once() -> None:
+    """Nothing waits for an acknowledgement while the line is empty, however long its delay."""
+    session = joined(Typing(fps=15, end=8.0), LineProfile(1 * MBIT, 0.150))
+    session.run(8.0)
+    assert percentile(session.measured.frames, 0.95) < 0.150 + 0.020
+    assert session.sender.statistics(8.0).frames >= 110
+    finish(session, 12.0)
+
+
+def test_the_line_is_not_outrun_by_many_displays() -> None:
+    gate = ConsentGate()
+    gate.grant(Scope.VIEW, 0.0)
+    sender, receiver = Sender(gate, SenderConfig(effort="fast")), Receiver()
+    sources = {number: Film(fps=30, end=8.0, bits=1) for number in range(3)}
+    sender.set_displays([Display(number, 0, 0, WIDTH, HEIGHT) for number in sources], 0.0)
+    receiver.connect(0.0)
+    session = Session(sender, receiver, dict(sources), LineProfile(2 * MBIT, 0.020))
+    session.run(8.0)
+    assert percentile(session.measured.queues, 0.95) < 0.100
+    session.run(20.0)
+    for number, source in sources.items():
+        np.testing.assert_array_equal(receiver.frame(number), pictures.shown(source.frame))
+
+
+def test_statistics_tell_what_the_line_is_like() -> None:
+    session = joined(Film(fps=60, end=10.0), LineProfile(10 * MBIT, 0.020))
+    session.run(8.0)
+    statistics = session.sender.statistics(8.0)
+    assert statistics.bandwidth == pytest.approx(10 * MBIT, rel=0.15)
+    assert statistics.base_rtt == pytest.approx(0.040, abs=0.005)
+    assert statistics.rtt is not None
+    assert statistics.rtt < 0.2
+    assert statistics.queue_delay < 0.060
+    assert statistics.fps == pytest.approx(statistics.frames / 8, rel=0.35)
+    assert 0 < statistics.in_flight <= statistics.window + 20_000
+    assert statistics.frames_held_back > 0
+    assert statistics.packet_bytes < statistics.wire_bytes < 1.01 * statistics.packet_bytes
+    typing = joined(Typing(fps=10, end=4.0), LineProfile(10 * MBIT, 0.020))
+    typing.run(5.0)
+    assert typing.sender.statistics(5.0).ratio > 100
+
+
+def test_the_effort_follows_the_bandwidth() -> None:
+    """On a slow line the first picture begins anew with "tight" after a few kilobytes; a fast line is left alone."""
+    slow = joined(Typing(fps=1, end=3.0), LineProfile(0.3 * MBIT, 0.020), effort="auto")
+    slow.sources[0].frame[:] = pictures.noise(WIDTH, HEIGHT) & 0x0F
+    slow.run(3.0)
+    fast = joined(Typing(fps=1, end=3.0), LineProfile(50 * MBIT, 0.020), effort="auto")
+    fast.run(3.0)
+    assert slow.sender.statistics(3.0).keyframes == 2
+    assert fast.sender.statistics(3.0).keyframes == 1
+    finish(slow, 40.0)
+    finish(fast, 40.0)
+
+
+def test_a_run_is_the_same_every_time() -> None:
+    runs = []
+    for _ in range(2):
+        session = joined(Film(fps=30, end=2.0), LineProfile(5 * MBIT, 0.02, jitter=0.01), LineProfile(MBIT, 0.02))
+        session.run(3.0)
+        runs.append((session.measured.frames, session.measured.queues, session.down.sent_bytes))
+    assert runs[0] == runs[1]
