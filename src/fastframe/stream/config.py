@@ -55,7 +55,8 @@ class SenderConfig:
         Frames a second of one display that are encoded at most.
     reliable
         Whether the transport delivers every message in order (TCP, QUIC streams, WebSocket, ordered data channels,
-        brokers). If not, packets that are not acknowledged in time are sent again.
+        brokers). If it does so only with messages that are not `Message.droppable`, packets that are not acknowledged
+        in time are sent again.
     keepalive
         Seconds without a message from the peer after which it is asked for one; after three times as long the
         connection counts as lost.

@@ -24,6 +24,9 @@ MAX_WAITING = 10_000
 # Bytes of control messages that wait for the caller.
 MAX_WAITING_BYTES = 4 * 2**20
 
+# The next one of the same makes up for them.
+_DROPPABLE = (m.Ack, m.KeyframeRequest, m.CursorPosition, m.Ping, m.Pong)
+
 
 class Rejected(RemoteProtocolError):
     """A viewer's hello was understood and is not accepted: `reason` tells why, and the viewer is told."""
@@ -44,7 +47,7 @@ class Endpoint:
         # The peer's bound once it is known; until then only hello and welcome are sent.
         self._max_message = max_fragment
         self._events: deque[e.Event] = deque()
-        self._control: deque[bytes] = deque()
+        self._control: deque[Message] = deque()
         self._control_bytes = 0
         self._wire_bytes = 0
         self._error: RemoteProtocolError | None = None
@@ -120,7 +123,7 @@ class Endpoint:
         """
         self._tick(now)
         due = self._advance()
-        messages = [Message(data) for data in self._control]
+        messages = list(self._control)
         self._control.clear()
         self._control_bytes = 0
         messages += self._take_frames()
@@ -221,9 +224,9 @@ class Endpoint:
 
     def _send(self, message: m.ControlMessage) -> None:
         next_state(self._role, self._state, Action.SEND)
-        self._queue(m.encode(message))
+        self._queue(m.encode(message), droppable=isinstance(message, _DROPPABLE))
 
-    def _queue(self, data: bytes) -> None:
+    def _queue(self, data: bytes, *, droppable: bool = False) -> None:
         if len(data) > self._max_message:
             raise LocalProtocolError(
                 f"message of {len(data)} bytes, the limit is {self._max_message}",
@@ -232,7 +235,7 @@ class Endpoint:
             )
         if len(self._control) >= MAX_WAITING or self._control_bytes + len(data) > MAX_WAITING_BYTES:
             raise LocalProtocolError(f"{len(self._control)} messages wait for poll", limit=MAX_WAITING)
-        self._control.append(data)
+        self._control.append(Message(data, droppable=droppable))
         self._control_bytes += len(data)
 
     def _take(self, data: memoryview) -> None:

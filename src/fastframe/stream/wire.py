@@ -38,10 +38,15 @@ class Message:
         A control message, or the header of a frame fragment.
     payload
         The fragment's bytes: a view of a packet that nobody changes; it keeps the packet alive.
+    droppable
+        Whether the message may be lost, repeated or overtaken by others: frames, acknowledgements and the like, which
+        are made up for. All other messages must arrive, once and in order. A transport with unreliable channels sends
+        these over a reliable one.
     """
 
     header: bytes
     payload: memoryview = field(default=memoryview(b""), repr=False)
+    droppable: bool = False
 
     def parts(self) -> tuple[bytes | memoryview, ...]:
         """What to write one after another, for example with `writelines`."""
@@ -69,11 +74,11 @@ def cut(display: int, packet: bytes | memoryview, max_message: int) -> Iterator[
     view = memoryview(packet)
     size = len(view)
     if size + _WHOLE.size <= max_message:
-        yield Message(_WHOLE.pack(MARK, 0, display), view)
+        yield Message(_WHOLE.pack(MARK, 0, display), view, droppable=True)
         return
     room = max_message - PART_HEADER_BYTES
     for offset in range(0, size, room):
-        yield Message(_PART.pack(MARK, PART, display, offset, size), view[offset : offset + room])
+        yield Message(_PART.pack(MARK, PART, display, offset, size), view[offset : offset + room], droppable=True)
 
 
 def display_of(message: Message) -> int:
