@@ -273,10 +273,10 @@ class Relay:
 
     def poll(self, now: float) -> list[Message] | float:
         """The messages for the sender, or the time at which to call again."""
-        self._ask_for_keyframes(now)
+        due = self._ask_for_keyframes(now)
         answer = self._upstream.poll(now)
         self._take_upstream_events(now)
-        return answer if isinstance(answer, list) else min(answer, self._next_ask(now))
+        return answer if isinstance(answer, list) else min(answer, due)
 
     def connection_lost(self, now: float) -> None:
         """The transport to the sender has gone. Viewers keep their pictures."""
@@ -412,8 +412,6 @@ class Relay:
     def _store(self, event: e.PacketReceived) -> None:
         header = peek_header(event.packet)
         self._stores[event.display].add(header, bytes(event.packet))
-        if header.keyframe:
-            self._asked_at.pop(event.display, None)
 
     def _change_layout(self, event: e.LayoutChanged, now: float) -> None:
         numbers = {display.id for display in event.displays}
@@ -423,20 +421,22 @@ class Relay:
         for number in numbers - self._stores.keys():
             self._stores[number] = EpochStore(self._config.store_bytes)
 
-    def _ask_for_keyframes(self, now: float) -> None:
+    def _ask_for_keyframes(self, now: float) -> float:
+        """Asks once for all viewers; returns when to ask again for those that have to wait."""
+        due = math.inf
         if self._upstream.state is not State.OPEN:
-            return
+            return due
         needed: set[int] = set()
         for viewer in self._viewers.values():
             needed.update(viewer.keyframes_needed())
         for number in sorted(needed & self._stores.keys()):
-            asked_at = self._asked_at.get(number)
-            if asked_at is None or now - asked_at >= self._config.keyframe_interval - 1e-9:
+            may_ask_at = self._asked_at.get(number, -math.inf) + self._config.keyframe_interval
+            if now >= may_ask_at - 1e-9:
                 self._asked_at[number] = now
                 self._upstream.request_keyframe(number, now)
-
-    def _next_ask(self, now: float) -> float:
-        return min((asked + self._config.keyframe_interval for asked in self._asked_at.values()), default=math.inf)
+                may_ask_at = now + self._config.keyframe_interval
+            due = min(due, may_ask_at)
+        return due
 
     # -- from the viewers to the sender ------------------------------------------------------------------------
 
