@@ -155,6 +155,7 @@ def test_1000_random_late_joins_see_the_exact_picture_within_one_keyframe() -> N
             meeting.pump(0.02)
         if choices.random() < 0.05:  # so that epochs are short, and the test with them
             meeting.viewers[steady].request_keyframe(0, meeting.now)
+            meeting.pump(1.2, step=0.3)
         late = meeting.join(config)
         waited = 0
         meeting.pump()
