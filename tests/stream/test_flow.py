@@ -1,4 +1,4 @@
-"""Flow control on lines in virtual time: short queues, a busy line, quick recovery, and the exact picture in the end."""
+"""Flow control on lines in virtual time: short queues, a busy line, quick recovery, the exact picture in the end."""
 
 from collections import Counter
 
@@ -11,7 +11,7 @@ from fastframe.stream import ConsentGate, Display, Receiver, Scope, Sender, Send
 from fastframe.stream.simulation import LineProfile, Session, Source
 
 MBIT = 1e6 / 8
-# Slow starts are over by then: 16 KiB are half a second of the slowest line, and the fastest one takes nine round trips.
+# By then the start is over: 16 KiB are half a second of the slowest line, and the fastest takes nine round trips.
 SETTLED = 4.0
 
 
@@ -39,7 +39,7 @@ def percentile(samples: list[tuple[float, float]], share: float, since: float = 
 @pytest.mark.parametrize("rate", [0.25, 1, 10, 100])
 def test_the_line_is_busy_and_its_queue_short(rate: float, round_trip: float) -> None:
     seconds = 10.0 if rate > 50 else 20.0
-    # What a tile takes must be little for the line, as it is with pages and windows, and all tiles together more than it.
+    # A tile must take little of the line, as those of pages and windows do, and all tiles more than there is.
     film = Film(fps=60, end=seconds, bits=8 if rate > 5 else 1)
     session = joined(film, LineProfile(rate * MBIT, round_trip / 2))
     session.run(SETTLED)

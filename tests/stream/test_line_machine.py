@@ -77,17 +77,15 @@ class Line(RuleBasedStateMachine):
                 return
             try:
                 endpoint.receive(wire.messages.pop(0)[0], self.now)
-            except RemoteProtocolError as error:
-                assert str(error)
-                assert endpoint.state is State.FAILED
+            except RemoteProtocolError:
                 self.broken = True
+            assert self.broken == (endpoint.state is State.FAILED)
 
     def settle(self) -> None:
         """The line is good from now on, time passes, and a broken connection is replaced."""
         for _ in range(600):
-            if self.broken or self.sender.state is not State.OPEN or self.receiver.state is not State.OPEN:
-                if self.broken or State.LOST in (self.sender.state, self.receiver.state):
-                    self.reconnect()
+            if self.broken or State.LOST in (self.sender.state, self.receiver.state):
+                self.reconnect()
             busy = self.collect()
             busy = bool(self.down.messages or self.up.messages) or busy
             self.deliver(self.down, 10**6)

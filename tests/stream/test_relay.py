@@ -453,8 +453,8 @@ def test_viewers_are_limited_and_must_hold_what_the_relay_does() -> None:
     small = other.relay.add_viewer(0.0)
     viewer = Receiver(ReceiverConfig(limits=Limits(max_cache_slots=1)))
     viewer.connect(0.0)
+    (hello,) = _messages(viewer.poll(0.0))
     with pytest.raises(RemoteProtocolError):
-        for message in _messages(viewer.poll(0.0)):
-            other.relay.receive_from(small, message, 0.0)
+        other.relay.receive_from(small, hello, 0.0)
     with pytest.raises(LocalProtocolError):
         RelayConfig(store_bytes=0)

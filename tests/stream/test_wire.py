@@ -27,7 +27,10 @@ def test_packets_arrive_however_they_are_cut(packet: bytes, max_message: int) ->
     assert assembled(packet, max_message) == packet
 
 
-@pytest.mark.parametrize("max_fragment", [MaxFragment.DEFAULT, MaxFragment.LIVEKIT, MaxFragment.WEBRTC, MaxFragment.NATS])
+PRESETS = [MaxFragment.DEFAULT, MaxFragment.LIVEKIT, MaxFragment.WEBRTC, MaxFragment.NATS]
+
+
+@pytest.mark.parametrize("max_fragment", PRESETS)
 def test_headers_take_less_than_a_thousandth(max_fragment: int) -> None:
     packet = bytes(2_000_000)
     messages = list(wire.cut(0, packet, max_fragment))

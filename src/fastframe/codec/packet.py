@@ -183,28 +183,6 @@ def parse_header(data: memoryview, limits: Limits) -> tuple[Header, "_Cursor", i
     Returns the header, a cursor that stands at the plane sizes, and the plane mask; `parse_planes` reads on.
     """
     cursor = _Cursor(_checked_body(data, limits))
-    header, mask = _header_fields(cursor)
-    return header, cursor, mask
-
-
-def peek_header(packet: bytes | memoryview) -> Header:
-    """The header of a packet whose length, CRC and planes are not checked: for those who sort packets and pass them on.
-
-    Raises `RemoteProtocolError` where there is no header of this version.
-    """
-    data = memoryview(packet)
-    if len(data) < SMALLEST_PACKET:
-        raise RemoteProtocolError(
-            f"packet of {len(data)} bytes, the smallest has {SMALLEST_PACKET}",
-            expected=SMALLEST_PACKET,
-            actual=len(data),
-        )
-    _check_mark(data[0])
-    return _header_fields(_Cursor(data[:-CRC_BYTES]))[0]
-
-
-def _header_fields(cursor: _Cursor) -> tuple[Header, int]:
-    """The header's fields and the plane mask."""
     cursor.take(1, "the mark")
     flags = cursor.number(1, "the flags")
     mask = cursor.varint("the plane mask")
@@ -230,7 +208,53 @@ def _header_fields(cursor: _Cursor) -> tuple[Header, int]:
         cache_slots=cache_slots,
         frame_hash=frame_hash,
     )
-    return header, mask
+    return header, cursor, mask
+
+
+def peek_header(packet: bytes | memoryview) -> Header:
+    """The header of a packet whose length, CRC and planes are not checked: for those who sort packets and pass them on.
+
+    That is done with every packet at both ends, so it does without a cursor. The frame hash is left out. Raises
+    `RemoteProtocolError` where there is no header of this version.
+    """
+    if len(packet) < SMALLEST_PACKET:
+        raise RemoteProtocolError(
+            f"packet of {len(packet)} bytes, the smallest has {SMALLEST_PACKET}",
+            expected=SMALLEST_PACKET,
+            actual=len(packet),
+        )
+    mark, flags = packet[0], packet[1]
+    if mark != MARK | VERSION:
+        _check_mark(mark)
+    if flags & RESERVED_FLAGS:
+        raise RemoteProtocolError(f"reserved flags 0x{flags & RESERVED_FLAGS:02x} are set", actual=flags)
+    numbers, position = [], 2
+    for what in ("the plane mask", "the epoch", "the sequence number"):
+        value = shift = 0
+        for byte in packet[position : position + 5]:
+            position += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                break
+            shift += 7
+        else:
+            raise RemoteProtocolError(f"{what} does not fit into 32 bits", limit=MAX_U32)
+        if value > MAX_U32:
+            raise RemoteProtocolError(f"{what} does not fit into 32 bits", limit=MAX_U32)
+        numbers.append(value)
+    width = height = cache_slots = 0
+    if flags & FLAG_KEYFRAME:
+        fields = bytes(packet[position : position + 6])
+        width, height, cache_slots = (int.from_bytes(fields[at : at + 2], "little") for at in (0, 2, 4))
+    return Header(
+        numbers[1],
+        numbers[2],
+        bool(flags & FLAG_KEYFRAME),
+        bool(flags & FLAG_PARTIAL),
+        width,
+        height,
+        cache_slots,
+    )
 
 
 def parse_planes(cursor: _Cursor, mask: int, capacities: tuple[int, ...]) -> dict[int, CompressedPlane]:

@@ -312,8 +312,7 @@ class Endpoint:
             return math.inf
         if self._state is State.CONNECTING:
             return self._heard_at + SILENT_KEEPALIVES * self._keepalive
-        last_ping = max(self._pings.values(), default=-math.inf)
-        quiet_since = max(self._heard_at, last_ping)
+        quiet_since = max(self._heard_at, *self._pings.values()) if self._pings else self._heard_at
         if self._now - quiet_since >= self._keepalive - 1e-9:
             self._ping()
             quiet_since = self._now

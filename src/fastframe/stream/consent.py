@@ -93,6 +93,12 @@ class ConsentGate:
         """The number of changes so far."""
         return len(self._changes)
 
+    def revision_at(self, now: float) -> int:
+        """The number of changes, expiries up to `now` included."""
+        if self._until:
+            self._expire(now)
+        return len(self._changes)
+
     def changes_since(self, revision: int, now: float) -> list[ConsentChange]:
         """The changes after the first `revision` ones, expiries up to `now` included; oldest first."""
         self._expire(now)
@@ -105,8 +111,10 @@ class ConsentGate:
 
     def allows(self, scope: Scope, now: float) -> bool:
         """Whether the scope is granted at the time `now`."""
+        if self._states[scope] is not ConsentState.GRANTED:
+            return False
         until = self._until.get(scope)
-        return self._states[scope] is ConsentState.GRANTED and (until is None or now < until)
+        return until is None or now < until
 
     def require(self, scope: Scope, now: float) -> None:
         """Raises `ConsentRequired` unless the scope is granted at the time `now`. Ask before a pixel is read."""
@@ -175,8 +183,8 @@ class ConsentGate:
                 expected=sorted(CONSENT_TRANSITIONS[before]),
                 actual=after,
             )
-        # What takes something away is never refused.
-        if len(self._changes) >= MAX_CHANGES and after is not ConsentState.WITHDRAWN:
+        # A no is always possible, and there are not more of them than of the others.
+        if len(self._changes) >= MAX_CHANGES and after in (ConsentState.REQUESTED, ConsentState.GRANTED):
             raise LocalProtocolError(f"more than {MAX_CHANGES} changes of consent in one session", limit=MAX_CHANGES)
         self._set_until(scope, now, until)
         self._record(ConsentChange(scope, before, after, now, by))

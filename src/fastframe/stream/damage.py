@@ -1,10 +1,13 @@
 """What of a display is still to be sent, and what of it first.
 
-While the line has no room, damage only adds up. It is kept as a grid of the codec's tiles, which is as fine as the
-encoder looks, so that it takes the same few kilobytes whatever happens. When more has changed than the next packet can
-hold, the tiles that have waited longest beyond their patience go first. Small changes have none, since they answer what
-somebody has just done; what is near the pointer has little; what is large and moves by itself has more. So all of it is
-sent in the end, however much changes meanwhile.
+While the line has no room, damage only adds up. When more has changed than the next packet can hold, the tiles that
+have waited longest beyond their patience go first. Small changes have none, since they answer what somebody has just
+done; what is near the pointer has little; what is large and moves by itself has more. So all of it is sent in the end,
+however much changes meanwhile.
+
+Most frames come when there is room, with a few rectangles, which go to the encoder as they are. Only when rectangles
+become many, or a choice has to be made, are they drawn into a grid of the codec's tiles, which is as fine as the
+encoder looks, and takes the same few kilobytes whatever happens.
 """
 
 from collections.abc import Iterable
@@ -14,92 +17,145 @@ import numpy.typing as npt
 
 from fastframe.geometry import Rect
 
+Rectangle = tuple[int, int, int, int]
+
 # Of the codec's format: SPEC.md, "Terms and notation".
 TILE = 64
+# More rectangles than this are drawn into the grid.
+MAX_RECTANGLES = 32
 # A change of so few tiles is a menu, a line of text, a button.
 SMALL_TILES = 12
 # Tiles around the pointer that count as near.
 NEAR = 2
-# In packets of the display: what can wait so much longer than what is near by nothing else.
+# In packets of the display: how long what was damaged may wait before it is as urgent as what is near and new.
 SMALL_PATIENCE = -64
 NEAR_PATIENCE = 4
 PATIENCE = 16
 
 
 class DamageMap:
-    """The tiles of one display, `width` by `height` pixels, that have changed and were not given to the encoder yet.
+    """The parts of one display, `width` by `height` pixels, that have changed and were not given to the encoder yet.
 
-    At first all have. Not that all these differ: damage is a superset.
+    At first all have. Not that every pixel of them differs: damage is a superset.
     """
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
-        shape = (-(-height // TILE), -(-width // TILE))
-        self._pending = np.ones(shape, np.bool_)
-        self._small = np.zeros(shape, np.bool_)
-        # The number of packets that there were when a tile was damaged.
-        self._since = np.zeros(shape, np.int64)
-        self._packets = 0
         self._everything = True
+        # Rectangles inside of the display, the tiles they touch, and for each the packets that there were, and whether
+        # it came with few others.
+        self._rectangles: list[tuple[Rectangle, int, bool]] = []
+        self._tiles = 0
+        self._grid: _Grid | None = None
+        self._packets = 0
 
     @property
     def any(self) -> bool:
         """Whether something is to be sent."""
-        return self._everything or bool(self._pending.any())
+        return self._everything or bool(self._rectangles) or self._grid is not None
 
     @property
     def count(self) -> int:
-        """How many tiles are."""
-        return int(self._pending.size if self._everything else np.count_nonzero(self._pending))
+        """How many tiles are, at most: some may have been counted twice."""
+        if self._everything:
+            return -(-self.width // TILE) * -(-self.height // TILE)
+        return self._tiles + (0 if self._grid is None else self._grid.count)
 
-    def add(self, damage: Iterable[tuple[int, int, int, int]] | None) -> None:
-        """Adds rectangles (x, y, width, height); `None`: everything. Those outside of the display do not count."""
-        if damage is None:
-            self._everything = True
+    def add(self, damage: Iterable[Rectangle] | None) -> None:
+        """Adds rectangles (x, y, width, height); `None`: everything. What is outside of the display does not count."""
+        if self._everything:
             return
-        spans = []
+        if damage is None:
+            self._rectangles.clear()
+            self._tiles, self._grid, self._everything = 0, None, True
+            return
+        added: list[Rectangle] = []
         tiles = 0
         for x, y, width, height in damage:
             left, top = max(x, 0), max(y, 0)
             right, bottom = min(x + width, self.width), min(y + height, self.height)
             if left < right and top < bottom:
-                rows = slice(top // TILE, (bottom - 1) // TILE + 1)
-                columns = slice(left // TILE, (right - 1) // TILE + 1)
-                spans.append((rows, columns))
-                tiles += (rows.stop - rows.start) * (columns.stop - columns.start)
-        for span in spans:
-            self._since[span][~self._pending[span]] = self._packets
-            self._pending[span] = True
-            if tiles <= SMALL_TILES:
-                self._small[span] = True
+                added.append((left, top, right - left, bottom - top))
+                tiles += ((right - 1) // TILE - left // TILE + 1) * ((bottom - 1) // TILE - top // TILE + 1)
+        small = tiles <= SMALL_TILES
+        for rectangle in added:
+            self._rectangles.append((rectangle, self._packets, small))
+        self._tiles += tiles
+        if len(self._rectangles) > MAX_RECTANGLES:
+            self._draw()
 
-    def take_all(self) -> list[Rect] | None:
+    def take_all(self) -> list[Rectangle] | None:
         """All there is, for `Encoder.encode(damage=...)`; nothing is pending afterwards."""
-        damage = None if self._everything else _rectangles(self._pending)
+        taken: list[Rectangle] | None = None
+        if not self._everything:
+            taken = [rectangle for rectangle, _, _ in self._rectangles]
+            if self._grid is not None:
+                taken += self._grid.rectangles()
+        self._rectangles.clear()
+        self._tiles, self._grid, self._everything = 0, None, False
         self._packets += 1
-        self._everything = False
-        self._pending[...] = False
-        self._small[...] = False
-        return damage
+        return taken
 
-    def take(self, tiles: int, pointer: tuple[int, int] | None) -> list[Rect] | None:
+    def take(self, tiles: int, pointer: tuple[int, int] | None) -> list[Rectangle] | None:
         """At most so many tiles, the most urgent first; `pointer` is where it is, in pixels."""
         if self.count <= tiles:
             return self.take_all()
+        grid = self._draw()
+        taken = grid.take(tiles, pointer)
+        if not grid.count:
+            self._grid = None
+        self._packets += 1
+        return taken
+
+    def _draw(self) -> "_Grid":
+        """Puts everything into the grid."""
+        grid = self._grid
+        if grid is None:
+            grid = self._grid = _Grid(self.width, self.height)
         if self._everything:
-            self._since[~self._pending] = self._packets
-            self._pending[...] = True
+            grid.add((0, 0, self.width, self.height), self._packets, small=False)
             self._everything = False
+        for rectangle, since, small in self._rectangles:
+            grid.add(rectangle, since, small=small)
+        self._rectangles.clear()
+        self._tiles = 0
+        return grid
+
+
+class _Grid:
+    """Tiles that are pending, and how urgent they are."""
+
+    def __init__(self, width: int, height: int) -> None:
+        shape = (-(-height // TILE), -(-width // TILE))
+        self._pending = np.zeros(shape, np.bool_)
+        self._small = np.zeros(shape, np.bool_)
+        self._since = np.zeros(shape, np.int64)
+
+    @property
+    def count(self) -> int:
+        return int(np.count_nonzero(self._pending))
+
+    def add(self, rectangle: Rectangle, since: int, *, small: bool) -> None:
+        x, y, width, height = rectangle
+        span = (slice(y // TILE, (y + height - 1) // TILE + 1), slice(x // TILE, (x + width - 1) // TILE + 1))
+        self._since[span][~self._pending[span]] = since
+        self._pending[span] = True
+        if small:
+            self._small[span] = True
+
+    def take(self, tiles: int, pointer: tuple[int, int] | None) -> list[Rectangle]:
         patience = np.where(self._near(pointer), NEAR_PATIENCE, PATIENCE)
         patience[self._small] = SMALL_PATIENCE
         pending = np.flatnonzero(self._pending)
         order = np.argsort((self._since + patience).flat[pending], kind="stable")
         chosen = np.zeros_like(self._pending)
         chosen.flat[pending[order[:tiles]]] = True
-        self._packets += 1
         self._pending &= ~chosen
         self._small &= ~chosen
         return _rectangles(chosen)
+
+    def rectangles(self) -> list[Rectangle]:
+        return _rectangles(self._pending)
 
     def _near(self, pointer: tuple[int, int] | None) -> npt.NDArray[np.bool_]:
         near = np.zeros_like(self._pending)
@@ -110,9 +166,9 @@ class DamageMap:
         return near
 
 
-def _rectangles(tiles: npt.NDArray[np.bool_]) -> list[Rect]:
-    """The tiles as runs of rows, in pixels; they may reach beyond the display."""
-    found = []
+def _rectangles(tiles: npt.NDArray[np.bool_]) -> list[Rectangle]:
+    """The tiles as parts of rows, in pixels; they may reach beyond the display."""
+    found: list[Rectangle] = []
     padded = np.zeros((tiles.shape[0], tiles.shape[1] + 2), np.int8)
     padded[:, 1:-1] = tiles
     edges = np.diff(padded, axis=1)

@@ -16,7 +16,6 @@ import numpy as np
 from fastframe.codec import Encoder, EncoderConfig
 from fastframe.codec.packet import Header, peek_header
 from fastframe.errors import LocalProtocolError
-from fastframe.geometry import Rect
 from fastframe.stream import events as e
 from fastframe.stream import messages as m
 from fastframe.stream.config import SenderConfig
@@ -214,7 +213,6 @@ class Sender(Serving[_DisplayOutlet]):
             config = EncoderConfig(effort, self.limits, first_epoch=outlet.next_epoch, threads=self._config.threads)
             outlet.encoder, outlet.effort = Encoder(config), effort
         tiles = damage_map.count
-        damage: list[Rect] | None
         if keyframe or tiles * outlet.tile_bytes <= 2 * budget:
             damage = damage_map.take_all()
         else:

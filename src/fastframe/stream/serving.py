@@ -337,9 +337,9 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         self._sync_gate()
 
     def _sync_gate(self) -> None:
-        changes = self._gate.changes_since(self._gate_revision, self._now)
-        if not changes:
+        if self._gate.revision_at(self._now) == self._gate_revision:
             return
+        changes = self._gate.changes_since(self._gate_revision, self._now)
         self._gate_revision += len(changes)
         if not self._may_view():
             self._drop_frames()
