@@ -203,6 +203,16 @@ def test_a_wrong_frame_is_refused_and_the_right_one_arrives(frame: object, damag
     pair.assert_exact()
 
 
+def test_damage_is_not_forgotten_when_the_encoder_refuses_the_frame() -> None:
+    pair = Pair().connect()
+    pair.pump(0.2)
+    pair.frames[0][:9] = 7
+    with pytest.raises(LocalProtocolError):
+        pair.sender.send_frame(0, np.zeros((HEIGHT, 2 * WIDTH, 4), np.uint8)[:, ::2], [(0, 0, WIDTH, 9)], pair.now)
+    pair.pump(0.2)
+    pair.assert_exact()
+
+
 # -- pointer -----------------------------------------------------------------------------------------------
 
 
@@ -530,6 +540,44 @@ def test_a_session_does_not_wait_for_ever_and_not_for_others() -> None:
     pair.drain()
     assert pair.sender.state is State.CLOSED
     assert pair.seen(e.Closed, "sender") == [e.Closed(ByeReason.TIMEOUT, "the viewer did not come back", False)]
+
+
+def test_a_message_that_comes_twice_does_no_harm() -> None:
+    pair = Pair()
+    pair.on_down = lambda message: (message, message) if message[0] == 0xC1 else (message,)
+    pair.connect()
+    for seed in range(5):
+        pair.draw(seed)
+        pair.pump(0.1)
+    pair.assert_exact()
+    assert not pair.seen(e.PictureLost)
+    assert keyframes(pair) == 1
+
+
+def test_who_lost_what_it_had_acknowledged_gets_a_keyframe() -> None:
+    pair = Pair().connect()
+    for seed in range(5):
+        pair.draw(seed)
+        pair.pump(0.2)
+    epoch = pair.seen(e.FrameReceived)[-1].update.epoch
+    pair.sender.receive(m.encode(m.KeyframeRequest(0, epoch, 1)), pair.now)
+    pair.pump(0.6)
+    pair.assert_exact()
+    assert keyframes(pair) == 2
+
+
+def test_a_new_size_gets_through_though_all_of_both_is_lost_at_first() -> None:
+    pair = Pair(Sender(ConsentGate(), SenderConfig(reliable=False, max_fps=1000))).connect()
+    pair.pump(0.2)
+    pair.on_down = lambda message: () if message[0] == 0xC1 else (message,)
+    pair.draw(1)
+    pair.pump(0.05)
+    pair.frames[0] = np.full((90, 70, 4), 50, np.uint8)
+    pair.sender.send_frame(0, pair.frames[0], None, pair.now)
+    pair.pump(0.05)
+    pair.on_down = lambda message: (message,)
+    pair.pump(3.0)
+    pair.assert_exact()
 
 
 # -- faults ----------------------------------------------------------------------------------------------------

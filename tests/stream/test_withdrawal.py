@@ -82,6 +82,15 @@ def test_what_is_queued_does_not_leave_after_the_withdrawal() -> None:
     untouched(pair.sender, pair.now, ConsentState.WITHDRAWN)
 
 
+def test_what_was_queued_does_not_leave_under_a_later_consent_either() -> None:
+    pair = Pair().connect()
+    pair.pump(0.1)
+    pair.draw(1)
+    pair.gate.withdraw(Scope.VIEW, pair.now)
+    pair.gate.grant(Scope.VIEW, pair.now)
+    assert not frame_bytes(pair.sender.poll(pair.now))
+
+
 def test_a_consent_that_runs_out_between_two_calls_stops_the_frames() -> None:
     pair = Pair(granted=())
     pair.gate.grant(Scope.VIEW, 0.0, until=10.0)

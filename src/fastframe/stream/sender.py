@@ -122,7 +122,7 @@ class Sender(Serving[_DisplayOutlet]):
         ConsentRequired
             `view` is not granted. The frame has not been touched.
         LocalProtocolError
-            A wrong argument, or the session is closed.
+            A wrong argument, or the session is closed. (How pixels lie in memory is looked at when they are encoded.)
         FastframeError
             Memory ran out; the next frame begins anew.
         """

@@ -341,7 +341,8 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             return
         changes = self._gate.changes_since(self._gate_revision, self._now)
         self._gate_revision += len(changes)
-        if not self._may_view():
+        # A consent that was withdrawn and given again a moment later is another one.
+        if any(change.scope in self._needs and change.before is ConsentState.GRANTED for change in changes):
             self._drop_frames()
             self._cursor_moved, self._cursor, self._cursor_shape = False, None, None
             for outlet in self._outlets.values():
@@ -392,6 +393,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         return due
 
     def _take_frames(self) -> list[Message]:
+        # Queues are emptied where pauses and consents change; this is one more look before pixels leave.
         if not self._may_send():
             self._drop_frames()
             return []
