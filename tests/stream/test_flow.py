@@ -62,7 +62,7 @@ def test_a_line_that_slows_down_and_speeds_up_again(round_trip: float) -> None:
     session.run(fast + 6)
     slow = [value for time, value in session.measured.queues if settled < time < fast]
     assert np.quantile(slow, 0.95) < 0.100
-    frames = Counter(int(time) for time, _ in session.measured.frames)
+    frames = Counter(int(time) for time, _ in session.measured.packets)
     before = sum(frames[second] for second in (3, 4, 5))
     assert sum(frames[fast + second] for second in (3, 4, 5)) > 0.8 * before
     finish(session, fast + 20)
@@ -76,7 +76,7 @@ def test_a_line_that_stands_still_for_a_while(round_trip: float) -> None:
     stalled = session.sender.statistics(9.0)
     assert stalled.in_flight <= 1.25 * stalled.window
     session.run(14.0)
-    frames = Counter(int(time) for time, _ in session.measured.frames)
+    frames = Counter(int(time) for time, _ in session.measured.packets)
     assert frames[5] == frames[6] == frames[7] == 0
     assert frames[12] + frames[13] > 0.75 * (frames[2] + frames[3])
     finish(session, 20.0)
@@ -173,5 +173,5 @@ def test_a_run_is_the_same_every_time() -> None:
     for _ in range(2):
         session = joined(Film(fps=30, end=2.0), LineProfile(5 * MBIT, 0.02, jitter=0.01), LineProfile(MBIT, 0.02))
         session.run(3.0)
-        runs.append((session.measured.frames, session.measured.queues, session.down.sent_bytes))
+        runs.append((session.measured.packets, session.measured.queues, session.down.sent_bytes))
     assert runs[0] == runs[1]

@@ -144,6 +144,14 @@ class Sender(Serving[_DisplayOutlet]):
         self._encode(outlet, outlet.damage, frame)
         return True
 
+    def is_behind(self, display: int) -> bool:
+        """Whether something that `send_frame` was told of has not been encoded yet.
+
+        While it is, a packet that completes the encoder's frame (`FrameUpdate.complete`) does not complete the screen.
+        """
+        outlet: _DisplayOutlet = checked_display(self._outlets, display)
+        return outlet.has_work
+
     def statistics(self, now: float) -> StreamStatistics:
         """Figures of the line and the stream."""
         self._tick(now)

@@ -148,12 +148,15 @@ class Measured:
         (time, wait) of each message on the line before its turn.
     queues
         (time, queue) every 10 ms: how much the line had still to send.
+    packets
+        (time, bytes) of each packet that has arrived and was decoded.
     frames
-        (time, latency) of each packet: from the oldest change that it holds to its arrival.
+        (time, latency) of each change of a screen: until the viewer shows all of it, or of a later one.
     """
 
     waits: list[tuple[float, float]] = field(default_factory=list)
     queues: list[tuple[float, float]] = field(default_factory=list)
+    packets: list[tuple[float, int]] = field(default_factory=list)
     frames: list[tuple[float, float]] = field(default_factory=list)
 
 
@@ -180,8 +183,10 @@ class Session:
         self.receiver_events: list[e.Event] = []
         self.on_event: Callable[[e.Event], None] = lambda event: None
         self._next_sample = 0.0
-        self._changed_at: dict[int, float] = {}
-        self._on_line: dict[int, list[float]] = {number: [] for number in sources}
+        # When each display has changed since its last packet that left nothing behind; and the same for each packet
+        # on the line.
+        self._changed_at: dict[int, list[float]] = {number: [] for number in sources}
+        self._on_line: dict[int, list[list[float]]] = {number: [] for number in sources}
 
     def run(self, until: float, stop: Callable[[], bool] = lambda: False) -> None:
         """Goes on until that time, or until `stop` says so."""
@@ -206,7 +211,7 @@ class Session:
             for number, source in self.sources.items():
                 if source.next_change(self.now) <= self.now:
                     damage = source.change(self.now)
-                    self._changed_at.setdefault(number, self.now)
+                    self._changed_at[number].append(self.now)
                     if self.sender.state is not State.CLOSED:
                         self._show(number, source, damage)
             sender_due = self._poll_sender()
@@ -253,15 +258,21 @@ class Session:
         return wanted
 
     def _show(self, number: int, source: Source, damage: Iterable[tuple[int, int, int, int]] | None) -> None:
-        if self.sender.send_frame(number, source.frame, damage, self.now):
-            self._on_line[number].append(self._changed_at.pop(number, self.now))
+        if not self.sender.send_frame(number, source.frame, damage, self.now):
+            return
+        if self.sender.is_behind(number):
+            self._on_line[number].append([])
+        else:
+            self._on_line[number].append(self._changed_at[number])
+            self._changed_at[number] = []
 
     def _drain_receiver(self) -> None:
         while (event := self.receiver.next_event()) is not None:
             if isinstance(event, e.FrameReceived):
-                times = self._on_line[event.display]
-                if times:
-                    self.measured.frames.append((self.now, self.now - times.pop(0)))
+                self.measured.packets.append((self.now, len(event.packet)))
+                on_line = self._on_line[event.display]
+                for changed_at in on_line.pop(0) if on_line else ():
+                    self.measured.frames.append((self.now, self.now - changed_at))
             else:
                 self.receiver_events.append(event)
                 self.on_event(event)
