@@ -392,9 +392,7 @@ class Encoder:
     def _endings(self, core: FrameEncoder, hashed: bool) -> list[Task]:
         """What it takes to bring the reference up to date, and to hash it."""
         step = core.rows if self._team is None else ROWS_PER_TASK
-        return [
-            partial(core.end_rows, row, min(row + step, core.rows), hashed) for row in range(0, core.rows, step)
-        ]
+        return [partial(core.end_rows, row, min(row + step, core.rows), hashed) for row in range(0, core.rows, step)]
 
     def _find_changes(
         self, core: FrameEncoder, frame: npt.NDArray[np.uint8], damage: list[tuple[int, int, int, int]] | None
