@@ -56,7 +56,7 @@ def capture_figures(effort: str, scenes: Sequence[Scene], console: Console) -> I
     moving = [scene for scene in scenes if not scene.is_video]
     console.print("measuring capture")
     scene = moving[0]
-    with virtual_screen(scene.width, scene.height) as display, painter(display, scene, 2) as other:
+    with virtual_screen(scene.width, scene.height) as display, painter(display, scene, 1) as other:
         other.show(0)
         yield from _idle(display)
         yield from _changes(display, effort, other)
@@ -106,7 +106,7 @@ def _changes(display: str, effort: str, other: RemotePainter) -> Iterable[Figure
         small, whole = _in_turns(other.type, capture_and_encode, grab)
         detail = f"{small:.2f} ms, mss {whole:.2f} ms"
         yield Figure("a typed character: capture and encode ÷ mss grab", small / whole, 0.15, detail=detail)
-        full, whole = _in_turns(lambda index: other.show(index % 2), capture, grab)
+        full, whole = _in_turns(lambda index: other.show(-(index % 2)), capture, grab)
         detail = f"{full:.2f} ms, mss {whole:.2f} ms"
         yield Figure("the whole screen changed: capture ÷ mss grab", full / whole, 0.5, detail=detail)
 

@@ -94,7 +94,7 @@ class RemotePainter:
         self._pipe = pipe
 
     def show(self, index: int) -> None:
-        """Draw the picture with this number; a picture comes after the one before, or is 0."""
+        """Draw what differs in the picture with this number; -1 is the negative of the first one."""
         self._pipe.send(("show", index))
         self._pipe.recv()
 
@@ -128,7 +128,8 @@ def _serve(pipe: Pipe, display: str, size: tuple[int, int], pictures: Sequence[F
 
 
 def _paint(pipe: Pipe, display: str, size: tuple[int, int], path: Path, count: int) -> None:
-    _serve(pipe, display, size, open_scene(path).load(count))
+    pictures = open_scene(path).load(count)
+    _serve(pipe, display, size, [*pictures, ~pictures[0]])
 
 
 @contextmanager
