@@ -37,6 +37,37 @@ def test_frames_of_any_size_arrive_exactly(width: int, height: int, effort: str)
         assert_shows(pair.decoder, picture)
 
 
+def test_rows_that_repeat_are_seen_to_change() -> None:
+    """Where a row of what was sent repeats the one above, the encoder looks at the new frame alone: it must miss nothing."""
+    random = np.random.default_rng(5)
+    width, height = 200, 150
+    pair = Pair(EncoderConfig())
+    picture = desktop(width, height)
+    for _ in range(150):
+        x, y = int(random.integers(width)), int(random.integers(height))
+        right, bottom = x + int(random.choice([1, 40, 200])), y + int(random.choice([1, 2, 70]))
+        # A bar of one colour, or what stands above it once more: both leave rows that repeat, or end some.
+        picture[y:bottom, x:right] = (
+            picture[max(y - 1, 0), x:right] if random.random() < 0.5 else random.integers(256, size=4)
+        )
+        pair.send(picture)
+        assert_shows(pair.decoder, picture)
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_keyframe_forgets_what_was_shown(effort: str, threads: int) -> None:
+    width, height = 640, 400
+    pair = Pair(EncoderConfig(effort=effort, threads=threads))
+    black, picture = np.zeros((height, width, 4), np.uint8), desktop(width, height)
+    for frame in (black, picture, picture, black, black, picture):
+        update = pair.send(frame, keyframe=True)
+        assert update.keyframe
+        assert_shows(pair.decoder, frame)
+    pair.send(black)
+    assert_shows(pair.decoder, black)
+
+
 @pytest.mark.parametrize("effort", EFFORTS)
 def test_a_real_screen_arrives_exactly(clip_frames: tuple[Frame, ...], effort: str) -> None:
     pair = Pair(EncoderConfig(effort=effort))

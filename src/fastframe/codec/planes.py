@@ -71,8 +71,8 @@ class Effort:
 # What looks like a repeat in residuals is mostly chance, and costs more than the literals that it replaces. So level 1,
 # which looks at one candidate, with a table of so few entries that hardly more than flat parts are found.
 RESIDUALS = Compression(1, 17, 8, min_match=7)
-# The best search there is for small planes: it takes a tenth of the time of frames with much change, and 1 to 3 % off
-# the bytes of a scene; hence not for "fast".
+# The best search there is for small planes: it takes a tenth of the time of frames with much change, and saves 1 to 3 %
+# of the bytes of a scene; hence not for "fast".
 SMALL = Compression(13, 18, 15, strategy=zstandard.STRATEGY_BTOPT, min_match=3)
 # Indices gain 5 to 15 % from level 3 to 6. Larger tables gain 0.1 % of the bytes, for 85 MiB at level 12.
 EFFORTS = {
