@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pictures
 import pytest
-from screens import HEIGHT, WIDTH, Film, Typing
+from screens import HEIGHT, WIDTH, Damage, Film, Typing
 
 from fastframe.stream import ConsentGate, Display, Receiver, Scope, Sender, SenderConfig
 from fastframe.stream.simulation import LineProfile, Session, Source
@@ -120,6 +120,42 @@ def test_typing_is_seen_at_once() -> None:
     assert percentile(session.measured.frames, 0.95) < 0.150 + 0.020
     assert session.sender.statistics(8.0).frames >= 110
     finish(session, 12.0)
+
+
+class Desk(Typing):
+    """Typing, for so long that nothing of the first picture is remembered by itself; then another whole picture."""
+
+    def change(self, now: float) -> Damage:
+        if now > 7.0 and not self.turned_at:
+            self.turned_at = now
+            self.frame = pictures.noise(WIDTH, HEIGHT)
+            return None
+        return super().change(now)
+
+    turned_at = 0.0
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(("rate", "round_trip"), [(1, 0.050), (10, 0.050), (10, 0.300)])
+def test_what_the_line_carries_is_not_forgotten_while_little_is_sent(
+    rate: float, round_trip: float, told: bool
+) -> None:
+    desk = Desk(fps=15, end=8.0)
+    desk.frame = pictures.noise(WIDTH, HEIGHT, 1)
+    if not told:
+        change = desk.change
+        desk.change = lambda now: change(now) and None  # type: ignore[method-assign]
+    session = joined(desk, LineProfile(rate * MBIT, round_trip / 2))
+    session.run(2.5)
+    learnt = session.sender.statistics(2.5).bandwidth
+    assert learnt is not None
+    session.run(7.0)
+    assert (session.sender.statistics(7.0).bandwidth or 0) > 0.9 * learnt
+    session.run(8.0 + 3 / rate)
+    # A picture of noise has 230 KB.
+    turned = [latency for time, latency in session.measured.frames if time - latency >= desk.turned_at]
+    assert turned[0] < 1.3 * 230_000 / learnt + 2 * round_trip
+    finish(session, 20.0)
 
 
 def test_the_line_is_not_outrun_by_many_displays() -> None:

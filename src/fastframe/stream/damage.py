@@ -55,6 +55,11 @@ class DamageMap:
         return self._everything or bool(self._rectangles) or self._grid is not None
 
     @property
+    def unknown(self) -> bool:
+        """Whether it is not known what has changed: everything is to be looked at."""
+        return self._everything
+
+    @property
     def count(self) -> int:
         """How many tiles are, at most: some may have been counted twice."""
         if self._everything:
@@ -96,12 +101,15 @@ class DamageMap:
         self._packets += 1
         return taken
 
-    def take(self, tiles: int, pointer: tuple[int, int] | None) -> list[Rectangle] | None:
-        """At most so many tiles, the most urgent first; `pointer` is where it is, in pixels."""
-        if self.count <= tiles:
+    def take(self, tiles: int, pointer: tuple[int, int] | None, *, small: bool = False) -> list[Rectangle] | None:
+        """At most so many tiles, the most urgent first; `pointer` is where it is, in pixels.
+
+        With `small` only those of small changes; this may be none.
+        """
+        if not self.any or (not small and self.count <= tiles):
             return self.take_all()
         grid = self._draw()
-        taken = grid.take(tiles, pointer)
+        taken = grid.take(tiles, pointer, small=small)
         if not grid.count:
             self._grid = None
         self._packets += 1
@@ -143,10 +151,10 @@ class _Grid:
         if small:
             self._small[span] = True
 
-    def take(self, tiles: int, pointer: tuple[int, int] | None) -> list[Rectangle]:
+    def take(self, tiles: int, pointer: tuple[int, int] | None, *, small: bool) -> list[Rectangle]:
         patience = np.where(self._near(pointer), NEAR_PATIENCE, PATIENCE)
         patience[self._small] = SMALL_PATIENCE
-        pending = np.flatnonzero(self._pending)
+        pending = np.flatnonzero(self._pending & self._small if small else self._pending)
         order = np.argsort((self._since + patience).flat[pending], kind="stable")
         chosen = np.zeros_like(self._pending)
         chosen.flat[pending[order[:tiles]]] = True

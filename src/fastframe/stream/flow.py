@@ -34,13 +34,14 @@ SLACK = 0.010
 # Besides what the line itself holds at the highest rate of frames.
 MAX_FRAMES = 3
 
-# A packet that is so late has waited for others.
-QUEUED = 0.010
 # Over a shorter time the spacing of acknowledgements is chance.
 FULL_RATE_TIME = 0.020
 MAX_STEP = 4.0
 
+# At first each round trip brings twice the rate; up to four times where packets come so early that the line must be
+# faster than twice that.
 STARTUP_GAIN = 2.0
+MAX_STARTUP_GAIN = 4.0
 # In turn: a round of more than the bandwidth, one in which its answers come, one of less so that its queue goes away.
 PROBES = (1.0, 0.0, -1.0, 0.0, 0.0, 0.0)
 # How much more: no more queue than this before the first answer can come. Each time that more got through, twice that.
@@ -68,7 +69,6 @@ class InFlight:
     delivered: int
     delivered_at: float
     first_sent_at: float
-    idle: bool
     counts: bool = True  # whether its round trip tells something about the line
 
 
@@ -97,16 +97,19 @@ class FlowControl:
         self._delivered = 0
         self._delivered_at = 0.0
         self._first_sent_at = 0.0
-        self._idle_until = 0
+        self._blocked_until = 0
         self._round = 0
         self._round_ends_at = 0
         self._round_rate = 0.0
         self._last_round_rate = 0.0
         self._flat_rounds = 0
         self._startup = True
+        # The rate at which the last packet went over the line, if it did not wait there; else less.
+        self._ceiling = 0.0
         self._draining = False
         self._probing = 0
         self._probe_gain = PROBE_GAIN
+        self._probed = 0.0
         self._line_free_at = 0.0
         self._waits_for_empty = False
         self._packets: deque[InFlight] = deque()
@@ -114,26 +117,32 @@ class FlowControl:
     # -- what may be sent -------------------------------------------------------------------------------
 
     def ready_at(self, now: float) -> float | None:
-        """The time from which on a packet may go out; `None` while only an acknowledgement can tell."""
-        if not self.frames_in_flight:
-            return self._line_free_at - SLACK if self._line_free_at - SLACK > now else now
-        base = self.base_rtt or 0.0
+        """The time from which on a packet may go out; `None` while only an acknowledgement can tell.
+
+        To be asked when there is a packet to send: if it has to wait, what is on the line is all that it carries.
+        """
+        free_at = self._line_free_at - SLACK
+        full = self.frames_in_flight > 0 and self._is_full(now)
+        if not full and free_at <= now:
+            return now
+        self._blocked_until = self._delivered + self.in_flight
+        return None if full else free_at
+
+    def _is_full(self, now: float) -> bool:
         if self._base_is_old(now):
             self._waits_for_empty = True
-        if (
+        return (
             self._waits_for_empty
-            or self.frames_in_flight >= MAX_FRAMES + int(base * self._max_fps)
+            or self.frames_in_flight >= MAX_FRAMES + int((self.base_rtt or 0.0) * self._max_fps)
             or self.in_flight + MIN_BUDGET > self.window
-        ):
-            return None
-        return max(now, self._line_free_at - SLACK)
+        )
 
     def budget(self) -> int:
         """How many bytes the next packet should have at most, when one may go out."""
         room = self.window - self.in_flight
         if self.bandwidth is not None:
             # While nothing is known but a few packets, the line may be much faster than what they tell.
-            gain = STARTUP_GAIN if self._startup else 1.0
+            gain = self._startup_gain() if self._startup else 1.0
             room = min(room, int(self.bandwidth * PACKET_TIME * gain))
         return max(MIN_BUDGET, room)
 
@@ -142,19 +151,13 @@ class FlowControl:
         """Whether the bandwidth is that of the line, and not only that of what was sent so far."""
         return self.bandwidth is not None and not self._startup
 
-    def ran_dry(self) -> None:
-        """There is room and nothing to send: rates from here on tell less than the line can do."""
-        self._idle_until = self._delivered + self.in_flight
-
     # -- what happens -----------------------------------------------------------------------------------
 
     def sent(self, size: int, now: float) -> InFlight:
         """A packet goes out."""
         if not self.in_flight:
             self._delivered_at = self._first_sent_at = now
-        packet = InFlight(
-            size, now, self._delivered, self._delivered_at, self._first_sent_at, self._idle_until > self._delivered
-        )
+        packet = InFlight(size, now, self._delivered, self._delivered_at, self._first_sent_at)
         self._packets.append(packet)
         self.in_flight += size
         self.frames_in_flight += 1
@@ -227,14 +230,17 @@ class FlowControl:
         interval = max(now - packet.delivered_at, packet.sent_at - packet.first_sent_at, 1e-4)
         rate = (self._delivered - packet.delivered) / interval
 
+        self._ceiling = packet.size / max(rtt - base, 0.001)
         # A packet's own time on the line is no delay. The least of three: one late packet is jitter.
         own = 0.0 if self.bandwidth is None else packet.size / self.bandwidth
         self._delays.append(max(0.0, rtt - base - own))
         self.delay = min(self._delays)
         delayed = len(self._delays) == self._delays.maxlen
-        full_rate = self._full_rate(now)
+        full_rate = self._full_rate(packet, now, base)
+        # Whether more had been sent while it was on its way, had the line let it.
+        busy = self._blocked_until > packet.delivered
         if packet.delivered >= self._round_ends_at:
-            self._begin_round()
+            self._begin_round(busy=busy)
         self._round_rate = max(self._round_rate, rate)
 
         if self.bandwidth is None and self.delay > SHRINK_ABOVE:
@@ -245,7 +251,7 @@ class FlowControl:
             # The line is full, so what arrives now is what it carries.
             self._startup, self._draining = False, True
             self._rates = deque([(self._round, full_rate or rate)])
-        elif full_rate is not None or not packet.idle or self.bandwidth is None or rate > self.bandwidth:
+        elif full_rate is not None or busy or self.bandwidth is None or rate > self.bandwidth:
             rate = max(rate, full_rate or 0.0)
             while self._rates and self._rates[-1][1] <= rate:
                 self._rates.pop()
@@ -261,14 +267,14 @@ class FlowControl:
             self.bandwidth = max(self._rates[0][1], 1000.0)
         self._set_window()
 
-    def _full_rate(self, now: float) -> float | None:
-        """The rate of the last few acknowledgements, if packets have waited on the line all the while.
+    def _full_rate(self, packet: InFlight, now: float, base: float) -> float | None:
+        """The rate of the last few acknowledgements, if packets have waited for each other on the line all the while.
 
         It is what the line carries, then, and is known long before the rate over whole round trips.
         """
-        if self._delays[-1] < QUEUED:
+        if packet.sent_at + base > self._delivered_at:
+            # On a free line it would not have come before its predecessor: the line may have been free.
             self._queued.clear()
-            return None
         self._queued.append((now, self._delivered))
         (begun, before), (_, delivered) = self._queued[0], self._queued[-1]
         if now - begun < FULL_RATE_TIME:
@@ -277,40 +283,47 @@ class FlowControl:
         # Acknowledgements that were held up somewhere come all at once.
         return rate if self.bandwidth is None else min(rate, MAX_STEP * self.bandwidth)
 
-    def _begin_round(self) -> None:
+    def _begin_round(self, *, busy: bool) -> None:
         """A round ends when what was sent at its beginning has arrived."""
         growing = self._round_rate > self._last_round_rate * STILL_GROWING
         least_gain = min(PROBE_GAIN, PROBE_QUEUE / max(self.base_rtt or 0.0, 1e-3))
-        self._round += 1
+        # What was known of the line does not get old while nothing tries it.
+        self._round += busy
         self._round_ends_at = self._delivered
-        if self._startup and self._idle_until <= self._delivered:
+        if self._startup and busy:
             self._flat_rounds = 0 if growing else self._flat_rounds + 1
             if self._flat_rounds >= 3:
                 self._startup = False
         self._probing = (self._probing + 1) % len(PROBES)
         if self._probing == 2:
-            if self.delay < GROW_BELOW and self._round_rate > self._last_round_rate * (1 + self._probe_gain / 2):
+            if self.delay < GROW_BELOW and (self.bandwidth or 0.0) > self._probed * (1 + self._probe_gain / 2):
                 self._probing, self._probe_gain = 0, 2 * self._probe_gain
                 # The line has become much faster.
                 if self._probe_gain >= RESTART_GAIN * least_gain:
                     self._startup, self._flat_rounds = True, 0
         elif self._probing == 3 or self.delay > GROW_BELOW:
             self._probe_gain = least_gain
+        if self._probing == 0:
+            self._probed = self.bandwidth or 0.0
         self._last_round_rate, self._round_rate = self._round_rate, 0.0
 
     def _gain(self) -> float:
         if self._draining:
             return DRAIN_GAIN
         if self._startup:
-            return STARTUP_GAIN
+            return self._startup_gain()
         if self.delay > GROW_BELOW:
             return 1.0
         return max(DRAIN_GAIN, 1.0 + self._probe_gain * PROBES[self._probing])
+
+    def _startup_gain(self) -> float:
+        # Half of it, since a millisecond more or less says little about the line.
+        return min(MAX_STARTUP_GAIN, max(STARTUP_GAIN, self._ceiling / (self.bandwidth or 1.0) / 2))
 
     def _set_window(self) -> None:
         if self.bandwidth is None:
             return
         held = self.bandwidth * ((self.base_rtt or 0.0) + SHRINK_ABOVE + SLACK)
-        gain = STARTUP_GAIN if self._startup else max(1.0, self._gain())
+        gain = self._startup_gain() if self._startup else max(1.0, self._gain())
         least = INITIAL_WINDOW if self._startup else MIN_WINDOW
         self.window = int(min(MAX_WINDOW, max(least, held * gain)))

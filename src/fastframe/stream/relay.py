@@ -167,8 +167,6 @@ class _Viewer(Serving[_StoreOutlet]):
         due = math.inf
         for outlet in sorted(self._outlets.values(), key=lambda each: each.sent_at):
             due = min(due, self._serve_outlet(outlet))
-        if not any(outlet.behind for outlet in self._outlets.values()):
-            self._flow.ran_dry()
         return due
 
     def _serve_outlet(self, outlet: _StoreOutlet) -> float:

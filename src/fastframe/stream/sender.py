@@ -21,7 +21,7 @@ from fastframe.stream import messages as m
 from fastframe.stream.config import SenderConfig
 from fastframe.stream.connection import Rejected, checked_display
 from fastframe.stream.consent import ConsentGate
-from fastframe.stream.damage import DamageMap
+from fastframe.stream.damage import SMALL_TILES, DamageMap, Rectangle
 from fastframe.stream.flow import FlowControl
 from fastframe.stream.pairing import PairingKey
 from fastframe.stream.serving import KEYFRAME_INTERVAL, Outlet, Serving, checked_state
@@ -203,13 +203,13 @@ class Sender(Serving[_DisplayOutlet]):
 
     def _ready_at(self, outlet: _DisplayOutlet) -> float:
         """When a packet of this display may be made; `inf`: not before something has come from the viewer."""
-        ready_at = self._flow.ready_at(self._now)
-        if ready_at is None:
-            return math.inf
-        ready_at = max(ready_at, outlet.sent_at + 1 / self._config.max_fps)
+        due = outlet.sent_at + 1 / self._config.max_fps
         if outlet.needs_keyframe:
-            ready_at = max(ready_at, outlet.keyframe_at + KEYFRAME_INTERVAL)
-        return ready_at
+            due = max(due, outlet.keyframe_at + KEYFRAME_INTERVAL)
+        if due > self._now + 1e-9:
+            return due
+        ready_at = self._flow.ready_at(self._now)
+        return math.inf if ready_at is None else ready_at
 
     def _encode(self, outlet: _DisplayOutlet, damage_map: DamageMap, frame: Any) -> None:
         budget = self._flow.budget()
@@ -220,24 +220,36 @@ class Sender(Serving[_DisplayOutlet]):
         if outlet.encoder is None or (keyframe and effort != outlet.effort):
             config = EncoderConfig(effort, self.limits, first_epoch=outlet.next_epoch, threads=self._config.threads)
             outlet.encoder, outlet.effort = Encoder(config), effort
-        tiles = damage_map.count
-        if keyframe or tiles * outlet.tile_bytes <= 2 * budget:
-            damage = damage_map.take_all()
-        else:
-            tiles = max(1, int(2 * budget / outlet.tile_bytes))
-            damage = damage_map.take(tiles, self._pointer(outlet.display))
+        damage, tiles = self._choose(outlet, damage_map, budget, keyframe=keyframe)
+        held_back = outlet.partial
         try:
             packet = outlet.encoder.encode(frame, damage=damage, keyframe=keyframe, budget=budget)
         except BaseException:
             damage_map.add(None)
             raise
         self._sent_packet(outlet, packet, peek_header(packet), damage_map)
-        if tiles:
-            # Of a packet that was cut short nobody knows how many tiles are in it.
+        if tiles and not held_back:
+            # Of a packet that was cut short nobody knows how many tiles are in it: not all, so it is more for each.
             mean = len(packet) / tiles * (2 if outlet.partial else 1)
             outlet.tile_bytes += TILE_BYTES_WEIGHT * (mean - outlet.tile_bytes)
-        if not any(each.has_work for each in self._outlets.values()):
-            self._flow.ran_dry()
+
+    def _choose(
+        self, outlet: _DisplayOutlet, damage_map: DamageMap, budget: int, *, keyframe: bool
+    ) -> tuple[list[Rectangle] | None, int]:
+        """What of the damage the encoder gets now, and how many tiles that are.
+
+        What does not fit into a packet stays in the encoder and is sent in turn, with no regard to urgency. So it gets
+        little more than fits, and nothing but small changes while it has something left.
+        """
+        if not keyframe and outlet.partial and not damage_map.unknown:
+            return damage_map.take(SMALL_TILES, self._pointer(outlet.display), small=True), 0
+        if keyframe or damage_map.unknown:
+            return damage_map.take_all(), 0
+        tiles = damage_map.count
+        if tiles * outlet.tile_bytes <= 2 * budget:
+            return damage_map.take_all(), tiles
+        tiles = max(1, int(1.5 * budget / outlet.tile_bytes))
+        return damage_map.take(tiles, self._pointer(outlet.display)), tiles
 
     def _sent_packet(self, outlet: _DisplayOutlet, packet: bytes, header: Header, damage_map: DamageMap) -> None:
         outlet.partial = header.partial
