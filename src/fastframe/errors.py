@@ -54,5 +54,9 @@ class RecordingError(FastframeError):
     """A file is no recording, is damaged, or could not be written."""
 
 
+class TransportError(FastframeError):
+    """A connection could not be made, or broke."""
+
+
 class ConsentRequired(FastframeError):
     """An action needs a consent that has not been granted or was withdrawn."""

@@ -1,0 +1,119 @@
+"""The customer's end with asyncio: the newest picture of each display, encoded when there is room on the line."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from fastframe.errors import ConsentRequired
+from fastframe.stream.aio.driver import Driver, EventHandler
+from fastframe.stream.aio.worker import Worker
+from fastframe.stream.consent import ConsentState, Scope
+from fastframe.stream.events import ConsentChanged, Event, FrameWanted
+from fastframe.stream.messages import ByeReason, Display
+from fastframe.stream.sender import Sender
+from fastframe.stream.states import State
+from fastframe.stream.wire import Message
+
+Damage = tuple[tuple[int, int, int, int], ...]
+
+# Rectangles that are kept apart while pictures wait; with more of them the encoder looks for itself.
+MAX_DAMAGE = 256
+
+
+@dataclass(slots=True)
+class _Picture:
+    """The newest picture of a display, and what of it the sender has not been told."""
+
+    pixels: Any
+    damage: Damage | None
+    is_due: bool = True
+
+
+class SenderDriver(Driver[Sender]):
+    """Drives a `Sender`.
+
+    Pictures are encoded in the worker's thread, one after the other. Between a picture and its encoding lies no queue:
+    what comes while the line or the thread is busy takes the place of what waits, and their damage is united.
+
+    Parameters are those of `Driver`. `FrameWanted` is an event only for displays that have never been shown.
+    """
+
+    def __init__(self, endpoint: Sender, on_event: EventHandler, worker: Worker) -> None:
+        super().__init__(endpoint, on_event, worker)
+        self._pictures: dict[int, _Picture] = {}
+        self._displays: dict[int, Display] = {}
+        self._displays_changed = False
+        self._stopped = False
+
+    def show(self, display: Display, pixels: Any, damage: Iterable[tuple[int, int, int, int]] | None) -> None:
+        """Shows a new picture of a display. To be called in the event loop, only while `view` is granted.
+
+        Parameters
+        ----------
+        display
+            Which one; if it is new, or looks another way, the viewer is told first.
+        pixels
+            (height, width, 4) uint8 BGRX, in the display's size. It must not change until the next picture of this
+            display is shown, nor is it copied.
+        damage
+            What is different from the display's picture before; `None`: not known.
+        """
+        if self._displays.get(display.id) != display:
+            self._displays[display.id] = display
+            self._displays_changed = True
+            damage = None
+        before = self._pictures.get(display.id)
+        waiting = before.damage if before else None
+        new = None if damage is None else tuple(damage)
+        united = None if waiting is None or new is None or len(waiting) + len(new) > MAX_DAMAGE else waiting + new
+        self._pictures[display.id] = _Picture(pixels, united)
+        self._wake.set()
+
+    def hide(self, number: int) -> None:
+        """A display is gone."""
+        self._pictures.pop(number, None)
+        self._displays_changed = self._displays.pop(number, None) is not None
+        self._wake.set()
+
+    async def stop(self, reason: ByeReason = ByeReason.STOPPED, text: str = "", *, by: str = "") -> None:
+        """The customer ends the session: from now on no part of a picture leaves, and all consents are withdrawn."""
+        self._stopped = True
+        self._pictures.clear()
+
+        def withdraw(now: float) -> None:
+            self.endpoint.gate.withdraw_all(now, by=by)
+            self.endpoint.close(now, reason, text)
+
+        await self.call(withdraw)
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case FrameWanted(display) if display in self._pictures:
+                self._pictures[display].is_due = True
+                return
+            case ConsentChanged(Scope.VIEW, _, after) if after is not ConsentState.GRANTED:
+                self._pictures.clear()
+        super()._handle(event)
+
+    async def _work(self) -> None:
+        if self.endpoint.state is not State.OPEN:
+            return
+        if self._displays_changed:
+            self._displays_changed = False
+            self.endpoint.set_displays(self._displays.values(), self.now())
+            self._tell_events()
+        for number, picture in list(self._pictures.items()):
+            if not picture.is_due or self._stopped:
+                continue
+            damage, picture.damage, picture.is_due = picture.damage, (), False
+            try:
+                await self._worker.run(self.endpoint.send_frame, number, picture.pixels, damage, self.now())
+            except ConsentRequired:
+                self._pictures.clear()  # the event tells
+                return
+            self._tell_events()
+
+    def _may_leave(self, message: Message) -> bool:
+        # What was polled before a consent ended is not sent after it.
+        is_picture = bool(message.payload)
+        return not is_picture or (not self._stopped and self.endpoint.gate.allows(Scope.VIEW, self.now()))

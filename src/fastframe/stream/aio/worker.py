@@ -1,0 +1,83 @@
+"""A thread for what would hold up the event loop: capturing, encoding and decoding.
+
+Each `Worker` is one thread, which does one thing after the other. So what only its thread uses needs no lock, and there
+is none: both sides share a queue that Python fills and empties in one step, so no interrupt can leave it locked.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_Job = tuple[Callable[[], Any], "asyncio.Future[Any]"]
+
+
+class Worker:
+    """One thread, from the entry of the context to its end. For one event loop.
+
+    Parameters
+    ----------
+    name
+        The thread's name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        # A daemon, so that an interpreter that ends without the context's end is not kept from it.
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._jobs.put(None)
+        self._thread.join()
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Calls a function in the thread; returns or raises what it does.
+
+        Who is cancelled while waiting is so only when the function has returned: what it uses is free then.
+        """
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.put((lambda: function(*args, **kwargs), future))
+        cancelled: asyncio.CancelledError | None = None
+        while not future.done():
+            try:
+                await asyncio.wait([future])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            future.exception()  # so that nobody complains that it was never looked at
+            raise cancelled
+        return future.result()
+
+    def _serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            function, future = job
+            result = error = None
+            try:
+                result = function()
+            except BaseException as caught:
+                error = caught
+            # The loop is closed if it was stopped by force; then nobody waits.
+            with contextlib.suppress(RuntimeError):
+                future.get_loop().call_soon_threadsafe(_answer, future, result, error)
+            del job, function, future, result, error  # and with them the frames that they hold
+
+
+def _answer(future: "asyncio.Future[Any]", result: object, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
