@@ -237,8 +237,7 @@ class Driver(Generic[E]):
         return stalled_at  # the writer wakes us before
 
     def _flush(self) -> None:
-        """Asks for the last messages; what has not left before them need not."""
-        self._outbox.clear()
+        """Asks for the last messages."""
         if isinstance(answer := self.endpoint.poll(self.now()), list):
             self._send(answer)
         self._tell_events()
@@ -324,8 +323,8 @@ class Driver(Generic[E]):
         self._wake.set()
 
     def _may_leave(self, message: Message) -> bool:
-        """Asked about each message just before it leaves."""
-        return True
+        """Asked about each message just before it leaves: pictures need not, once the session is over."""
+        return not (message.payload and self.is_over)
 
     async def _end(self, transport: Transport, tasks: "list[asyncio.Task[None]]", orderly: bool) -> None:
         """Lets the last words out, if there are any, and the transport go."""

@@ -68,15 +68,16 @@ class Host:
         try:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):
                 hello = await transport.receive()
-                refusal = "nothing said" if hello is None else await self._free(hello)
+                refusal = None if hello is None else await self._free(hello)
+                text = "nothing was said"
         except (TimeoutError, TransportError, RemoteProtocolError) as error:
-            hello, refusal = None, str(error) or f"nothing said for {HANDSHAKE_TIMEOUT:g} s"
+            hello, text = None, str(error) or f"nothing was said for {HANDSHAKE_TIMEOUT:g} s"
         finally:
             self._strangers -= 1
         if hello is None:
-            LOGGER.info("%s: %s", transport.peer, refusal)
+            LOGGER.info("%s: %s", transport.peer, text)
             transport.abort()
-        elif refusal:
+        elif refusal is not None:
             await self._refuse(transport, refusal)
         else:
             await self._connect(transport, hello)
@@ -84,7 +85,7 @@ class Host:
     def _is_connected(self) -> bool:
         return self._connection is not None and not self._connection.done()
 
-    async def _free(self, hello: bytes) -> str:
+    async def _free(self, hello: bytes) -> Bye | None:
         """Makes the sender free for a new connection; or tells why that must not be."""
         sender = self._driver.endpoint
         while self._is_connected():
@@ -101,8 +102,8 @@ class Host:
                 self._connection.cancel()
                 await asyncio.wait([self._connection])
             else:
-                return "there is a viewer already, and the customer has agreed to no other"
-        return "the session is over" if self._driver.is_over else ""
+                return Bye(ByeReason.CONSENT, "there is a viewer already, and the customer has agreed to no other")
+        return Bye(ByeReason.UNKNOWN_SESSION, "the session is over") if self._driver.is_over else None
 
     async def _connect(self, transport: Transport, hello: bytes) -> None:
         # Nothing is awaited since `_free` has found the sender free.
@@ -123,11 +124,11 @@ class Host:
         except Exception as error:
             self._fault = error
 
-    async def _refuse(self, transport: Transport, text: str) -> None:
-        self._tell_refusal(transport, FastframeError(text))
+    async def _refuse(self, transport: Transport, refusal: Bye) -> None:
+        self._tell_refusal(transport, FastframeError(refusal.text))
         try:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-                await transport.send(Message(encode(Bye(ByeReason.CONSENT, text))))
+                await transport.send(Message(encode(refusal)))
             await transport.close()
         except (TimeoutError, TransportError):
             pass

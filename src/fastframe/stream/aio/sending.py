@@ -115,5 +115,6 @@ class SenderDriver(Driver[Sender]):
 
     def _may_leave(self, message: Message) -> bool:
         # What was polled before a consent ended is not sent after it.
-        is_picture = bool(message.payload)
-        return not is_picture or (not self._stopped and self.endpoint.gate.allows(Scope.VIEW, self.now()))
+        if message.payload and (self._stopped or not self.endpoint.gate.allows(Scope.VIEW, self.now())):
+            return False
+        return super()._may_leave(message)
