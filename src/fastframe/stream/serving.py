@@ -102,6 +102,18 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         """The customer's consents."""
         return self._gate
 
+    def continues(self, hello: bytes | memoryview) -> bool:
+        """Whether a connection's first message comes from the viewer of this session, who has its token.
+
+        For whoever accepts connections: a viewer may be back before the loss of its old connection is noticed, and then
+        that one has to be given up (`connection_lost`) for the new one. Nothing changes here; never raises.
+        """
+        try:
+            message = m.decode(hello)
+        except RemoteProtocolError:
+            return False
+        return isinstance(message, m.Hello) and bool(self._token) and hmac.compare_digest(message.token, self._token)
+
     # -- what the caller does ------------------------------------------------------------------------------
 
     def set_displays(self, displays: Iterable[m.Display], now: float) -> None:
