@@ -41,6 +41,7 @@ class StreamTransport:
         self._writer = writer
         self._framer = MessageFramer(max_message)
         self._peer = address_text(writer.get_extra_info("peername"))
+        self._closed = False
         writer.transport.set_write_buffer_limits(WRITE_LIMIT)
         keep_little_unsent(writer.get_extra_info("socket"))
 
@@ -51,9 +52,12 @@ class StreamTransport:
 
     async def send(self, message: Message) -> None:
         """As `Transport.send`."""
+        if self._closed or self._writer.transport.is_closing():  # TLS drops in silence what is written then
+            raise TransportError(f"the connection to {self._peer} is closed")
         try:
             self._writer.writelines(self._framer.pack(message))
             await self._writer.drain()
+            await asyncio.sleep(0)  # so that the end of the connection can be noticed, which TLS does not tell `drain`
         except OSError as error:
             raise TransportError(f"the connection to {self._peer} broke: {error}") from error
 
@@ -72,6 +76,7 @@ class StreamTransport:
     async def close(self) -> None:
         """As `Transport.close`. Waits for the peer to close as well, since what it sends meanwhile would make the
         kernel throw away what it has not read yet."""
+        self._closed = True
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 if self._writer.can_write_eof():  # TLS cannot
@@ -85,6 +90,7 @@ class StreamTransport:
 
     def abort(self) -> None:
         """As `Transport.abort`."""
+        self._closed = True
         self._writer.transport.abort()
 
 
@@ -153,8 +159,12 @@ async def serve(
         The address cannot be listened on.
     """
     tasks: set[asyncio.Task[None]] = set()
+    server: asyncio.Server | None = None
 
     async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if server is None or not server.is_serving():  # its TLS handshake outlasted the server
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)

@@ -1,6 +1,7 @@
 """WebSocket, by the library `websockets` (extra `ws`): each message is one binary message."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -74,7 +75,12 @@ class WebSocketTransport:
 
     async def close(self) -> None:
         """As `Transport.close`."""
-        await self._connection.close()  # has a timeout of its own
+        # The library's own timeout does not count while a peer takes nothing.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._connection.close()
+                return
+        self.abort()
 
     def abort(self) -> None:
         """As `Transport.abort`."""

@@ -1,0 +1,242 @@
+"""Messages over real connections: whole, in order, bounded, and with faults that have a name."""
+
+import asyncio
+import ssl
+
+import pytest
+from conftest import Certificates
+from connections import connected, run, tls_of, url
+from websockets.asyncio.client import connect as connect_websocket
+from websockets.exceptions import InvalidStatus
+
+from fastframe.errors import LocalProtocolError, RemoteProtocolError, TransportError
+from fastframe.stream import Message
+from fastframe.stream.aio import Address, Transport, connect, serve, tcp, websocket
+
+MOST = 256 * 1024
+
+
+def test_messages_arrive_whole_and_in_order_both_ways(scheme: str, certificates: Certificates) -> None:
+    sizes = [1, 2, 126, 127, 128, 16383, 16384, 65535, 65536, MOST, 3]
+    messages = [bytes([index]) * size for index, size in enumerate(sizes)]
+
+    async def main() -> None:
+        async with connected(scheme, certificates) as ends:
+            for here, there in (ends, reversed(ends)):
+
+                async def send(transport: Transport = here) -> None:
+                    for data in messages:
+                        await transport.send(Message(data[:1], memoryview(data)[1:]))
+
+                sending = asyncio.create_task(send())
+                assert [await there.receive() for _ in messages] == messages
+                await sending
+
+    run(main())
+
+
+def test_what_was_sent_before_the_end_still_arrives(scheme: str, certificates: Certificates) -> None:
+    async def main() -> None:
+        async with connected(scheme, certificates) as (client, server):
+            await client.send(Message(bytes(MOST)))
+            await client.send(Message(b"bye"))
+            closing = asyncio.create_task(client.close())
+            assert len(await server.receive() or b"") == MOST
+            assert await server.receive() == b"bye"
+            assert await server.receive() is None
+            await server.close()
+            await closing
+
+    run(main())
+
+
+def test_a_message_beyond_the_limit_is_the_fault_of_the_peer(scheme: str, certificates: Certificates) -> None:
+    async def main() -> None:
+        async with connected(scheme, certificates, max_message=20_000) as (client, server):
+            await client.send(Message(bytes(20_001)))
+            with pytest.raises(RemoteProtocolError):
+                await server.receive()
+
+    run(main())
+
+
+def test_a_peer_that_takes_nothing_is_given_little(scheme: str, certificates: Certificates) -> None:
+    """Otherwise old pictures would wait in buffers while newer ones are made."""
+
+    async def main() -> int:
+        sent = 0
+        async with connected(scheme, certificates) as (client, _):
+            try:
+                async with asyncio.timeout(0.5):
+                    while True:
+                        await client.send(Message(bytes(65536)))
+                        sent += 65536
+            except TimeoutError:
+                pass
+        return sent
+
+    # The kernel's two buffers of a local connection take most of it: they are the line here.
+    assert run(main()) < 12 * 2**20
+
+
+def test_closing_does_not_wait_long_for_a_peer_that_takes_nothing(
+    scheme: str, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tcp, "CLOSE_TIMEOUT", 0.2)
+    monkeypatch.setattr(websocket, "CLOSE_TIMEOUT", 0.2)
+
+    async def main() -> None:
+        async with connected(scheme, certificates) as (client, _):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    while True:
+                        await client.send(Message(bytes(MOST)))
+            await client.close()
+            with pytest.raises(TransportError):
+                for _ in range(3):
+                    await client.send(Message(b"late"))
+
+    run(main(), seconds=10)
+
+
+def test_a_connection_that_breaks_is_an_error_or_the_end(scheme: str, certificates: Certificates) -> None:
+    async def main() -> None:
+        async with connected(scheme, certificates) as (client, server):
+            server.abort()
+            try:
+                assert await client.receive() is None
+            except TransportError:
+                pass
+            with pytest.raises(TransportError):
+                while True:
+                    await client.send(Message(bytes(1000)))
+
+    run(main())
+
+
+def test_the_end_of_the_server_ends_its_connections(scheme: str, certificates: Certificates) -> None:
+    served: list[str] = []
+
+    async def main() -> None:
+        async def handler(transport: Transport) -> None:
+            try:
+                await transport.receive()
+            finally:
+                served.append(transport.peer)
+
+        async with serve(handler, url(scheme), tls=tls_of(scheme, certificates, True)) as port:
+            client = await connect(url(scheme, port), tls=tls_of(scheme, certificates, False))
+            await client.send(Message(b"x"))
+            other = await connect(url(scheme, port), tls=tls_of(scheme, certificates, False))
+            await asyncio.sleep(0)
+        try:
+            assert await other.receive() is None
+        except TransportError:
+            pass
+        client.abort()
+        other.abort()
+
+    run(main())
+    assert len(served) >= 1
+
+
+def test_nobody_listening_is_a_transport_error(scheme: str, certificates: Certificates) -> None:
+    async def main() -> None:
+        async def handler(transport: Transport) -> None:
+            pass
+
+        async with serve(handler, url(scheme), tls=tls_of(scheme, certificates, True)) as port:
+            with pytest.raises(TransportError, match="listen"):
+                async with serve(handler, url(scheme, port), tls=tls_of(scheme, certificates, True)):
+                    pass
+        with pytest.raises(TransportError, match="connection"):
+            await connect(url(scheme, port), tls=tls_of(scheme, certificates, False))
+
+    run(main())
+
+
+@pytest.mark.parametrize("scheme", ["wss", "tls"])
+def test_a_certificate_that_nobody_vouches_for_is_refused(scheme: str, certificates: Certificates) -> None:
+    met: list[Transport] = []
+
+    async def main() -> None:
+        async def handler(transport: Transport) -> None:
+            met.append(transport)
+
+        async with serve(handler, url(scheme), tls=certificates.server) as port:
+            with pytest.raises(TransportError, match="certificate"):
+                await connect(url(scheme, port), tls=ssl.create_default_context())
+
+    run(main())
+    assert not met
+
+
+@pytest.mark.parametrize("scheme", ["wss", "tls"])
+def test_nothing_is_spoken_in_the_clear_where_tls_is_asked_for(scheme: str, certificates: Certificates) -> None:
+    async def main() -> None:
+        async def handler(transport: Transport) -> None:
+            raise AssertionError("nobody may get here")
+
+        plain = {"wss": "ws", "tls": "tcp"}[scheme]
+        async with serve(handler, url(scheme), tls=certificates.server) as port:
+            with pytest.raises(TransportError):
+                client = await connect(url(plain, port))
+                await client.send(Message(b"hello"))
+                try:
+                    if await client.receive() is None:
+                        raise TransportError("closed")
+                finally:
+                    client.abort()
+        with pytest.raises(LocalProtocolError, match="certificate"):
+            serve(handler, url(scheme))
+
+    run(main())
+
+
+def test_a_web_page_cannot_connect() -> None:
+    """Any page that the customer visits could try keys at his machine otherwise."""
+
+    async def main() -> None:
+        async def handler(transport: Transport) -> None:
+            raise AssertionError("nobody may get here")
+
+        async with serve(handler, url("ws")) as port:
+            with pytest.raises(InvalidStatus, match="403"):
+                await connect_websocket(url("ws", port), origin="https://evil.example")  # type: ignore[arg-type]
+
+    run(main())
+
+
+def test_text_is_no_message() -> None:
+    async def main() -> None:
+        async def handler(transport: Transport) -> None:
+            with pytest.raises(RemoteProtocolError, match="text"):
+                await transport.receive()
+            await transport.send(Message(b"noticed"))
+
+        async with serve(handler, url("ws")) as port, connect_websocket(url("ws", port)) as client:
+            await client.send("text")
+            assert await client.recv() == b"noticed"
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:80", Address("ws", "127.0.0.1", 80)),
+        ("wss://desk.example:8765/session?x=1", Address("wss", "desk.example", 8765, "/session?x=1")),
+        ("tcp://[::1]:0", Address("tcp", "::1", 0)),
+    ],
+)
+def test_addresses_are_understood_and_written_alike(text: str, address: Address) -> None:
+    assert Address.parse(text) == address
+    assert Address.parse(str(address)) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["", "localhost", "http://localhost:80", "ws://localhost:99999", "tcp://a:1/path", "ws://:5", "ws://u@a:1"]
+)
+def test_what_is_no_address_is_said(text: str) -> None:
+    with pytest.raises(LocalProtocolError):
+        Address.parse(text)
