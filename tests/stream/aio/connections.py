@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from conftest import Certificates
 
+from fastframe.errors import TransportError
 from fastframe.stream import Message, MessageFramer
 from fastframe.stream.aio import Transport, connect, serve
 
@@ -61,9 +62,7 @@ async def connected(
         await over.wait()
 
     async with serve(handler, url(scheme), tls=tls_of(scheme, certificates, True), max_message=max_message) as port:
-        client = await connect(
-            url(scheme, port), tls=tls_of(scheme, certificates, False), max_message=max_message
-        )
+        client = await connect(url(scheme, port), tls=tls_of(scheme, certificates, False), max_message=max_message)
         try:
             yield client, await came
         finally:
@@ -163,5 +162,15 @@ class Proxy:
             sink.write_eof()
 
 
-def message(data: bytes) -> Message:
-    return Message(data)
+async def flood(transport: Transport, size: int) -> None:
+    """Sends messages of so many bytes without end."""
+    while True:
+        await transport.send(Message(bytes(size)))
+
+
+async def ended(transport: Transport) -> bool:
+    """Waits for the end of a connection, in good order or not; there must not be a message before it."""
+    try:
+        return await transport.receive() is None
+    except TransportError:
+        return True
