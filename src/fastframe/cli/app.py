@@ -10,10 +10,12 @@ from fastframe.cli.demo import demo
 from fastframe.cli.displays import displays
 from fastframe.cli.info import info
 from fastframe.cli.record import record
+from fastframe.cli.share import share
 from fastframe.cli.transcode import decode, encode
+from fastframe.cli.view import view
 
 app = typer.Typer(
-    help="Lossless screen codec: try it, measure it, look into its recordings.",
+    help="Lossless screen codec: try it, share a screen by it, measure it, look into its recordings.",
     no_args_is_help=True,
     add_completion=False,
     # A traceback is for us; users get one line (see `fastframe.cli.main`).
@@ -38,5 +40,5 @@ def _root(
     pass
 
 
-for command in (demo, displays, capture, record, encode, decode, info):
+for command in (demo, share, view, displays, capture, record, encode, decode, info):
     app.command()(command)

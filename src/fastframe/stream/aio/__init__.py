@@ -13,11 +13,12 @@ from fastframe.stream.aio.host import Host
 from fastframe.stream.aio.receiving import ReceiverDriver
 from fastframe.stream.aio.sending import SenderDriver
 from fastframe.stream.aio.tcp import StreamTransport
-from fastframe.stream.aio.transport import Transport
+from fastframe.stream.aio.transport import CLOSE_TIMEOUT, Transport
 from fastframe.stream.aio.websocket import WebSocketTransport
 from fastframe.stream.aio.worker import Worker
 
 __all__ = [
+    "CLOSE_TIMEOUT",
     "Address",
     "Driver",
     "Host",

@@ -120,6 +120,10 @@ class Driver(Generic[E]):
             self._do_calls()
         return await future
 
+    def wake(self) -> None:
+        """Looks at the endpoint again: after something it depends on was changed from elsewhere, such as the gate."""
+        self._wake.set()
+
     async def run(self, transport: Transport, first: bytes | None = None) -> None:
         """Carries messages until the connection or the session ends; `endpoint.state` tells which.
 

@@ -1,6 +1,5 @@
 """The technician's end with asyncio: view a session, and come back to it when the line breaks."""
 
-import asyncio
 import time
 
 from fastframe.errors import TransportError
@@ -54,6 +53,9 @@ class ReceiverDriver(Driver[Receiver]):
         while not self.is_over:
             try:
                 transport = await open_transport()
+                if self.is_over:
+                    transport.abort()
+                    return
                 await self.call(lambda now: receiver.connect(now, key=key, scopes=scopes))
                 await self.run(transport)
                 if self.is_over:
@@ -66,5 +68,6 @@ class ReceiverDriver(Driver[Receiver]):
                 if lost_at is None or time.monotonic() - lost_at + pause > patience:
                     raise
                 LOGGER.info("%s; trying again in %.2g s", error, pause)
-            await asyncio.sleep(pause)
+            self._wake.clear()
+            await self._sleep(self.now() + pause)
             pause = min(2 * pause, _LONGEST_PAUSE)

@@ -43,6 +43,8 @@ class SenderDriver(Driver[Sender]):
         self._pictures: dict[int, _Picture] = {}
         self._displays: dict[int, Display] = {}
         self._displays_changed = False
+        self._pointer: tuple[int, int, int, bool] | None = None
+        self._pointer_shape: tuple[Any, tuple[int, int]] | None = None
         self._stopped = False
 
     def show(self, display: Display, pixels: Any, damage: Iterable[tuple[int, int, int, int]] | None) -> None:
@@ -75,10 +77,30 @@ class SenderDriver(Driver[Sender]):
         self._displays_changed = self._displays.pop(number, None) is not None
         self._wake.set()
 
+    def point(
+        self, number: int, x: int, y: int, *, visible: bool = True, shape: tuple[Any, tuple[int, int]] | None = None
+    ) -> None:
+        """The pointer has moved, or looks different. To be called as `show` is, after it.
+
+        Parameters
+        ----------
+        number
+            The display that it is on.
+        x, y
+            Where its hotspot is, in pixels of the display.
+        visible
+            Whether it is to be drawn.
+        shape
+            If it looks different: pixels and hotspot, as for `Sender.send_cursor_shape`.
+        """
+        self._pointer = number, x, y, visible
+        self._pointer_shape = shape or self._pointer_shape
+        self._wake.set()
+
     async def stop(self, reason: ByeReason = ByeReason.STOPPED, text: str = "", *, by: str = "") -> None:
         """The customer ends the session: from now on no part of a picture leaves, and all consents are withdrawn."""
         self._stopped = True
-        self._pictures.clear()
+        self._forget()
 
         def withdraw(now: float) -> None:
             self.endpoint.gate.withdraw_all(now, by=by)
@@ -92,26 +114,38 @@ class SenderDriver(Driver[Sender]):
                 self._pictures[display].is_due = True
                 return
             case ConsentChanged(Scope.VIEW, _, after) if after is not ConsentState.GRANTED:
-                self._pictures.clear()
+                self._forget()
         super()._handle(event)
 
+    def _forget(self) -> None:
+        self._pictures.clear()
+        self._pointer = self._pointer_shape = None
+
     async def _work(self) -> None:
-        if self.endpoint.state is not State.OPEN:
+        if self.endpoint.state is not State.OPEN or self._stopped:
             return
         if self._displays_changed:
             self._displays_changed = False
             self.endpoint.set_displays(self._displays.values(), self.now())
-            self._tell_events()
-        for number, picture in list(self._pictures.items()):
-            if not picture.is_due or self._stopped:
-                continue
-            damage, picture.damage, picture.is_due = picture.damage, (), False
-            try:
-                await self._worker.run(self.endpoint.send_frame, number, picture.pixels, damage, self.now())
-            except ConsentRequired:
-                self._pictures.clear()  # the event tells
-                return
-            self._tell_events()
+        try:
+            self._tell_pointer()
+            for number, picture in list(self._pictures.items()):
+                if picture.is_due:
+                    damage, picture.damage, picture.is_due = picture.damage, (), False
+                    await self._worker.run(self.endpoint.send_frame, number, picture.pixels, damage, self.now())
+        except ConsentRequired:
+            self._forget()
+        self._tell_events()
+
+    def _tell_pointer(self) -> None:
+        if self._pointer_shape is not None:
+            self.endpoint.send_cursor_shape(*self._pointer_shape, self.now())
+            self._pointer_shape = None
+        if self._pointer is not None:
+            number, x, y, visible = self._pointer
+            self._pointer = None
+            if number in self._displays:
+                self.endpoint.send_cursor_position(number, x, y, self.now(), visible=visible)
 
     def _may_leave(self, message: Message) -> bool:
         # What was polled before a consent ended is not sent after it.
