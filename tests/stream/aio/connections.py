@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from conftest import Certificates
+from certificates import Certificates
 
 from fastframe.errors import TransportError
 from fastframe.stream import Message, MessageFramer

@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from conftest import Certificates
+from certificates import Certificates
 from connections import tls_of, until, url
 
 from fastframe.errors import FastframeError

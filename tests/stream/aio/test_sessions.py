@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Certificates
+from certificates import Certificates
 from connections import Proxy, run, until, url
 from desk import SCREEN, Customer, Technician, noise
 

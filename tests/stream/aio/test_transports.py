@@ -4,7 +4,7 @@ import asyncio
 import ssl
 
 import pytest
-from conftest import Certificates
+from certificates import Certificates
 from connections import connected, ended, flood, run, tls_of, url
 from websockets.asyncio.client import connect as connect_websocket
 from websockets.exceptions import InvalidStatus

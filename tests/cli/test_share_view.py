@@ -1,0 +1,288 @@
+"""`fastframe share` and `fastframe view` as two processes, over a real X server."""
+
+import json
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pytest
+from certificates import Certificates
+from conftest import COMMAND, Run
+from xserver import XServer
+
+from fastframe.capture import X11Source
+from fastframe.geometry import Rect
+
+Eventually = Callable[[Callable[[], bool]], None]
+ANY_PORT = "ws://127.0.0.1:0"
+
+
+class Process:
+    """A command that runs, with what it has written so far."""
+
+    def __init__(self, *arguments: str, terminal: int | None = None, **environment: str) -> None:
+        self._process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL if terminal is None else terminal,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self.news = ""
+        self._readers = [threading.Thread(target=self._read_lines), threading.Thread(target=self._read_news)]
+        for reader in self._readers:
+            reader.start()
+
+    def _read_lines(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.lines.append(line)
+
+    def _read_news(self) -> None:
+        assert self._process.stderr is not None
+        while text := self._process.stderr.read(1):
+            self.news += text
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """Waits for the end; the exit code."""
+        code = self._process.wait(timeout=30)
+        for reader in self._readers:
+            reader.join()
+        return code
+
+    def close(self) -> None:
+        self._process.kill()
+        self.wait()
+        for pipe in (self._process.stdout, self._process.stderr):
+            assert pipe is not None
+            pipe.close()
+
+    def json(self) -> list[dict[str, Any]]:
+        """The JSON objects that it has written."""
+        return [json.loads(line) for line in self.lines]
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Process]]:
+    """Starts `fastframe` with arguments; at the end of the test it is ended."""
+    with ExitStack() as stack:
+
+        def start(*arguments: str, **options: Any) -> Process:
+            process = Process(*arguments, **options)
+            stack.callback(process.close)
+            return process
+
+        yield start
+
+
+@pytest.fixture
+def share(
+    start: Callable[..., Process], xserver: XServer, eventually: Eventually
+) -> Callable[..., tuple[Process, list[str]]]:
+    """Starts `fastframe share` of the X server; returns it and what a viewer's command line needs."""
+
+    def share(*arguments: str, listen: str = ANY_PORT) -> tuple[Process, list[str]]:
+        xserver.fill("#336699")
+        process = start("share", "--display", xserver.display, "--listen", listen, "--json", *arguments)
+        eventually(lambda: bool(process.lines))
+        first = process.json()[0]
+        return process, [first["url"], "--key", first["key"]]
+
+    return share
+
+
+def pixels_of(server: XServer) -> npt.NDArray[np.uint8]:
+    """What is on the screen of a server, with X as 255."""
+    with X11Source(server.display) as source:
+        pixels = source.capture().pixels.copy()
+    pixels[..., 3] = 255
+    return pixels
+
+
+def picture(path: Path) -> npt.NDArray[np.uint8]:
+    """A PNG file as (H, W, 4) BGRX."""
+    with av.open(str(path)) as container:
+        return next(container.decode(video=0)).to_ndarray(format="bgra").astype(np.uint8)
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss", "tls"])
+def test_the_viewer_gets_the_screen_exactly_and_what_changes_on_it(
+    share: Any, start: Any, xserver: XServer, eventually: Eventually, tmp_path: Path, scheme: str
+) -> None:
+    options: list[str] = []
+    trust: list[str] = []
+    if scheme != "ws":
+        certificates = Certificates.make(tmp_path)
+        options = ["--cert", str(certificates.certificate), "--key", str(certificates.key)]
+        trust = ["--ca", str(certificates.authority)]
+    listen = {"wss": "ws", "tls": "tcp"}.get(scheme, scheme) + "://127.0.0.1:0"
+    customer, address = share("--consent", "view,record", *options, listen=listen)
+    assert address[0].startswith(f"{scheme}://")
+    out = tmp_path / "pictures"
+    viewer = start("view", *address, *trust, "--out", str(out), "--name", "Ada")
+    eventually(lambda: (out / "frame-000000.png").exists())
+    xserver.start("xlogo", "-geometry", "200x200+50+80")
+    expected = None
+
+    def has_it() -> bool:
+        nonlocal expected
+        latest = max(out.glob("*.png"))
+        expected = pixels_of(xserver)
+        return (expected[80:280, 50:250, :3] == 0).any() and np.array_equal(picture(latest), expected)
+
+    eventually(has_it)
+    customer.signal(signal.SIGINT)
+    assert customer.wait() == 0
+    assert viewer.wait() == 0, viewer.news
+    assert "Ada has the right key" in customer.news
+    assert "the customer has ended the session" in viewer.news
+    figures = customer.json()[-1]
+    assert figures["state"] == "over"
+    assert figures["frames"] >= 2
+    assert figures["ratio"] > 10
+
+
+def test_a_wrong_key_does_not_open_the_session(share: Any, run: Run) -> None:
+    customer, (url, _, key) = share("--consent", "view")
+    wrong = f"{(int(key) + 1) % 10**7:07}"
+    result = run("view", url, "--key", wrong, "--json")
+    assert result.returncode == 2
+    assert "pairing key is wrong" in result.stderr
+    assert "wrong" in customer.news
+    result = run("view", url, "--key", f"{key[:3]} {key[3:]}", "--seconds", "0.5", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout.splitlines()[-1])["frames"] >= 1
+
+
+def test_what_was_not_agreed_to_is_not_written(share: Any, run: Run, tmp_path: Path) -> None:
+    _, address = share("--consent", "view")
+    result = run("view", *address, "--out", "film.mkv")
+    assert result.returncode == 2
+    assert "consent to record: refused" in result.stderr
+    assert not (tmp_path / "film.mkv").exists()
+
+
+def test_masks_hold_for_viewers(share: Any, run: Run, tmp_path: Path) -> None:
+    _, address = share("--consent", "view,record", "--mask", "100,100,50x60")
+    result = run("view", *address, "--out", "pictures", "--seconds", "0.5")
+    assert result.returncode == 0, result.stderr
+    seen = picture(tmp_path / "pictures" / "frame-000000.png")
+    assert not seen[100:160, 100:150, :3].any()
+    assert (seen[:100, :, :3] == (0x99, 0x66, 0x33)).all()
+
+
+@pytest.mark.parametrize(("answer", "agreed"), [("y\n", True), ("\n", False)])
+def test_the_customer_is_asked_on_the_terminal(
+    start: Any, xserver: XServer, eventually: Eventually, answer: str, agreed: bool
+) -> None:
+    ours, theirs = pty.openpty()
+    customer = start("share", "--display", xserver.display, "--listen", ANY_PORT, terminal=theirs)
+    os.close(theirs)
+    eventually(lambda: bool(re.search(r"--key \d{7}\n", "".join(customer.lines))))
+    match = re.search(r"fastframe view (\S+) --key (\d{7})", "".join(customer.lines))
+    assert match is not None
+    viewer = start("view", match[1], "--key", match[2], "--name", "Ada", "--json")
+    eventually(lambda: "May Ada see your screen? [y/N]" in customer.news)
+    assert "granted" not in viewer.news
+    os.write(ours, answer.encode())
+    if agreed:
+        eventually(lambda: any(each.get("frames", 0) > 0 for each in viewer.json()))
+        viewer.signal(signal.SIGINT)
+        assert viewer.wait() == 0
+    else:
+        assert viewer.wait() == 2
+        assert "consent to view: refused" in viewer.news
+        assert viewer.json()[-1]["frames"] == 0
+    assert customer.wait() == 0
+    os.close(ours)
+
+
+def test_the_death_of_either_side_is_noticed_and_nobody_hangs(
+    share: Any, start: Any, run: Run, xserver: XServer, eventually: Eventually
+) -> None:
+    customer, address = share("--consent", "view")
+    viewer = start("view", *address, "--json")
+    eventually(lambda: any(each.get("frames", 0) > 0 for each in viewer.json()))
+    viewer.signal(signal.SIGKILL)
+    viewer.wait()
+    # The key is spent; who has not the session's token is not let in.
+    result = run("view", *address, "--json")
+    assert result.returncode == 2
+    assert customer.json()[-1]["state"] != "over"
+    customer.signal(signal.SIGTERM)
+    assert customer.wait() == 0
+
+    customer, address = share("--consent", "view")
+    viewer = start("view", *address, "--json")
+    eventually(lambda: any(each.get("frames", 0) > 0 for each in viewer.json()))
+    customer.signal(signal.SIGKILL)
+    eventually(lambda: "trying again" in viewer.news)
+    viewer.signal(signal.SIGINT)
+    assert viewer.wait() == 0
+
+
+def test_the_window_shows_the_screen(
+    share: Any, start: Any, xserver: XServer, new_xserver: Callable[..., XServer], eventually: Eventually
+) -> None:
+    pytest.importorskip("tkinter")
+    theirs = new_xserver(1000, 700)
+    _, address = share("--consent", "view")
+    viewer = start("view", *address, DISPLAY=theirs.display)
+
+    def is_there() -> bool:
+        shown, screen = pixels_of(theirs)[:600, :800], pixels_of(xserver)
+        # The pointer rests in the middle, where the window draws it and the screen does not.
+        shown[280:320, 380:420] = screen[280:320, 380:420]
+        return (screen[80:280, 50:250, :3] == 0).any() and np.array_equal(shown, screen)
+
+    xserver.start("xlogo", "-geometry", "200x200+50+80")
+    eventually(is_there)
+    viewer.signal(signal.SIGINT)
+    assert viewer.wait() == 0
+
+
+def test_what_is_wrong_with_the_command_line_is_said(run: Run, xserver: XServer) -> None:
+    display = ["--display", xserver.display]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for arguments, message in [
+            (["share", *display], "--consent"),
+            (["share", *display, "--consent", "control"], "--consent takes view,record"),
+            (["share", *display, "--consent", "view", "--listen", "somewhere"], "no address"),
+            (["share", *display, "--consent", "view", "--listen", f"tcp://127.0.0.1:{port}"], "cannot listen"),
+            (["share", *display, "--consent", "view", "--key", "key.pem"], "--key needs --cert"),
+            (["share", *display, "--consent", "view", "--cert", "nothing.pem"], "of no use as a certificate"),
+            (["share", *display, "--consent", "view", "--monitor", "7"], "monitor"),
+            (["view", "ftp://127.0.0.1:1"], "no address"),
+            (["view", "ws://127.0.0.1:1"], "no connection"),
+            (["view", "ws://127.0.0.1:1", "--out", "nowhere/film.mkv"], "there is no folder"),
+            (["view", "ws://127.0.0.1:1", "--window"], "no window"),
+        ]:
+            result = run(*arguments)
+            assert result.returncode == 2, arguments
+            assert message in result.stderr, result.stderr
+            assert "Traceback" not in result.stderr
+
+
+def test_one_monitor_region_is_shared_and_nothing_else(share: Any, run: Run, tmp_path: Path) -> None:
+    area = Rect(100, 50, 320, 200)
+    _, address = share("--consent", "view,record", "--region", "100,50,320x200")
+    result = run("view", *address, "--out", "pictures", "--seconds", "0.5")
+    assert result.returncode == 0, result.stderr
+    assert picture(tmp_path / "pictures" / "frame-000000.png").shape == (area.height, area.width, 4)
