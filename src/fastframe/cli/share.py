@@ -56,7 +56,7 @@ def share(
         str | None, typer.Option(metavar="SCOPE,...", help="Agree to view, or view,record; ask for nothing.")
     ] = None,
     name: Annotated[str, typer.Option(help="What the viewer is told about this machine.")] = "",
-    fps: Annotated[float, typer.Option(min=1.0, max=240.0, help="The most frames a second.")] = 30.0,
+    fps: Annotated[float, typer.Option(min=1.0, max=240.0, help="The most frames a second.")] = 60.0,
     display: DisplayOption = None,
     monitor: MonitorOption = None,
     region: RegionOption = None,
