@@ -38,7 +38,7 @@ def test_frames_of_any_size_arrive_exactly(width: int, height: int, effort: str)
 
 
 def test_rows_that_repeat_are_seen_to_change() -> None:
-    """Where a row of what was sent repeats the one above, the encoder looks at the new frame alone: it must miss nothing."""
+    """Where a row of what was sent repeats the one above, the encoder looks at the new frame alone."""
     random = np.random.default_rng(5)
     width, height = 200, 150
     pair = Pair(EncoderConfig())
