@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pytest
+from x11_client import Client
 
 from fastframe.capture import (
     CapturedFrame,
@@ -24,6 +25,7 @@ from fastframe.capture import (
     VideoWriter,
 )
 from fastframe.capture.pacer import Schedule
+from fastframe.capture.x11 import X11Source
 from fastframe.errors import LocalProtocolError, PermanentCaptureError, TransientCaptureError
 from fastframe.geometry import Rect
 
@@ -394,6 +396,21 @@ class TestSources:
             times = [tick.frame.timestamp for tick in play(pacer, REAL, 1.0) if tick.frame]
         assert 1 < len(times) <= 21
         assert pacer.stats.failures == 0
+
+    def test_the_pointer_is_told_while_nothing_else_happens(self, xserver: "XServer") -> None:
+        client = Client(xserver.display)
+        with X11Source(xserver.display) as source:
+            pacer = Pacer(source)
+            while pacer.next(time.monotonic() + 0.2).event:
+                pass
+            places = [(100 + 10 * step, 50) for step in range(5)]
+            for place in places:
+                client.move_pointer(*place)
+                tick = pacer.next(time.monotonic() + 10)
+                assert tick.event == Event.CURSOR
+                assert tick.cursor is not None
+                assert (tick.cursor.x, tick.cursor.y) == place
+        client.close()
 
     def test_a_screen_whose_server_is_restarted_goes_on(self, xserver: "XServer") -> None:
         with MssSource(xserver.display, timeout=0.5) as screen:

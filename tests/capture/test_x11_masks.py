@@ -2,13 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from x11_client import Client, colours
+from x11_pictures import LARGE, OPEN, OPEN_BGR, SECRET, SECRET_BGR, after_a_while, blank, only_blank, shows
 from xserver import need
 
 from fastframe import Decoder, Encoder, Rect
@@ -22,53 +22,6 @@ if TYPE_CHECKING:
     from xserver import XServer
 
 Eventually = Callable[[Callable[[], bool]], None]
-SECRET, OPEN = 0xDEADBE, 0x3060A0
-SECRET_BGR, OPEN_BGR = (0xBE, 0xAD, 0xDE), (0xA0, 0x60, 0x30)
-LARGE = Rect(100, 100, 300, 200)
-
-
-@pytest.fixture
-def client(xserver: "XServer") -> Iterator[Client]:
-    """A program that draws; the whole screen has one colour at first."""
-    client = Client(xserver.display)
-    client.window(Rect(0, 0, 800, 600), OPEN)
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def other(xserver: "XServer") -> Iterator[Client]:
-    """Another program."""
-    client = Client(xserver.display)
-    yield client
-    client.close()
-
-
-def shows(pixels: NDArray[np.uint8], bgr: tuple[int, int, int]) -> bool:
-    """Whether a colour is anywhere in a picture."""
-    return bool((colours(pixels) == bgr).all(axis=2).any())
-
-
-def blank(frame: CapturedFrame, area: Rect) -> bool:
-    """Whether an area is black."""
-    return not colours(frame.pixels)[area.y : area.bottom, area.x : area.right].any()
-
-
-def only_blank(frame: CapturedFrame, *areas: Rect) -> bool:
-    """Whether these areas are black and all else is as the screen is: of the open colour."""
-    expected = np.empty((*frame.pixels.shape[:2], 3), np.uint8)
-    expected[:] = OPEN_BGR
-    for area in areas:
-        expected[area.y : area.bottom, area.x : area.right] = 0
-    return bool((colours(frame.pixels) == expected).all())
-
-
-def after_a_while(source: X11Source) -> CapturedFrame:
-    """The picture once nothing is hidden any more for the sake of those that repaint late."""
-    frame = source.capture()
-    while source.wait(time.monotonic() + 1.0) & Event.FRAME:
-        frame = source.capture()
-    return frame
 
 
 def test_a_masked_rectangle_is_blank_from_the_first_frame_on(xserver: "XServer", client: Client) -> None:
@@ -301,6 +254,22 @@ def test_what_comes_into_view_of_a_shared_window_shows_no_other_until_it_is_repa
 def test_a_window_that_is_not_there_cannot_be_shared(xserver: "XServer") -> None:
     with pytest.raises(PermanentCaptureError, match=r"^no window of class nobody is on the screen$"):
         X11Source(xserver.display, share=WindowPattern(window_class="nobody"))
+
+
+def test_what_happens_behind_a_mask_is_no_damage_even_when_the_mask_changes(xserver: "XServer", client: Client) -> None:
+    pattern = WindowPattern(title="secret")
+    secret = client.window(LARGE, SECRET, title="secret")
+    with X11Source(xserver.display, masks=[pattern]) as source:
+        after_a_while(source)
+        client.fill(secret, Rect(50, 60, 7, 9), 1)
+        client.place(secret, LARGE.moved(1, 0))
+        client.synchronize()
+        assert source.capture().damage == (Rect(LARGE.right, LARGE.y, 1, LARGE.height),)
+        after_a_while(source)
+        client.fill(secret, Rect(150, 160, 7, 9), 1)
+        client.synchronize()
+        source.set_masks([pattern, Rect(0, 0, 5, 5)])
+        assert source.capture().damage == (Rect(0, 0, 5, 5),)
 
 
 def test_the_pointer_is_not_shown_over_what_is_masked(xserver: "XServer") -> None:

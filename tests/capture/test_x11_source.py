@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from x11_client import Client, Scribbler, colours, xwd
+from x11_painter import painter
+from x11_pictures import leaks
 
-from fastframe import Encoder, Rect
+from fastframe import Decoder, Encoder, Rect
 from fastframe.capture import Event
 from fastframe.capture.x11 import X11Source
 from fastframe.errors import LocalProtocolError, PermanentCaptureError, TransientCaptureError
@@ -30,7 +32,7 @@ SIZE = (800, 600)
 
 @pytest.fixture
 def client(xserver: "XServer") -> Iterator[Client]:
-    """A program that draws on the server's screen."""
+    """A program that draws on the server's screen, of which it has no window."""
     client = Client(xserver.display)
     yield client
     client.close()
@@ -190,6 +192,42 @@ def test_the_encoder_takes_the_damage_as_it_is(client: Client, source: X11Source
     assert len(encoder.encode(second.pixels, damage=second.damage)) < 20
 
 
+def test_each_frame_differs_from_the_one_before_only_where_damage_says_so(
+    xserver: "XServer", source: X11Source
+) -> None:
+    """While others draw, without a moment of rest."""
+    encoder, decoder, viewer = Encoder(), Decoder(), Viewer()
+    with painter(xserver.display, "dots"):
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            before = None if viewer.picture is None else viewer.picture.copy()
+            frame = source.capture()
+            decoder.decode(encoder.encode(frame.pixels, damage=frame.damage))
+            assert (colours(decoder.frame) == colours(frame.pixels)).all()
+            if before is not None and frame.damage is not None:
+                different = (before != colours(frame.pixels)).any(axis=2)
+                for x, y, width, height in frame.damage:
+                    different[y : y + height, x : x + width] = False
+                assert not different.any()
+            viewer.picture = colours(frame.pixels).copy()
+    assert "XDamage reports" in source.reason
+
+
+def test_who_keeps_more_frames_than_there_are_buffers_is_told_of_damage_still(
+    xserver: "XServer", source: X11Source
+) -> None:
+    kept = []
+    with painter(xserver.display, "dots"):
+        end = time.monotonic() + 2.5
+        while time.monotonic() < end:
+            if source.wait(time.monotonic() + 0.1) & Event.FRAME:
+                kept = [*kept[-5:], source.capture()]
+            # So much is drawn that all of the time would go into frames, and none into looking aside.
+            source.wait(time.monotonic())
+    assert "XDamage reports" in source.reason
+    assert kept[-1].damage
+
+
 def test_follows_the_size_of_the_screen_down_and_up(xserver: "XServer", source: X11Source) -> None:
     first = source.capture()
     xserver.shrink(640, 480)
@@ -260,6 +298,19 @@ def test_shows_one_monitor_by_number_and_by_name_and_waits_for_it_when_it_is_unp
         again = right.capture()
         assert again.size == (200, 600)
         assert again.layout > frame.layout
+
+
+def test_a_monitor_that_changes_places_with_another_never_shows_the_other(xserver: "XServer") -> None:
+    frames = 0
+    with painter(xserver.display, "swap"), X11Source(xserver.display, share="a") as source:
+        end = time.monotonic() + 2.5
+        while time.monotonic() < end:
+            with contextlib.suppress(TransientCaptureError):
+                frame = source.capture()
+                assert not leaks(frame), f"frame {frames}"
+                assert frame.size == (400, 600)
+                frames += 1
+    assert frames > 10
 
 
 def test_a_region_is_cut_to_the_screen(xserver: "XServer", client: Client) -> None:
@@ -350,6 +401,33 @@ def _capture_within(source: X11Source, seconds: float):  # type: ignore[no-untyp
         except TransientCaptureError:
             if time.monotonic() > end:
                 raise
+
+
+def test_a_server_that_stops_in_the_middle_of_a_picture_is_an_error_in_time(
+    new_xserver: Callable[..., "XServer"],
+) -> None:
+    """Through the socket a picture comes in pieces, and xcb waits for the rest of one that has begun."""
+    server = new_xserver(1920, 1080, "-extension", "MIT-SHM")
+    with X11Source(server.display, timeout=0.2) as source:
+        for attempt in range(6):
+            _capture_within(source, 20)
+            timer = threading.Timer(0.05 + 0.003 * attempt, server.stop)
+            timer.start()
+            with pytest.raises(TransientCaptureError):
+                _capture_all_for_ever(source)
+            stopped = time.monotonic()
+            timer.join()
+            assert time.monotonic() - stopped < 5
+            server.go_on()
+
+
+def _capture_all_for_ever(source: X11Source) -> None:
+    """Have all of the screen read each time."""
+    while True:
+        source.set_masks([Rect(0, 0, 1920, 1080)])
+        source.capture()
+        source.set_masks([])
+        source.capture()
 
 
 def test_a_stopped_server_does_not_hold_up_a_new_source(xserver: "XServer") -> None:

@@ -11,7 +11,7 @@ from fastframe import Rect
 from fastframe.capture.x11.xcb import Attempt, Connection
 
 _CREATE_WINDOW, _CHANGE_ATTRIBUTES, _DESTROY, _REPARENT, _MAP, _UNMAP, _CONFIGURE = 1, 2, 4, 7, 8, 10, 12
-_INTERN_ATOM, _CHANGE_PROPERTY, _SET_SELECTION_OWNER = 16, 18, 22
+_QUERY_TREE, _INTERN_ATOM, _CHANGE_PROPERTY, _SET_SELECTION_OWNER = 15, 16, 18, 22
 _CREATE_PIXMAP, _CREATE_GC, _CHANGE_GC, _COPY_AREA, _FILL, _PUT_IMAGE = 53, 55, 56, 62, 70, 72
 _WARP_POINTER = 41
 _STRING, _WM_NAME, _WM_CLASS, _WM_TRANSIENT_FOR, _WINDOW = 31, 39, 67, 68, 33
@@ -62,6 +62,41 @@ class Client:
         self.connection.synchronize()
         return number
 
+    def atom(self, name: str) -> int:
+        """The number of a name."""
+        raw = name.encode()
+        payload = struct.pack("<HH", len(raw), 0) + raw + bytes(-len(raw) % 4)
+        return self.connection.ask(
+            _INTERN_ATOM, 0, payload, lambda reply: int(struct.unpack_from("<I", reply, 8)[0])
+        ).get()
+
+    def manage(self, window: int) -> None:
+        """Mark a window as a window manager does with those that it keeps."""
+        state = self.atom("WM_STATE")
+        self.connection.tell(_CHANGE_PROPERTY, 0, struct.pack("<IIIBxxxIII", window, state, state, 32, 2, 1, 0))
+        self.connection.synchronize()
+
+    def own(self, selection: str, window: int) -> None:
+        """Take a selection, as compositors do to tell that they run."""
+        self.connection.tell(_SET_SELECTION_OWNER, 0, struct.pack("<III", window, self.atom(selection), 0))
+        self.connection.synchronize()
+
+    def shape(self, window: int, *parts: Rect) -> None:
+        """Give a window a shape: it is drawn on these parts of it alone."""
+        extension = self.connection.query_extension("SHAPE")
+        assert extension is not None
+        rectangles = b"".join(struct.pack("<hhHH", *part) for part in parts)
+        self.connection.tell(extension.opcode, 1, struct.pack("<BBBxIhh", 0, 0, 0, window, 0, 0) + rectangles)
+        self.connection.synchronize()
+
+    def children(self) -> tuple[int, ...]:
+        """All windows on the screen, those that are not shown too."""
+
+        def parse(reply: bytes) -> tuple[int, ...]:
+            return struct.unpack_from(f"<{struct.unpack_from('<H', reply, 16)[0]}I", reply, 32)
+
+        return self.connection.ask(_QUERY_TREE, 0, struct.pack("<I", self.root), parse).get()
+
     def text(self, window: int, name: int, value: str) -> None:
         """Set a property."""
         raw = value.encode("latin-1")
@@ -89,6 +124,10 @@ class Client:
     def unmap(self, window: int) -> None:
         """Take a window from the screen."""
         self.connection.tell(_UNMAP, 0, struct.pack("<I", window))
+
+    def reparent(self, window: int, parent: int, x: int, y: int) -> None:
+        """Put a window into another one."""
+        self.connection.tell(_REPARENT, 0, struct.pack("<IIhh", window, parent, x, y))
 
     def destroy(self, window: int) -> None:
         """Close a window."""
