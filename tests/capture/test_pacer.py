@@ -317,10 +317,17 @@ class TestTicks:
         assert positions == [2, 3, 4, 5, 6, 7, 8]
         assert len(source.captured) == 1
 
-    def test_a_new_layout_is_told_with_the_frame_even_if_that_fails_at_first(self, clock: Clock) -> None:
-        source = Actor(clock, [(0.0, Event.FRAME | Event.LAYOUT)], failures=2)
-        tick = Pacer(source, fps=60).next()
+    def test_a_new_layout_is_told_with_the_frame(self, clock: Clock) -> None:
+        tick = Pacer(Actor(clock, [(0.0, Event.FRAME | Event.LAYOUT)]), fps=60).next()
         assert Event.LAYOUT in tick.event
+        assert tick.frame is not None
+
+    def test_a_new_layout_is_told_once_and_at_once_while_capture_fails(self, clock: Clock) -> None:
+        pacer = Pacer(Actor(clock, [(0.0, Event.FRAME | Event.LAYOUT)], failures=2), fps=60)
+        tick = pacer.next()
+        assert (tick.event, tick.frame) == (Event.LAYOUT, None)
+        tick = pacer.next()
+        assert Event.LAYOUT not in tick.event
         assert tick.frame is not None
 
     def test_a_frame_without_damage_is_not_given_out(self, clock: Clock) -> None:

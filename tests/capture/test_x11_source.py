@@ -20,7 +20,7 @@ from x11_painter import painter
 from x11_pictures import leaks
 
 from fastframe import Decoder, Encoder, Rect
-from fastframe.capture import CapturedFrame, Event
+from fastframe.capture import CapturedFrame, Event, WindowPattern
 from fastframe.capture.x11 import X11Source
 from fastframe.errors import LocalProtocolError, PermanentCaptureError, TransientCaptureError
 
@@ -296,6 +296,56 @@ def test_shows_one_monitor_by_number_and_by_name_and_waits_for_it_when_it_is_unp
         again = right.capture()
         assert again.size == (200, 600)
         assert again.layout > frame.layout
+
+
+def _waits(source: X11Source, seconds: float) -> list[Event]:
+    """What waiting says in so many seconds, to who captures each time that there is a frame."""
+    events = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        events.append(source.wait(end))
+        if Event.FRAME in events[-1]:
+            with contextlib.suppress(TransientCaptureError):
+                source.capture()
+    return events
+
+
+@pytest.mark.parametrize("options", [(), ("-extension", "DAMAGE")])
+def test_while_the_shared_monitor_is_unplugged_waiting_sleeps(
+    new_xserver: Callable[..., "XServer"], options: tuple[str, ...]
+) -> None:
+    server = new_xserver(800, 600, *options)
+    server.split(400, 400)
+    masks = [WindowPattern(title="secret")]
+    with (
+        contextlib.closing(Client(server.display)) as client,
+        X11Source(server.display, share="part-1", masks=masks) as source,
+    ):
+        source.capture()
+        _waits(source, 0.1)
+        server.run("xrandr", "--delmonitor", "part-1")
+        events = _waits(source, 0.5)
+        assert sum(Event.LAYOUT in event for event in events) == 1
+        assert sum(Event.FRAME in event for event in events) <= 3
+        # What happens elsewhere is no reason to look for it.
+        client.fill(client.root, Rect(0, 0, 50, 50), 5)
+        client.window(Rect(0, 0, 50, 50), 5)
+        assert _waits(source, 0.3) == [Event.NONE]
+        server.run("xrandr", "--setmonitor", "part-1", "400/400x600/600+400+0", "none")
+        assert source.wait(time.monotonic() + 10) == Event.LAYOUT | Event.FRAME
+        assert source.capture().size == (400, 600)
+
+
+def test_a_new_layout_is_told_once_even_to_who_does_not_capture(xserver: "XServer", source: X11Source) -> None:
+    source.capture()
+    _waits(source, 0.1)
+    xserver.split(400, 400)
+    events = [source.wait(time.monotonic() + 10)]
+    while Event.LAYOUT in events[-1]:
+        # xrandr makes two changes.
+        events.append(source.wait(time.monotonic() + 0.1))
+    assert len(events) <= 3
+    assert events[-1] == Event.FRAME, "there is a frame still"
 
 
 def test_a_monitor_that_changes_places_with_another_never_shows_the_other(xserver: "XServer") -> None:

@@ -10,7 +10,7 @@ from x11_pictures import LARGE, OPEN, OPEN_BGR, SECRET, after_a_while, leaks, on
 from xserver import need
 
 from fastframe import Rect
-from fastframe.capture import WindowPattern
+from fastframe.capture import Event, WindowPattern
 from fastframe.capture.x11 import X11Source
 from fastframe.errors import TransientCaptureError
 
@@ -122,6 +122,33 @@ def test_a_shared_window_that_comes_back_shows_nothing_of_others_until_it_is_rep
         other.window(Rect(450, 300, 200, 200), title="editor", background=False)
         assert only_blank(source.capture(), Rect(0, 0, 200, 200))
     hidden.close()
+
+
+def test_while_the_shared_window_is_not_shown_waiting_sleeps_until_something_happens_to_windows(
+    xserver: "XServer", client: Client, other: Client
+) -> None:
+    shared = client.window(LARGE, OPEN, title="editor")
+    before = other.window(Rect(150, 150, 50, 50), SECRET)
+    with X11Source(xserver.display, share=EDITOR) as source:
+        source.capture()
+        other.destroy(before)
+        other.synchronize()
+        source.capture()
+        client.unmap(shared)
+        client.synchronize()
+        events = []
+        # Longer than anything lingers.
+        end = time.monotonic() + 0.8
+        while time.monotonic() < end:
+            events.append(source.wait(end))
+            if Event.FRAME in events[-1]:
+                with pytest.raises(TransientCaptureError, match="no window of title editor"):
+                    source.capture()
+        assert len(events) <= 3
+        client.map(shared)
+        client.synchronize()
+        assert source.wait(time.monotonic() + 10) == Event.FRAME
+        assert source.capture().size == (300, 200)
 
 
 def test_what_came_and_went_before_a_shared_window_is_blank_until_it_is_repainted(

@@ -214,6 +214,10 @@ class Pacer:
                 tick = self._tick(event, hold)
             except TransientCaptureError as error:
                 self._failed(error)
+                if self._pending & Event.LAYOUT:
+                    # It may be the reason of the failure, and last.
+                    self._pending &= ~Event.LAYOUT
+                    return Tick(Event.LAYOUT)
                 continue
             if tick.event:
                 return tick

@@ -26,7 +26,7 @@ class Event(enum.Flag):
     FRAME = enum.auto()
     """The picture has changed, or may have changed where the source cannot tell."""
     LAYOUT = enum.auto()
-    """Monitors were added, removed, moved or resized; `displays()` is different now. Comes with FRAME."""
+    """Monitors were added, removed, moved or resized; `displays()` is different now. Told once."""
     CURSOR = enum.auto()
     """The pointer has moved or changed its shape."""
     END = enum.auto()

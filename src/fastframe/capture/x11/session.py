@@ -17,7 +17,7 @@ import numpy as np
 
 from fastframe.capture.region import bands, clipped, moved, simplified, subtracted
 from fastframe.capture.source import CapturedFrame, Cursor, Event
-from fastframe.capture.x11.privacy import Privacy, View
+from fastframe.capture.x11.privacy import NotThere, Privacy, View
 from fastframe.capture.x11.server import Server
 from fastframe.capture.x11.shm import Buffer, Segment
 from fastframe.capture.x11.windows import WindowList
@@ -67,7 +67,11 @@ class Session:
         self._masks = privacy.masks
         self._shape_serial: int | None = None
         self._pointer: tuple[int, int] | None = None
-        self._layout_changed = False
+        # The layout is not the one of the last frame; and nobody was told so yet.
+        self._layout_changed = self._layout_untold = False
+        # What is shared was not there at the last look, and may be again with another layout, or when something happens
+        # to windows.
+        self._monitor_missing = self._window_missing = False
         server.read_layout()
         self.area = privacy.area(server.layout)
         """What the last frame showed, in pixels of the screen."""
@@ -84,29 +88,45 @@ class Session:
         """Whether we are told of changes, and believe it."""
         return self.server.has_damage and self.missed < _MOST_MISSED
 
+    @property
+    def must_look(self) -> bool:
+        """Whether only a look tells what has changed."""
+        return not (self.knows_damage or self.is_missing)
+
     def update_layout(self) -> None:
         """Take in what events have told, the layout of monitors included."""
         if self.server.read_events().layout:
             before = self.server.layout
             self.server.read_layout()
-            self._layout_changed |= self.server.layout != before
+            if self.server.layout != before:
+                self._layout_changed = self._layout_untold = True
+                self._monitor_missing = self._window_missing = False
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether another look would find no more of what is shared than the last one did."""
+        return self._monitor_missing or (self._window_missing and not self.server.news.windows)
 
     def news(self) -> Event:
         """What has happened by now and was not captured yet."""
         self.update_layout()
         news = self.server.news
         event = Event.NONE
-        if self._layout_changed:
+        if self._layout_untold:
+            self._layout_untold = False
             event |= Event.LAYOUT | Event.FRAME
         if news.pointer:
             news.pointer = False
             event |= Event.CURSOR
         if news.damage and not event & Event.FRAME:
             self._take_damage()
+        if self.is_missing:
+            return event
         expires = self._privacy.next_change()
         if (
             self._changed is None
             or self._changed
+            or self._layout_changed
             or self._masks is not self._privacy.masks
             or (self._windows is not None and news.windows)
             or (expires is not None and expires <= time.monotonic())
@@ -121,8 +141,10 @@ class Session:
     def sleep(self, deadline: float | None) -> None:
         """Sleep until the server says something, until the deadline, or until there is something to do."""
         now = time.monotonic()
-        due = [deadline, self._privacy.next_change()]
-        if self.knows_damage:
+        due = [deadline]
+        if not self.is_missing:
+            due.append(self._privacy.next_change())
+        if self.knows_damage and not self.is_missing:
             if self._latest is not None and now >= self._next_slice:
                 self._check_slice()
                 return
@@ -158,7 +180,11 @@ class Session:
         """What may be seen, which stays so inside."""
         self.update_layout()
         server, privacy = self.server, self._privacy
-        shared = privacy.area(server.layout)
+        try:
+            shared = privacy.area(server.layout)
+        except NotThere:
+            self._monitor_missing = True
+            raise
         if self._windows is None and privacy.needs_windows:
             self._windows = WindowList(server)
         if self._windows is None:
@@ -170,7 +196,13 @@ class Session:
                 windows = self._windows.read()
             except RequestRefused:
                 windows = None
-            yield privacy.view(shared, windows, server, time.monotonic())
+            try:
+                view = privacy.view(shared, windows, server, time.monotonic())
+            except NotThere:
+                self._window_missing = True
+                raise
+            self._window_missing = False
+            yield view
         finally:
             server.release()
 

@@ -122,8 +122,8 @@ class X11Source:
                 if deadline is not None and time.monotonic() >= deadline:
                     if session.pointer_strayed():
                         return Event.CURSOR
-                    return Event.NONE if session.knows_damage else Event.FRAME
-                if deadline is None and not session.knows_damage:
+                    return Event.FRAME if session.must_look else Event.NONE
+                if deadline is None and session.must_look:
                     return Event.FRAME
                 session.sleep(deadline)
 
