@@ -73,7 +73,21 @@ class Privacy:
         # Parts of the window that is shared, and those that have come into view.
         self._were_seen: list[Rect] | None = None
         self._shown: int | None = None
+        # Whether the window with the number that is shared was closed.
+        self._closed = False
         self._uncovered = _Lingering()
+
+    def begin(self, server: Server, *, again: bool) -> None:
+        """Go on with a connection that has just been made, `again` if there was one before."""
+        if isinstance(self._share, WindowPattern) and self._share.id is not None:
+            # Nobody knows what has happened to it meanwhile.
+            self._closed |= again
+            server.tracks.guard(self._share.id)
+
+    @property
+    def shared_window(self) -> WindowPattern | None:
+        """What is shared, if it is a window."""
+        return self._share if isinstance(self._share, WindowPattern) else None
 
     @property
     def needs_windows(self) -> bool:
@@ -153,10 +167,10 @@ class Privacy:
                     for number, window in self._matched.get(pattern, {}).items()
                     if number not in listed and server.tracks.exists(number)
                 }
-                members = family(windows, pattern, server.client_mask, tuple(absent.values()))
+                members = family(windows, pattern, server.client_mask, absent=tuple(absent.values()), guests=True)
                 secret.update(window.id for window in members)
-                owners |= owners_of((*members, *absent.values()), server.client_mask)
-                matched[pattern] = absent | {window.id: window for window in members if window.fits(pattern)}
+                owners |= owners_of((*members, *absent.values()), server.client_mask, guests=True)
+                matched[pattern] = absent | {window.id: window for window in members if window.hides(pattern)}
                 if not members:
                     unmatched.append(pattern)
         self._matched = matched
@@ -192,6 +206,9 @@ class Privacy:
         now: float,
     ) -> tuple[Rect, list[Rect]]:
         """Where the window is that is shared, and what of it may show others."""
+        self._closed |= server.tracks.guarded_is_gone
+        if self._closed:
+            raise NotThere(f"the {pattern} was closed; its number may be that of another one by now")
         members = family(windows, pattern, server.client_mask)
         if not members:
             self._shown, self._were_seen = 0, []

@@ -34,7 +34,7 @@ _XINPUT_SELECT, _XINPUT_QUERY_VERSION = 46, 47
 
 _EVENT_MASK = 0x800
 _STRUCTURE_NOTIFY, _SUBSTRUCTURE_NOTIFY, _PROPERTY_CHANGE = 0x20000, 0x80000, 0x400000
-_CONFIGURE_NOTIFY, _PROPERTY_NOTIFY = 22, 28
+_CREATE_NOTIFY, _DESTROY_NOTIFY, _REPARENT_NOTIFY, _CONFIGURE_NOTIFY, _PROPERTY_NOTIFY = 16, 17, 21, 22, 28
 # CreateNotify to CirculateNotify: something happened to a window.
 _WINDOW_EVENTS = range(16, 27)
 _Z_PIXMAP, _ALL_PLANES = 2, 0xFFFFFFFF
@@ -54,6 +54,22 @@ class News:
     """The shape of the pointer is not the one that was read last."""
     pointer: bool = False
     """The pointer has moved or changed its shape, and nobody was told so yet."""
+
+
+@dataclass(slots=True)
+class Looks:
+    """What was read of a window.
+
+    Parameters
+    ----------
+    properties
+        Their values, in the order in which they are asked for.
+    children
+        The windows in it; `None`: nobody has asked.
+    """
+
+    properties: tuple[bytes, ...]
+    children: tuple[int, ...] | None = None
 
 
 class Server:
@@ -86,6 +102,8 @@ class Server:
         self.news = News()
         self.tracks = Tracks(self.root)
         self.watched_properties: frozenset[int] = frozenset()
+        self.looked_at: dict[int, Looks] = {}
+        """What was read of windows, by their numbers; gone once events say that it is out of date."""
         self.layout = Layout(Rect(0, 0, 1, 1), ())
         self._shm = connection.query_extension("MIT-SHM") if connection.is_local else None
         self._damage_extension = connection.query_extension("DAMAGE")
@@ -94,7 +112,7 @@ class Server:
         self.shape = connection.query_extension("SHAPE")
         self.is_xwayland = connection.query_extension("XWAYLAND") is not None
         """Whether it serves X11 programs on a Wayland desktop, and knows only these. Old ones do not say so."""
-        self.select(self.root, structure=True)
+        self.select(self.root, structure=True, children=True)
         # Memory by its descriptor came with 1.2 of MIT-SHM; older servers take it by a number that others can try as
         # well.
         if self._shm and (not hasattr(os, "memfd_create") or self._version(self._shm, b"", "<HH") < (1, 2)):
@@ -140,9 +158,9 @@ class Server:
         """Whether the server writes pixels into memory of ours."""
         return self._shm is not None
 
-    def select(self, window: int, *, structure: bool) -> None:
-        """Ask for events about a window: of it and of its children's places (`structure`), or of its properties."""
-        mask = _STRUCTURE_NOTIFY | _SUBSTRUCTURE_NOTIFY if structure else _PROPERTY_CHANGE
+    def select(self, window: int, *, structure: bool = False, properties: bool = False, children: bool = False) -> None:
+        """Say about what of a window there shall be events: where it is, its properties, where its children are."""
+        mask = structure * _STRUCTURE_NOTIFY | properties * _PROPERTY_CHANGE | children * _SUBSTRUCTURE_NOTIFY
         self.connection.tell(_CHANGE_WINDOW_ATTRIBUTES, 0, struct.pack("<III", window, _EVENT_MASK, mask))
 
     def read_events(self) -> News:
@@ -162,12 +180,20 @@ class Server:
                 # The only ones that we have asked for: the pointer is moved.
                 news.pointer = True
             elif kind == _PROPERTY_NOTIFY:
-                news.windows |= struct.unpack_from("<I", event, 8)[0] in self.watched_properties
+                window, name = struct.unpack_from("<II", event, 4)
+                if name in self.watched_properties:
+                    news.windows = True
+                    self.looked_at.pop(window, None)
             elif kind in _WINDOW_EVENTS:
-                news.windows = True
+                about, window = struct.unpack_from("<II", event, 4)
+                if kind in (_CREATE_NOTIFY, _DESTROY_NOTIFY, _REPARENT_NOTIFY):
+                    news.windows = True
+                    self.looked_at.pop(about, None)
+                    self.looked_at.pop(window, None)
+                news.windows |= about == self.root
                 self.tracks.take_in(kind, event)
                 # Of the root itself, not of one of its children: the screen has another size.
-                if kind == _CONFIGURE_NOTIFY and struct.unpack_from("<II", event, 4) == (self.root, self.root):
+                if kind == _CONFIGURE_NOTIFY and about == window == self.root:
                     news.layout = True
         return news
 

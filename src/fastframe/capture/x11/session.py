@@ -72,6 +72,7 @@ class Session:
         # What is shared was not there at the last look, and may be again with another layout, or when something happens
         # to windows.
         self._monitor_missing = self._window_missing = False
+        privacy.begin(server, again=layout > 1)
         server.read_layout()
         self.area = privacy.area(server.layout)
         """What the last frame showed, in pixels of the screen."""
@@ -186,7 +187,7 @@ class Session:
             self._monitor_missing = True
             raise
         if self._windows is None and privacy.needs_windows:
-            self._windows = WindowList(server)
+            self._windows = WindowList(server, privacy.shared_window)
         if self._windows is None:
             yield privacy.view(shared, None, server, time.monotonic())
             return

@@ -23,12 +23,25 @@ class Tracks:
         self._areas: dict[int, Rect] = {}
         self._shown: set[int] = set()
         self._passed: dict[int, list[Rect]] = {}
+        self._guarded: int | None = None
+        self._away: set[int] = set()
+        self.guarded_is_gone = False
+        """Whether the window that `guard` named was closed since."""
+
+    def guard(self, window: int) -> None:
+        """Tell from now on whether this window is closed: its number may be another window's afterwards."""
+        self._guarded, self.guarded_is_gone = window, False
 
     def take_in(self, kind: int, event: bytes) -> None:
-        """Learn from an event of the root window's substructure."""
+        """Learn from an event about a window, or about a child of the root."""
         about, window = struct.unpack_from("<II", event, 4)
+        if kind == _DESTROY:
+            self.guarded_is_gone |= window == self._guarded
+            self._away.discard(window)
         if about != self._root:
             return
+        if kind == _REPARENT and struct.unpack_from("<I", event, 12)[0] != self._root:
+            self._away.add(window)
         if kind == _DESTROY or (kind == _REPARENT and struct.unpack_from("<I", event, 12)[0] != self._root):
             self._areas.pop(window, None)
             self._shown.discard(window)
@@ -63,6 +76,11 @@ class Tracks:
     def exists(self, window: int) -> bool:
         """Whether it is a child of the root still."""
         return window in self._areas
+
+    def take_away(self) -> set[int]:
+        """The windows that were put into other ones since the last time."""
+        away, self._away = self._away, set()
+        return away
 
     def take(self) -> dict[int, list[Rect]]:
         """Where each has been since the last time."""

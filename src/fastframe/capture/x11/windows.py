@@ -4,6 +4,9 @@ The children of the root window are what lies on the screen. With a window manag
 window of the program, which has the class and the title, is one of a frame's children or grandchildren; the window
 manager marks it with the property WM_STATE (ICCCM 4.1.3.1). Menus and tooltips are children of the root that belong to
 the same client and that no window manager has framed.
+
+A window may also be put into that of another program (XEmbed, `xterm -into`). What was once seen is looked for wherever
+it is, so that it does not escape its mask in this way.
 """
 
 import fnmatch
@@ -13,8 +16,8 @@ from dataclasses import dataclass, field
 
 from fastframe.capture.region import moved, subtracted
 from fastframe.capture.source import WindowPattern
-from fastframe.capture.x11.server import Server
-from fastframe.capture.x11.xcb import Pending
+from fastframe.capture.x11.server import Looks, Server
+from fastframe.capture.x11.xcb import Pending, RequestRefused
 from fastframe.geometry import Rect
 
 _GET_WINDOW_ATTRIBUTES, _GET_GEOMETRY, _QUERY_TREE, _INTERN_ATOM, _GET_PROPERTY = 3, 14, 15, 16, 20
@@ -24,6 +27,8 @@ _WM_NAME, _WM_CLASS, _WM_TRANSIENT_FOR = 39, 67, 68
 _INPUT_OUTPUT, _VIEWABLE = 1, 2
 # Frames hold the window of the program at most so deep: KWin has a wrapper between them.
 _DEPTH = 3
+# A window that lies deeper than this in others is not looked for, and nothing is shown.
+_DEEPEST = 64
 # Longest title or class that is looked at, in words of four bytes.
 _WORDS = 1024
 
@@ -46,7 +51,13 @@ class Window:
     """Whether a window manager keeps it, so that it is no menu or tooltip."""
     override_redirect: bool = False
     parts: list[Rect] = field(default_factory=list)
-    """What of its area it is drawn on: all, but for windows with a shape of their own (SHAPE)."""
+    """What of its area it is drawn on: all, but for windows with a shape of their own (SHAPE). Of shared ones alone."""
+    guests: list["Window"] = field(default_factory=list)
+    """Windows of others that were put into it, at the area of the whole."""
+
+    def hides(self, pattern: WindowPattern) -> bool:
+        """Whether it fits, or something in it does."""
+        return self.fits(pattern) or any(guest.fits(pattern) for guest in self.guests)
 
     def fits(self, pattern: WindowPattern) -> bool:
         """Whether all that a pattern asks for is true of it."""
@@ -69,17 +80,28 @@ class _Attributes:
 
 
 class WindowList:
-    """The windows of one server, looked at again when events say that something has happened to them."""
+    """The windows of one server, looked at again when events say that something has happened to them.
 
-    def __init__(self, server: Server) -> None:
+    Parameters
+    ----------
+    server
+        Where they are. While it is held nobody else is served; so of most windows only the place is read again.
+    shared
+        What is shared, if it is a window: of those that fit the shape is read too.
+    """
+
+    def __init__(self, server: Server, shared: WindowPattern | None) -> None:
         self._server = server
+        self._shared = shared
         self._ask = server.connection.ask
-        self._state, self._net_name, self._compositor = (
+        self._state, self._net_name = (
             self._ask(_INTERN_ATOM, 0, struct.pack("<HH", len(name), 0) + name + bytes(-len(name) % 4), _atom).get()
-            for name in (b"WM_STATE", b"_NET_WM_NAME", b"_NET_WM_CM_S%d" % server.connection.screen)
+            for name in (b"WM_STATE", b"_NET_WM_NAME")
         )
         server.watched_properties = frozenset((_WM_NAME, _WM_CLASS, _WM_TRANSIENT_FOR, self._state, self._net_name))
         self._windows: list[Window] = []
+        # All that were looked at and are not known to be gone.
+        self._seen: set[int] = set()
 
     def read(self) -> list[Window]:
         """The windows that are on the screen, from the lowest to the topmost.
@@ -102,6 +124,7 @@ class WindowList:
 
     def _walk(self) -> list[Window]:
         children = self._children([self._server.root])[0]
+        self._seen |= self._server.tracks.take_away()
         windows = []
         level: list[tuple[int, Window]] = []
         looks = self._look_at(children)
@@ -113,21 +136,33 @@ class WindowList:
                 window = Window(number, area, {number}, override_redirect=attributes.override_redirect)
                 windows.append(window)
                 level.append((number, window))
-        self._read_shapes(windows)
         for depth in range(_DEPTH):
-            self._watch(number for number, _ in level)
             unmanaged = self._read_properties(level)
             if depth == _DEPTH - 1 or not unmanaged:
                 break
-            found = self._children([number for number, _ in unmanaged])
-            level = [(child, window) for (_, window), inside in zip(unmanaged, found, strict=True) for child in inside]
+            inside = self._children_of([number for number, _ in unmanaged])
+            level = [(child, window) for (_, window), found in zip(unmanaged, inside, strict=True) for child in found]
             for child, window in level:
                 window.ids.add(child)
-        return [window for window in windows if not self._is_overlay(window)]
+        self._find_guests({window.id: window for window in windows}, set(children))
+        windows = [window for window in windows if not self._is_overlay(window)]
+        if self._shared is not None:
+            self._read_shapes(family(windows, self._shared, self._server.client_mask))
+        return windows
 
     def _children(self, parents: Sequence[int]) -> list[tuple[int, ...]]:
         pending = [self._ask(_QUERY_TREE, 0, struct.pack("<I", parent), _tree) for parent in parents]
         return [answer.get() for answer in pending]
+
+    def _children_of(self, parents: Sequence[int]) -> list[tuple[int, ...]]:
+        """As events left them; of those that are looked into for the first time there are events from now on."""
+        known = self._server.looked_at
+        new = [parent for parent in parents if known[parent].children is None]
+        for parent in new:
+            self._server.select(parent, structure=True, properties=True, children=True)
+        for parent, children in zip(new, self._children(new), strict=True):
+            known[parent].children = children
+        return [known[parent].children or () for parent in parents]
 
     def _look_at(self, numbers: Sequence[int]) -> list[tuple[_Attributes, Rect]]:
         pending = [
@@ -138,6 +173,40 @@ class WindowList:
             for number in numbers
         ]
         return [(attributes.get(), area.get()) for attributes, area in pending]
+
+    def _find_guests(self, windows: dict[int, Window], children: set[int]) -> None:
+        """Look for windows that were seen before, and are neither on the screen nor in what a window manager made."""
+        found = {number for window in windows.values() for number in window.ids}
+        lost = self._seen - found - children
+        tops: dict[int, int] = {}
+        above = {number: number for number in lost}
+        for _ in range(_DEEPEST):
+            pending = [
+                (number, at, self._ask(_QUERY_TREE, 0, struct.pack("<I", at), _parent)) for number, at in above.items()
+            ]
+            above = {}
+            for number, at, answer in pending:
+                try:
+                    parent = answer.get()
+                except RequestRefused:
+                    lost.discard(number)  # It is gone.
+                    continue
+                if parent == self._server.root:
+                    tops[number] = at
+                else:
+                    above[number] = parent
+            if not above:
+                break
+        else:
+            raise RequestRefused(f"windows lie in each other more than {_DEEPEST} deep", limit=_DEEPEST)
+        self._seen = found | lost | (self._seen & children)
+        level = []
+        for number, top in tops.items():
+            if host := windows.get(top):
+                guest = Window(number, host.area, {number})
+                host.guests.append(guest)
+                level.append((number, guest))
+        self._read_properties(level)
 
     def _read_shapes(self, windows: Sequence[Window]) -> None:
         shape = self._server.shape
@@ -160,19 +229,21 @@ class WindowList:
             width = border.get()
             window.parts = moved(answer.get(), window.area.x + width, window.area.y + width)
 
-    def _watch(self, numbers: Iterable[int]) -> None:
-        """Ask to be told when a title changes. Before it is read, so that no change goes by unseen."""
-        # Each time: the number of a window that is gone may be that of another one by now.
-        for number in numbers:
-            self._server.select(number, structure=False)
-
     def _read_properties(self, level: list[tuple[int, Window]]) -> list[tuple[int, Window]]:
         """Add to each window what its member at this level says. Returns those that no window manager has marked."""
         names = (self._state, _WM_CLASS, _WM_NAME, self._net_name, _WM_TRANSIENT_FOR)
-        pending = [[self._property(number, name) for name in names] for number, _ in level]
+        known = self._server.looked_at
+        pending = []
+        for number, _ in level:
+            if number not in known:
+                # Before they are read, so that no change goes by unseen.
+                self._server.select(number, structure=True, properties=True)
+                pending.append((number, [self._property(number, name) for name in names]))
+        for number, answers in pending:
+            known[number] = Looks(tuple([answer.get() for answer in answers]))
         unmanaged = []
-        for (number, window), answers in zip(level, pending, strict=True):
-            state, window_class, name, net_name, transient = (answer.get() for answer in answers)
+        for number, window in level:
+            state, window_class, name, net_name, transient = known[number].properties
             window.classes += _texts(window_class)
             window.titles += _texts(name, "latin-1") + _texts(net_name)
             if len(transient) == 4:
@@ -195,17 +266,25 @@ class WindowList:
 
 
 def family(
-    windows: Sequence[Window], pattern: WindowPattern, client_mask: int, absent: Sequence[Window] = ()
+    windows: Sequence[Window],
+    pattern: WindowPattern,
+    client_mask: int,
+    *,
+    absent: Sequence[Window] = (),
+    guests: bool = False,
 ) -> list[Window]:
     """The windows that fit a pattern, with their dialogs, menus and tooltips.
 
-    `absent` are windows that fit and are not on the screen now, whose dialogs may be.
+    `absent` are windows that fit and are not on the screen now, whose dialogs may be. With `guests` windows count too
+    that have something in them which fits.
     """
-    members = [window for window in windows if window.fits(pattern)]
+    members = [window for window in windows if (window.hides(pattern) if guests else window.fits(pattern))]
     if not members and not absent:
         return []
-    owners = owners_of([*members, *absent], client_mask)
+    owners = owners_of([*members, *absent], client_mask, guests=guests)
     ids = {number for window in (*members, *absent) for number in window.ids}
+    if guests:
+        ids |= {number for window in members for guest in window.guests for number in guest.ids}
     while True:
         more = [
             window
@@ -222,9 +301,10 @@ def family(
         ids |= {number for window in more for number in window.ids}
 
 
-def owners_of(windows: Iterable[Window], client_mask: int) -> set[int]:
-    """The programs that windows belong to."""
-    return {number & client_mask for window in windows for number in window.clients or window.ids}
+def owners_of(windows: Iterable[Window], client_mask: int, *, guests: bool) -> set[int]:
+    """The programs that windows belong to, and with `guests` those of what was put into them."""
+    all_of_them = [each for window in windows for each in (window, *(window.guests if guests else ()))]
+    return {number & client_mask for window in all_of_them for number in window.clients or window.ids}
 
 
 def covered_by_others(windows: Sequence[Window], shown: Window, members: Sequence[Window]) -> list[Rect]:
@@ -246,6 +326,10 @@ def _atom(reply: bytes) -> int:
 def _tree(reply: bytes) -> tuple[int, ...]:
     (count,) = struct.unpack_from("<H", reply, 16)
     return struct.unpack_from(f"<{count}I", reply, 32)
+
+
+def _parent(reply: bytes) -> int:
+    return int(struct.unpack_from("<I", reply, 12)[0])
 
 
 def _attributes(reply: bytes) -> _Attributes:
