@@ -1,7 +1,10 @@
 """The connection to an X server itself: nothing that arrives is slept through, or waited for without end."""
 
+import os
+import struct
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,3 +39,16 @@ def test_events_that_came_along_with_a_reply_are_not_slept_through(xserver: "XSe
     assert time.monotonic() - began < 10
     assert server.read_events().damage
     client.close()
+
+
+def test_replies_that_nobody_asks_for_take_no_memory(server: Server) -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    image = struct.pack("<IhhHHI", server.root, 0, 0, 800, 600, 0xFFFFFFFF)
+    server.connection.ask(73, 2, image, len).get()
+    before = resident()
+    for _ in range(100):
+        server.connection.ask(73, 2, image, len)
+        server.connection.synchronize()
+    assert resident() - before < 50 << 20, "each of them is 2 MB"

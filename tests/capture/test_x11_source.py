@@ -1,7 +1,9 @@
 """Frames of real X servers by damage: exact, never less damage than change, and alive whatever the server does."""
 
 import contextlib
+import math
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -398,6 +400,7 @@ def test_what_cannot_be_shared_is_said(xserver: "XServer", share: "int | str | R
         ({"masks": [Rect(0, 0, -1, 5)]}, "a mask cannot be"),
         ({"masks": [(0.5, 0, 1, 5)]}, "a mask cannot be"),
         ({"timeout": 0}, "timeout must be"),
+        ({"timeout": math.inf}, "timeout must be"),
     ],
 )
 def test_wrong_arguments_are_said_before_anything_is_opened(arguments: dict[str, object], message: str) -> None:
@@ -565,6 +568,66 @@ def test_gives_the_pointer_as_a_channel_of_its_own(xserver: "XServer", client: C
     assert other.shape.pixels[0, 0].tolist() == [0, 0, 0, 0]
     assert other.shape.pixels[5, 5].tolist() == [20, 100, 199, 128]
     assert Event.CURSOR not in source.wait(time.monotonic() + 0.1)
+
+
+def test_shapes_of_the_pointer_have_other_serials_on_a_server_that_was_restarted(
+    xserver: "XServer", source: X11Source
+) -> None:
+    source.capture()
+    serials = [source.cursor().shape.serial]
+    xserver.restart()
+    with contextlib.closing(Client(xserver.display)) as client:
+        _capture_within(source, 20)
+        assert Event.CURSOR in source.wait(time.monotonic() + 10)
+        serials.append(source.cursor().shape.serial)
+        for size in (8, 9, 10):
+            client.pointer(np.full((size, size, 4), 255, np.uint8), (0, 0))
+            serials.append(source.cursor().shape.serial)
+    assert len(set(serials)) == 5
+
+
+def test_a_process_that_was_forked_leaves_the_connection_alone(source: X11Source) -> None:
+    source.capture()
+    child = os.fork()
+    if child == 0:
+        # As a program ends that does not know of the source.
+        try:
+            source._session.server.connection.close()
+        finally:
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert source.capture().size == SIZE
+
+
+def test_running_out_of_file_descriptors_passes(xserver: "XServer", source: X11Source) -> None:
+    frame = source.capture()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+    files = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                files.append(os.open(os.devnull, os.O_RDONLY))
+        with pytest.raises(TransientCaptureError, match="Too many open files"):
+            source.capture()
+    finally:
+        for file in files:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert frame.size == SIZE
+    assert source.capture().size == SIZE
+
+
+def test_waits_for_any_time_but_none_that_is_not_a_number(client: Client, source: X11Source) -> None:
+    source.capture()
+    timer = threading.Timer(0.2, lambda: (client.fill(client.root, Rect(0, 0, 9, 9), 7), client.synchronize()))
+    timer.start()
+    assert Event.FRAME in source.wait(math.inf)
+    timer.join()
+    source.capture()
+    assert Event.FRAME not in source.wait(-math.inf)
+    with pytest.raises(LocalProtocolError, match="must be a number"):
+        source.wait(math.nan)
 
 
 def test_tells_when_the_pointer_moves(client: Client, source: X11Source) -> None:

@@ -43,6 +43,27 @@ def test_every_place_of_a_masked_window_since_the_last_frame_is_blank(
     late.close()
 
 
+def test_where_windows_have_been_that_are_too_many_to_tell_everything_is_blank_for_a_moment(
+    xserver: "XServer", other: Client
+) -> None:
+    late = Client(xserver.display)
+    below = late.window(SCREEN, background=False)
+    late.fill(below, SCREEN, OPEN)
+    late.synchronize()
+    other.window(Rect(0, 0, 100, 100), SECRET, title="secret")
+    with X11Source(xserver.display, masks=MASKS) as source:
+        source.capture()
+        for number in range(1100):
+            popup = other.window(Rect(300 + number % 7, 300, 80, 80), SECRET, override_redirect=True)
+            other.destroy(popup)
+        other.synchronize()
+        assert only_blank(source.capture(), SCREEN)
+        late.fill(below, SCREEN, OPEN)
+        late.synchronize()
+        assert only_blank(after_a_while(source), Rect(0, 0, 100, 100))
+    late.close()
+
+
 def test_a_popup_of_a_masked_program_that_comes_and_goes_between_two_frames_is_blank(
     xserver: "XServer", other: Client
 ) -> None:

@@ -148,6 +148,7 @@ class Privacy:
         hidden = [mask for mask in self.masks if isinstance(mask, Rect)]
         unmatched: list[Mask] = [mask for mask in hidden if mask.intersect(area) is None]
         if not self.needs_windows:
+            server.tracks.take()
             self._were_hidden, self._left, self._secret, self._matched = set(), _Lingering(), {}, {}
             self.unmatched = tuple(unmatched)
             return View(area, tuple(clipped(hidden, area)))
@@ -179,12 +180,18 @@ class Privacy:
         self._secret = {number: end for number, end in self._secret.items() if end > now}
         ended = {number: min(end, now + LINGER) for number, end in self._secret.items() if number not in secret}
         windows_hidden = {window.area for window in windows if window.id in secret or window.id in ended}
-        ways = [
-            place
-            for number, places in passed.items()
-            if number in secret or number in ended or (number not in listed and number & server.client_mask in owners)
-            for place in places
-        ]
+        ways = (
+            [server.layout.desktop]
+            if passed is None
+            else [
+                place
+                for number, places in passed.items()
+                if number in secret
+                or number in ended
+                or (number not in listed and number & server.client_mask in owners)
+                for place in places
+            ]
+        )
         self._secret = ended | dict.fromkeys(secret, float("inf"))
         hidden += [*windows_hidden, *self._left.update({*ways, *self._were_hidden} - windows_hidden, now)]
         self._were_hidden = windows_hidden
@@ -202,7 +209,7 @@ class Privacy:
         pattern: WindowPattern,
         windows: Sequence[Window],
         server: Server,
-        passed: Mapping[int, Sequence[Rect]],
+        passed: Mapping[int, Sequence[Rect]] | None,
         now: float,
     ) -> tuple[Rect, list[Rect]]:
         """Where the window is that is shared, and what of it may show others."""
@@ -226,8 +233,11 @@ class Privacy:
         new = [] if self._were_seen is None else subtracted(seen, self._were_seen)
         # Others that have come and gone meanwhile.
         ours = {window.id for window in members}
-        ways = [place for number, places in passed.items() if number not in ours for place in places]
-        new += moved(clipped(ways, shown.area), -x, -y)
+        if passed is None:
+            new.append(Rect(0, 0, width, height))
+        else:
+            ways = [place for number, places in passed.items() if number not in ours for place in places]
+            new += moved(clipped(ways, shown.area), -x, -y)
         self._were_seen = seen
         return shown.area, [*covered, *moved(self._uncovered.update(new, now), x, y)]
 

@@ -12,6 +12,7 @@ may be in the picture or not; so damage that has come up meanwhile counts for th
 import contextlib
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -54,10 +55,12 @@ class Session:
     privacy
         What may be seen.
     layout
-        The number of the first frame's layout.
+        The number of the first frame's layout; 1 on the first connection.
+    serial
+        No shape of the pointer has a serial up to this one.
     """
 
-    def __init__(self, server: Server, privacy: Privacy, layout: int) -> None:
+    def __init__(self, server: Server, privacy: Privacy, layout: int, serial: int) -> None:
         self.server = server
         self.layout = layout
         self.missed = 0
@@ -65,7 +68,12 @@ class Session:
         self._privacy = privacy
         self._windows: WindowList | None = None
         self._masks = privacy.masks
+        self.serial = serial
+        """The greatest serial of a shape that was told."""
+        self._first_serial = serial
         self._shape_serial: int | None = None
+        # On another connection all is told anew.
+        server.news.pointer = layout > 1
         self._pointer: tuple[int, int] | None = None
         # The layout is not the one of the last frame; and nobody was told so yet.
         self._layout_changed = self._layout_untold = False
@@ -366,6 +374,9 @@ class Session:
                 shape = None
             else:
                 self._shape_serial = shape.serial
+                # Servers that were restarted count from 1 again.
+                shape = replace(shape, serial=self._first_serial + shape.serial)
+                self.serial = max(self.serial, shape.serial)
         x, y = self._pointer = self.server.pointer()
         place = Rect(x - self.area.x, y - self.area.y, 1, 1)
         inside = place.intersect(Rect(0, 0, self.area.width, self.area.height)) is not None

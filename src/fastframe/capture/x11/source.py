@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -22,6 +23,7 @@ _ATTEMPTS = 10
 _PAUSE = 0.02
 # How long a call waits for a connection that an earlier call has already waited for in vain.
 _IMPATIENCE = 0.1
+_LONGEST_TIMEOUT = 3600
 
 
 class X11Source:
@@ -39,14 +41,14 @@ class X11Source:
     masks
         What to hide. It is blank (black) in every frame.
     timeout
-        Seconds until a server that does not answer counts as lost.
+        Seconds until a server that does not answer counts as lost; at most an hour.
 
     Raises
     ------
     PermanentCaptureError
         There is no such display, monitor or region, the server refuses us, or libxcb is missing.
     TransientCaptureError
-        The server does not answer; or the window to share is not on the screen.
+        The server does not answer; or memory or file descriptors ran out.
     LocalProtocolError
         A wrong argument.
     """
@@ -56,8 +58,12 @@ class X11Source:
     def __init__(
         self, display: str | None = None, *, share: Share = None, masks: Iterable[Mask] = (), timeout: float = 2.0
     ) -> None:
-        if not timeout > 0:
-            raise LocalProtocolError(f"timeout must be more than 0 seconds, not {timeout}", actual=timeout)
+        if not 0 < timeout <= _LONGEST_TIMEOUT:
+            raise LocalProtocolError(
+                f"timeout must be more than 0 seconds, and at most {_LONGEST_TIMEOUT}, not {timeout}",
+                actual=timeout,
+                limit=_LONGEST_TIMEOUT,
+            )
         self._privacy = Privacy(share, masks)
         name = chosen_display(display)
         if name is None:
@@ -65,7 +71,7 @@ class X11Source:
         self._display = name
         self._timeout = timeout
         self._closed = False
-        self._layout = 0
+        self._layout = self._serial = 0
         self._session: Session | None = None
         self._attempt: Attempt | None = None
         try:
@@ -114,7 +120,15 @@ class X11Source:
             return session.server.layout.displays
 
     def wait(self, deadline: float | None) -> Event:
-        """Sleep until something changes; see `FrameSource.wait`."""
+        """Sleep until something changes; see `FrameSource.wait`.
+
+        Raises
+        ------
+        LocalProtocolError
+            The deadline is not a number.
+        """
+        if deadline is not None and math.isnan(deadline):
+            raise LocalProtocolError("the deadline must be a number", actual=deadline)
         with self._connected() as session:
             while True:
                 if event := session.news():
@@ -177,6 +191,9 @@ class X11Source:
             raise
         except FastframeError:
             raise
+        except OSError as error:
+            self._disconnect()
+            raise TransientCaptureError(f"the system refuses what it takes to capture: {error}") from error
         except BaseException:
             # After an interrupt nobody knows what was taken from the server and not kept.
             self._disconnect()
@@ -193,9 +210,12 @@ class X11Source:
             self._attempt = None
             raise
         self._attempt = None
-        server = Server(Connection(handle, screen, self._timeout))
         try:
-            return Session(server, self._privacy, self._layout + 1)
+            server = Server(Connection(handle, screen, self._timeout))
+        except OSError as error:
+            raise TransientCaptureError(f"the system refuses what it takes to capture: {error}") from error
+        try:
+            return Session(server, self._privacy, self._layout + 1, self._serial)
         except BaseException:
             server.close()
             raise
@@ -206,5 +226,5 @@ class X11Source:
         if attempt is not None:
             attempt.abandon()
         if session is not None:
-            self._layout = session.layout
+            self._layout, self._serial = session.layout, session.serial
             session.server.close()

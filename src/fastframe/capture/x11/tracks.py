@@ -13,6 +13,8 @@ from fastframe.geometry import Rect
 _CREATE, _DESTROY, _UNMAP, _MAP, _REPARENT, _CONFIGURE = 16, 17, 18, 19, 21, 22
 # More places than this of one window are told by the rectangle around them.
 _MOST = 16
+# More windows than this are too many to tell. So many come and go only where nobody asks for long.
+_MOST_WINDOWS = 1024
 
 
 class Tracks:
@@ -22,9 +24,11 @@ class Tracks:
         self._root = root
         self._areas: dict[int, Rect] = {}
         self._shown: set[int] = set()
-        self._passed: dict[int, list[Rect]] = {}
+        self._passed: dict[int, list[Rect]] | None = {}
         self._guarded: int | None = None
         self._away: set[int] = set()
+        # Nobody asks as long as no window decides about what is shown.
+        self._watching = False
         self.guarded_is_gone = False
         """Whether the window that `guard` named was closed since."""
 
@@ -40,9 +44,10 @@ class Tracks:
             self._away.discard(window)
         if about != self._root:
             return
-        if kind == _REPARENT and struct.unpack_from("<I", event, 12)[0] != self._root:
+        away = kind == _REPARENT and struct.unpack_from("<I", event, 12)[0] != self._root
+        if away and self._watching:
             self._away.add(window)
-        if kind == _DESTROY or (kind == _REPARENT and struct.unpack_from("<I", event, 12)[0] != self._root):
+        if away or kind == _DESTROY:
             self._areas.pop(window, None)
             self._shown.discard(window)
         elif kind == _UNMAP:
@@ -57,8 +62,12 @@ class Tracks:
                 self._pass(window)
 
     def _pass(self, window: int) -> None:
-        if area := self._areas.get(window):
+        area = self._areas.get(window)
+        if area and self._passed is not None:
             places = self._passed.setdefault(window, [])
+            if len(self._passed) > _MOST_WINDOWS:
+                self._passed = None
+                return
             places.append(area)
             if len(places) > _MOST:
                 x, y = min(each.x for each in places), min(each.y for each in places)
@@ -67,7 +76,7 @@ class Tracks:
 
     def begin(self, areas: Iterable[tuple[int, Rect, bool]]) -> None:
         """Take in all children as they are now, and whether they are mapped."""
-        self._areas, self._shown = {}, set()
+        self._areas, self._shown, self._watching = {}, set(), True
         for window, area, shown in areas:
             self._areas[window] = area
             if shown:
@@ -82,7 +91,7 @@ class Tracks:
         away, self._away = self._away, set()
         return away
 
-    def take(self) -> dict[int, list[Rect]]:
-        """Where each has been since the last time."""
+    def take(self) -> dict[int, list[Rect]] | None:
+        """Where each has been since the last time; `None`: anywhere, they were too many."""
         passed, self._passed = self._passed, {}
         return passed

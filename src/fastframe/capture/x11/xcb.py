@@ -26,6 +26,8 @@ from fastframe.errors import PermanentCaptureError, TransientCaptureError
 _QUERY_EXTENSION = 98
 _GET_INPUT_FOCUS = 43
 _CHECKED = 1
+# Seconds; `poll` takes no more than some weeks.
+_LONGEST_SLEEP = 3600.0
 
 T = TypeVar("T")
 
@@ -85,6 +87,7 @@ def _library() -> Any:
             ),
             "xcb_poll_for_reply": (integer, pointer, unsigned, out, out),
             "xcb_poll_for_event": (pointer, pointer),
+            "xcb_discard_reply": (None, pointer, unsigned),
         }
         for function, (result, *arguments) in signatures.items():
             getattr(xcb, function).restype = result
@@ -132,7 +135,18 @@ class Pending(Generic[T]):
         ConnectionLost
             It did not answer in time, or is gone.
         """
-        return self._parse(self._connection.reply(self._sequence))
+        try:
+            reply = self._connection.reply(self._sequence)
+        except RequestRefused:
+            self._sequence = 0
+            raise
+        self._sequence = 0
+        return self._parse(reply)
+
+    def __del__(self) -> None:
+        # Nobody can ask for it any more, and xcb would keep it.
+        if self._sequence:
+            self._connection.discard(self._sequence)
 
 
 class Connection:
@@ -148,6 +162,8 @@ class Connection:
 
     def __init__(self, handle: int, screen: int, timeout: float) -> None:
         self._handle: int | None = handle
+        # A process that was forked has the same socket, and must leave it alone.
+        self._pid = os.getpid()
         self._xcb = _library()
         self._timeout = timeout
         self.screen = screen
@@ -295,6 +311,11 @@ class Connection:
         pointer.value = None
         return taken
 
+    def discard(self, sequence: int) -> None:
+        """Let go of a reply that nobody waits for, whether it is here or not."""
+        if self._handle is not None and self._pid == os.getpid():
+            self._xcb.xcb_discard_reply(self._handle, sequence)
+
     def events(self) -> Iterator[bytes]:
         """What has arrived by now, 32 bytes each; the failures of what `tell` sent are left out."""
         while address := self._xcb.xcb_poll_for_event(self._alive()):
@@ -307,11 +328,11 @@ class Connection:
             self._lost()
 
     def sleep(self, seconds: float | None) -> None:
-        """Sleep until something arrives, or until the time is over; not at all while `events` may have some."""
+        """Sleep until something arrives, or at most until the time is over; not at all while `events` may have some."""
         self._xcb.xcb_flush(self._alive())
         if self._unread:
             return
-        self._poller.poll(None if seconds is None else max(0.0, seconds) * 1000)
+        self._poller.poll(None if seconds is None else min(max(0.0, seconds), _LONGEST_SLEEP) * 1000)
 
     @contextlib.contextmanager
     def limited(self) -> Iterator[None]:
@@ -336,6 +357,8 @@ class Connection:
                 timer.cancel()
 
     def _alive(self) -> int:
+        if self._pid != os.getpid():
+            self.close()
         if self._handle is None:
             raise ConnectionLost("the connection to the display server is closed")
         return self._handle
@@ -347,8 +370,13 @@ class Connection:
     def close(self) -> None:
         """Disconnect; may be called again."""
         handle, self._handle = self._handle, None
-        if handle is not None:
+        if handle is None:
+            return
+        if self._pid == os.getpid():
             self._xcb.xcb_disconnect(handle)
+        else:
+            # xcb would hang up, for the process that this one was forked from as well.
+            os.close(self._fd)
 
     def __del__(self) -> None:
         self.close()
