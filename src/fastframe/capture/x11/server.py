@@ -72,6 +72,25 @@ class Looks:
     children: tuple[int, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """How a child of the root is shown.
+
+    Parameters
+    ----------
+    drawn
+        Whether it can be: others are for input alone.
+    viewable
+        Whether it is now.
+    override_redirect
+        Whether window managers leave it alone.
+    """
+
+    drawn: bool
+    viewable: bool
+    override_redirect: bool
+
+
 class Server:
     """One connection, with what it takes to capture the screen.
 
@@ -104,6 +123,8 @@ class Server:
         self.watched_properties: frozenset[int] = frozenset()
         self.looked_at: dict[int, Looks] = {}
         """What was read of windows, by their numbers; gone once events say that it is out of date."""
+        self.attributes: dict[int, Attributes] = {}
+        """What was read of children of the root, likewise."""
         self.layout = Layout(Rect(0, 0, 1, 1), ())
         self._shm = connection.query_extension("MIT-SHM") if connection.is_local else None
         self._damage_extension = connection.query_extension("DAMAGE")
@@ -190,7 +211,9 @@ class Server:
                     news.windows = True
                     self.looked_at.pop(about, None)
                     self.looked_at.pop(window, None)
-                news.windows |= about == self.root
+                if about == self.root:
+                    news.windows = True
+                    self.attributes.pop(window, None)
                 self.tracks.take_in(kind, event)
                 # Of the root itself, not of one of its children: the screen has another size.
                 if kind == _CONFIGURE_NOTIFY and about == window == self.root:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from fastframe.capture.region import moved, subtracted
 from fastframe.capture.source import WindowPattern
-from fastframe.capture.x11.server import Looks, Server
+from fastframe.capture.x11.server import Attributes, Looks, Server
 from fastframe.capture.x11.xcb import Pending, RequestRefused
 from fastframe.geometry import Rect
 
@@ -33,7 +33,7 @@ _DEEPEST = 64
 _WORDS = 1024
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Window:
     """A child of the root window that is on the screen."""
 
@@ -70,13 +70,6 @@ class Window:
 
 def _any_matches(texts: Iterable[str], pattern: str) -> bool:
     return any(fnmatch.fnmatchcase(text.casefold(), pattern.casefold()) for text in texts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Attributes:
-    drawn: bool
-    viewable: bool
-    override_redirect: bool
 
 
 class WindowList:
@@ -164,15 +157,17 @@ class WindowList:
             known[parent].children = children
         return [known[parent].children or () for parent in parents]
 
-    def _look_at(self, numbers: Sequence[int]) -> list[tuple[_Attributes, Rect]]:
+    def _look_at(self, numbers: Sequence[int]) -> list[tuple[Attributes, Rect]]:
+        known = self._server.attributes
+        places = [self._ask(_GET_GEOMETRY, 0, struct.pack("<I", number), _outer_geometry) for number in numbers]
         pending = [
-            (
-                self._ask(_GET_WINDOW_ATTRIBUTES, 0, struct.pack("<I", number), _attributes),
-                self._ask(_GET_GEOMETRY, 0, struct.pack("<I", number), _outer_geometry),
-            )
+            (number, self._ask(_GET_WINDOW_ATTRIBUTES, 0, struct.pack("<I", number), _attributes))
             for number in numbers
+            if number not in known
         ]
-        return [(attributes.get(), area.get()) for attributes, area in pending]
+        for number, answer in pending:
+            known[number] = answer.get()
+        return [(known[number], place.get()) for number, place in zip(numbers, places, strict=True)]
 
     def _find_guests(self, windows: dict[int, Window], children: set[int]) -> None:
         """Look for windows that were seen before, and are neither on the screen nor in what a window manager made."""
@@ -332,9 +327,9 @@ def _parent(reply: bytes) -> int:
     return int(struct.unpack_from("<I", reply, 12)[0])
 
 
-def _attributes(reply: bytes) -> _Attributes:
+def _attributes(reply: bytes) -> Attributes:
     (window_class,) = struct.unpack_from("<H", reply, 12)
-    return _Attributes(window_class == _INPUT_OUTPUT, reply[26] == _VIEWABLE, bool(reply[27]))
+    return Attributes(window_class == _INPUT_OUTPUT, reply[26] == _VIEWABLE, bool(reply[27]))
 
 
 def _outer_geometry(reply: bytes) -> Rect:
