@@ -1,6 +1,7 @@
 """What is secret does not show where it has been meanwhile: between two frames, or in what others repaint late."""
 
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,14 +23,32 @@ MASKS = (WindowPattern(title="secret*"),)
 EDITOR = WindowPattern(title="editor")
 
 
+class Late(Client):
+    """A program that draws the whole screen in one colour, again only when it is told to."""
+
+    def __init__(self, display: str) -> None:
+        super().__init__(display)
+        self._screen = self.window(SCREEN, background=False)
+        self.repaint()
+
+    def repaint(self) -> None:
+        """Draw what others have left on the screen over."""
+        self.fill(self._screen, SCREEN, OPEN)
+        self.synchronize()
+
+
+@pytest.fixture
+def late(xserver: "XServer") -> Iterator[Late]:
+    """A program that repaints late."""
+    late = Late(xserver.display)
+    yield late
+    late.close()
+
+
 @pytest.mark.parametrize("moves", [2, 40])
 def test_every_place_of_a_masked_window_since_the_last_frame_is_blank(
-    xserver: "XServer", other: Client, moves: int
+    xserver: "XServer", late: Late, other: Client, moves: int
 ) -> None:
-    late = Client(xserver.display)
-    below = late.window(SCREEN, background=False, title="repaints late")
-    late.fill(below, SCREEN, OPEN)
-    late.synchronize()
     secret = other.window(Rect(0, 0, 100, 100), SECRET, title="secret")
     with X11Source(xserver.display, masks=MASKS) as source:
         assert only_blank(source.capture(), Rect(0, 0, 100, 100))
@@ -37,19 +56,13 @@ def test_every_place_of_a_masked_window_since_the_last_frame_is_blank(
             other.place(secret, Rect(600 * (move + 1) // moves, 10 * move, 100, 100))
         other.synchronize()
         assert not leaks(source.capture())
-        late.fill(below, SCREEN, OPEN)
-        late.synchronize()
+        late.repaint()
         assert only_blank(after_a_while(source), Rect(600, 10 * (moves - 1), 100, 100))
-    late.close()
 
 
 def test_where_windows_have_been_that_are_too_many_to_tell_everything_is_blank_for_a_moment(
-    xserver: "XServer", other: Client
+    xserver: "XServer", late: Late, other: Client
 ) -> None:
-    late = Client(xserver.display)
-    below = late.window(SCREEN, background=False)
-    late.fill(below, SCREEN, OPEN)
-    late.synchronize()
     other.window(Rect(0, 0, 100, 100), SECRET, title="secret")
     with X11Source(xserver.display, masks=MASKS) as source:
         source.capture()
@@ -58,19 +71,13 @@ def test_where_windows_have_been_that_are_too_many_to_tell_everything_is_blank_f
             other.destroy(popup)
         other.synchronize()
         assert only_blank(source.capture(), SCREEN)
-        late.fill(below, SCREEN, OPEN)
-        late.synchronize()
+        late.repaint()
         assert only_blank(after_a_while(source), Rect(0, 0, 100, 100))
-    late.close()
 
 
 def test_a_popup_of_a_masked_program_that_comes_and_goes_between_two_frames_is_blank(
-    xserver: "XServer", other: Client
+    xserver: "XServer", late: Late, other: Client
 ) -> None:
-    late = Client(xserver.display)
-    below = late.window(SCREEN, background=False)
-    late.fill(below, SCREEN, OPEN)
-    late.synchronize()
     other.window(Rect(0, 0, 100, 100), SECRET, title="secret")
     with X11Source(xserver.display, masks=MASKS) as source:
         source.capture()
@@ -78,7 +85,6 @@ def test_a_popup_of_a_masked_program_that_comes_and_goes_between_two_frames_is_b
         other.destroy(popup)
         other.synchronize()
         assert only_blank(source.capture(), Rect(0, 0, 100, 100), Rect(50, 300, 80, 80))
-    late.close()
 
 
 def test_dialogs_and_menus_stay_blank_while_the_masked_window_itself_is_not_shown(
