@@ -314,6 +314,10 @@ class Relay:
         self._viewers[number] = viewer
         return number
 
+    def viewer_for(self, hello: bytes | memoryview) -> int | None:
+        """The viewer that a new connection's first message comes from, if it is one that was there before."""
+        return next((number for number, viewer in self._viewers.items() if viewer.continues(hello)), None)
+
     def remove_viewer(self, viewer: int, now: float) -> None:
         """A viewer is gone for good. Its events are lost; after the first one's going the next to come is the first."""
         self._viewer(viewer)

@@ -57,7 +57,7 @@ class Driver(Generic[E]):
         Called with each event, in the event loop, between two messages. It may call the endpoint, and must not block.
         What it raises ends `run`.
     worker
-        The thread for what takes long. Several drivers may share it.
+        The thread for what takes long; `None` for an endpoint in which nothing does. Several drivers may share it.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Driver(Generic[E]):
         Set from the peer's greeting on, until the next `run` begins.
     """
 
-    def __init__(self, endpoint: E, on_event: EventHandler, worker: Worker) -> None:
+    def __init__(self, endpoint: E, on_event: EventHandler, worker: Worker | None) -> None:
         self.endpoint = endpoint
         self._on_event = on_event
         self._worker = worker
@@ -219,7 +219,7 @@ class Driver(Generic[E]):
         """Gives a message to the endpoint. What takes long is done in the thread."""
         # The clock must not go back, and something may have happened since the message came.
         self._time = max(self._time, at)
-        if data.startswith(_MARK):
+        if self._worker is not None and data.startswith(_MARK):
             await self._worker.run(self.endpoint.receive, data, self._time)
         else:
             self.endpoint.receive(data, self._time)

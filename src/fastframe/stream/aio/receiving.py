@@ -1,9 +1,10 @@
 """The technician's end with asyncio: view a session, and come back to it when the line breaks."""
 
 import time
+from typing import Protocol, TypeVar
 
 from fastframe.errors import TransportError
-from fastframe.stream.aio.driver import Driver
+from fastframe.stream.aio.driver import Driver, Endpoint
 from fastframe.stream.aio.transport import LOGGER, Open
 from fastframe.stream.consent import Scope
 from fastframe.stream.receiver import Receiver
@@ -13,14 +14,17 @@ _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 5.0
 
 
-class ReceiverDriver(Driver[Receiver]):
-    """Drives a `Receiver`.
+class Connecting(Endpoint, Protocol):
+    """An endpoint that begins the session."""
 
-    Packets are decoded in the worker's thread. While the handler of an event runs, nothing is decoded, so pictures
-    do not change under its hands: `receiver.frame(display)` shows what `FrameReceived` has told, until it returns.
+    def connect(self, now: float, *, key: str = "", scopes: tuple[Scope, ...] = (Scope.VIEW,)) -> None: ...
 
-    Parameters are those of `Driver`.
-    """
+
+C = TypeVar("C", bound=Connecting)
+
+
+class ConnectingDriver(Driver[C]):
+    """Drives the end that begins the session; the base of `ReceiverDriver`."""
 
     async def view(
         self, open_transport: Open, *, key: str = "", scopes: tuple[Scope, ...] = (Scope.VIEW,), patience: float = 60.0
@@ -71,3 +75,13 @@ class ReceiverDriver(Driver[Receiver]):
             self._wake.clear()
             await self._sleep(self.now() + pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+class ReceiverDriver(ConnectingDriver[Receiver]):
+    """Drives a `Receiver`.
+
+    Packets are decoded in the worker's thread. While the handler of an event runs, nothing is decoded, so pictures
+    do not change under its hands: `receiver.frame(display)` shows what `FrameReceived` has told, until it returns.
+
+    Parameters are those of `Driver`.
+    """

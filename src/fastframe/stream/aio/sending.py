@@ -40,6 +40,7 @@ class SenderDriver(Driver[Sender]):
 
     def __init__(self, endpoint: Sender, on_event: EventHandler, worker: Worker) -> None:
         super().__init__(endpoint, on_event, worker)
+        self._encoding = worker
         self._pictures: dict[int, _Picture] = {}
         self._displays: dict[int, Display] = {}
         self._displays_changed = False
@@ -132,7 +133,7 @@ class SenderDriver(Driver[Sender]):
             for number, picture in list(self._pictures.items()):
                 if picture.is_due:
                     damage, picture.damage, picture.is_due = picture.damage, (), False
-                    await self._worker.run(self.endpoint.send_frame, number, picture.pixels, damage, self.now())
+                    await self._encoding.run(self.endpoint.send_frame, number, picture.pixels, damage, self.now())
         except ConsentRequired:
             self._forget()
         self._tell_events()

@@ -1,0 +1,90 @@
+"""A relay between one customer and several technicians, over real sockets."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from connections import Proxy, run, until, url
+from desk import Customer, Technician, noise
+
+from fastframe.stream import ByeReason, Relay, RelayEvent, Scope
+from fastframe.stream.aio import RelayDriver, connect, serve
+from fastframe.stream.events import Closed, Connected
+
+
+class Middle:
+    """A relay that serves viewers on a port."""
+
+    def __init__(self) -> None:
+        self.events: list[RelayEvent] = []
+        self.driver = RelayDriver(Relay(), self.events.append)
+        self.port = 0
+
+    async def run(self, customer: Customer) -> None:
+        """Until the customer's session is over."""
+        async with serve(self.driver.handle, url("tcp")) as self.port:
+            await self.driver.run(
+                lambda: connect(url("tcp", customer.port)),
+                key=customer.digits,
+                scopes=(Scope.VIEW, Scope.EXTRA_TECHNICIAN),
+            )
+            await until(lambda: not self.driver.relay.viewers)
+
+
+def test_another_technician_sees_the_picture_only_with_consent() -> None:
+    async def main() -> None:
+        middle = Middle()
+        async with AsyncExitStack() as stack:
+            customer = stack.enter_context(Customer(agrees=(Scope.VIEW,)))
+            first, second = (stack.enter_context(Technician()) for _ in range(2))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(customer.share())
+                await until(lambda: customer.port)
+                group.create_task(middle.run(customer))
+                await until(lambda: middle.port)
+                group.create_task(first.view(middle.port))
+                await first.sees(noise(0))
+                group.create_task(second.view(middle.port))
+                await until(lambda: second.of(Connected))
+                customer.show(noise(1))
+                await first.sees(noise(1))
+                assert second.picture is None
+                await customer.driver.call(lambda now: customer.gate.grant(Scope.EXTRA_TECHNICIAN, now))
+                await second.sees(noise(1))
+                customer.show(noise(2))
+                await first.sees(noise(2))
+                await second.sees(noise(2))
+                assert customer.sender.statistics(customer.driver.now()).frames <= 6  # each was encoded once
+                await customer.driver.call(lambda now: customer.gate.withdraw(Scope.EXTRA_TECHNICIAN, now))
+                customer.show(noise(3))
+                await first.sees(noise(3))
+                assert second.picture is not None
+                assert (second.picture == noise(2)).all()
+                await customer.driver.stop()
+            assert [each.of(Closed)[0].reason for each in (first, second)] == [ByeReason.STOPPED] * 2
+
+    run(main())
+
+
+def test_a_viewer_of_a_relay_comes_back_after_its_line_broke() -> None:
+    async def main() -> None:
+        middle = Middle()
+        async with AsyncExitStack() as stack:
+            customer = stack.enter_context(Customer())
+            technician = stack.enter_context(Technician())
+            async with asyncio.TaskGroup() as group:
+                group.create_task(customer.share())
+                await until(lambda: customer.port)
+                group.create_task(middle.run(customer))
+                await until(lambda: middle.port)
+                async with Proxy(middle.port).running() as proxy:
+                    group.create_task(technician.view(proxy.port))
+                    await technician.sees(noise(0))
+                    proxy.cut_at = proxy.down_bytes + 30_000
+                    customer.show(noise(1))
+                    await technician.sees(noise(1))
+                    assert [event.resumed for event in technician.of(Connected)] == [False, True]
+                    assert len(middle.driver.relay.viewers) == 1
+                    await customer.driver.stop()
+                    await until(lambda: technician.of(Closed))
+
+    run(main())
