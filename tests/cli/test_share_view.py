@@ -291,3 +291,11 @@ def test_one_monitor_region_is_shared_and_nothing_else(share: Any, run: Run, tmp
     result = run("view", *address, "--out", "pictures", "--seconds", "0.5")
     assert result.returncode == 0, result.stderr
     assert picture(tmp_path / "pictures" / "frame-000000.png").shape == (area.height, area.width, 4)
+
+
+def test_a_viewer_cannot_write_over_the_customers_terminal(share: Any, run: Run, eventually: Eventually) -> None:
+    customer, address = share("--consent", "view")
+    result = run("view", *address, "--name", "\x1b[2JYou agreed\n[bold]", "--seconds", "0.3", "--json")
+    assert result.returncode == 0, result.stderr
+    eventually(lambda: "has the right key" in customer.news)
+    assert "fastframe: ?[2JYou agreed?[bold] has the right key\n" in customer.news

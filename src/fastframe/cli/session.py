@@ -25,7 +25,12 @@ DEFAULT_ADDRESS = "ws://127.0.0.1:8765"
 
 def news(text: str) -> None:
     """Tells the user what has happened, on stderr."""
-    print(f"fastframe: {text}", file=sys.stderr, flush=True)
+    print(f"fastframe: {plain(text)}", file=sys.stderr, flush=True)
+
+
+def plain(text: str) -> str:
+    """What a peer says, without anything that could move the cursor and pretend to be ours."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from fastframe.cli.screen import (
     Screen,
     WindowOption,
 )
-from fastframe.cli.session import DEFAULT_ADDRESS, interrupts, news, server_tls, show_figures, show_last_figures
+from fastframe.cli.session import DEFAULT_ADDRESS, interrupts, news, plain, server_tls, show_figures, show_last_figures
 from fastframe.cli.terminal import Terminal
 from fastframe.cli.text import byte_count, ratio
 from fastframe.errors import FastframeError, TransientCaptureError
@@ -171,7 +171,7 @@ class Sharing:
         """Each event of the stream; called in the event loop."""
         match event:
             case Connected(name, _, resumed):
-                self._viewer = name or "a viewer without a name"
+                self._viewer = plain(name) or "a viewer without a name"
                 self._state = "connected"
                 news(f"{self._viewer} {'is back' if resumed else 'has the right key'}")
             case ConsentRequested(scope):
@@ -205,14 +205,17 @@ class Sharing:
     async def _ask(self) -> None:
         """Answers what the viewer asks for, with the customer's help."""
         terminal = Terminal() if self._agreed is None else None
+        refused: set[Scope] = set()
         while True:
             scope = await self._questions.get()
-            if scope not in ON_OFFER:
-                agrees = False
+            if scope not in ON_OFFER or scope in refused:
+                agrees = False  # who was told no is not asked again and again
             elif terminal is not None:
                 agrees = await terminal.agrees(f"May {self._viewer} {WISHES[scope]}?")
             else:
                 agrees = scope in (self._agreed or ())
+            if not agrees:
+                refused.add(scope)
             await self.driver.call(partial(self._answer, scope, agrees))
 
     def _answer(self, scope: Scope, agrees: bool, now: float) -> None:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from fastframe.cli.options import ForceOption
 from fastframe.cli.picture_files import PictureFiles
 from fastframe.cli.screen import REFRESH
-from fastframe.cli.session import client_tls, interrupts, news, show_figures, show_last_figures, transport_news
+from fastframe.cli.session import client_tls, interrupts, news, plain, show_figures, show_last_figures, transport_news
 from fastframe.cli.text import byte_count, ratio
 from fastframe.cli.window import Window
 from fastframe.errors import FastframeError
@@ -149,7 +150,7 @@ class Viewing:
         """Each event of the stream; called in the event loop."""
         match event:
             case Connected(name, _, resumed):
-                self._state = f"viewing {name}".rstrip()
+                self._state = f"viewing {escape(plain(name))}".rstrip()
                 self._connections += 1
                 self._began = self._began or time.monotonic()
                 news(f"connected {'again ' if resumed else ''}to {name or 'the customer'}")
@@ -172,7 +173,7 @@ class Viewing:
             case Closed(reason, text, by_peer):
                 self._state = "over"
                 if by_peer and reason not in (ByeReason.FINISHED, ByeReason.STOPPED):
-                    self._refusal = f"the session was ended: {text or reason.value}"
+                    self._refusal = f"the session was ended: {plain(text) or reason.value}"
                 elif by_peer:
                     news(f"the customer has ended the session{': ' if text else ''}{text}")
 
