@@ -103,13 +103,21 @@ def test_consents_asked_for_without_end() -> None:
 
 def test_a_caller_that_asks_for_no_events_is_told_and_not_filled() -> None:
     pair = Pair(granted=[Scope.VIEW, Scope.CHAT]).connect()
-    for message in (m.encode(m.Chat("x" * 2000)), m.encode(m.Ping(1))):
-        for _ in range(MAX_WAITING):
-            pair.sender.receive(message, pair.now)
-        with pytest.raises(LocalProtocolError) as caught:
-            _repeat(pair, message)
-        assert caught.value.limit == MAX_WAITING
-        pair.drain()
+    message = m.encode(m.Chat("x" * 2000))
+    for _ in range(MAX_WAITING):
+        pair.sender.receive(message, pair.now)
+    with pytest.raises(LocalProtocolError) as caught:
+        _repeat(pair, message)
+    assert caught.value.limit == MAX_WAITING
+
+
+def test_a_peer_that_asks_and_does_not_read_is_at_fault() -> None:
+    pair = Pair().connect()
+    for number in range(MAX_WAITING // 2):
+        pair.sender.receive(m.encode(m.Ping(number)), pair.now)
+    with pytest.raises(RemoteProtocolError):
+        _repeat(pair, m.encode(m.Ping(1)))
+    assert pair.sender.state is State.FAILED
 
 
 def _repeat(pair: Pair, message: bytes) -> None:

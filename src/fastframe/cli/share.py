@@ -35,7 +35,15 @@ from fastframe.cli.text import byte_count, ratio
 from fastframe.errors import FastframeError, TransientCaptureError
 from fastframe.stream import ByeReason, ConsentGate, ConsentState, Display, PairingKey, Scope, Sender, SenderConfig
 from fastframe.stream.aio import CLOSE_TIMEOUT, Address, Host, SenderDriver, Worker, serve
-from fastframe.stream.events import Closed, Connected, ConnectionTimedOut, ConsentChanged, ConsentRequested, Event
+from fastframe.stream.events import (
+    Closed,
+    Connected,
+    ConnectionBroken,
+    ConnectionTimedOut,
+    ConsentChanged,
+    ConsentRequested,
+    Event,
+)
 from fastframe.stream.pairing import LIFETIME
 
 # What a viewer may be allowed here: this command moves no mouse and takes no files.
@@ -181,7 +189,7 @@ class Sharing:
                     (self._may_capture.set if after is ConsentState.GRANTED else self._may_capture.clear)()
                 if after is not ConsentState.REQUESTED:
                     news(f"consent to {scope.value}: {after.value}")
-            case ConnectionTimedOut():
+            case ConnectionTimedOut() | ConnectionBroken():
                 self._state = "connection lost, waiting for the viewer to come back"
             case Closed(reason, text, by_peer):
                 self._state = "over"

@@ -7,7 +7,7 @@ from typing import Final
 from fastframe.codec import EncoderConfig
 from fastframe.errors import LocalProtocolError
 from fastframe.limits import Limits
-from fastframe.stream.messages import LEAST_MAX_MESSAGE
+from fastframe.stream.messages import LEAST_MAX_MESSAGE, MAX_CAPABILITIES, MAX_NAME
 
 
 class MaxFragment:
@@ -21,6 +21,14 @@ class MaxFragment:
     WEBRTC: Final = 16 * 1024
     # NATS takes 1 MiB unless its server is told otherwise; the rest is for its headers.
     NATS: Final = 900 * 1024
+
+
+def _check_names(name: str, capabilities: tuple[str, ...]) -> None:
+    for each in (name, *capabilities):
+        if not isinstance(each, str) or len(each) > MAX_NAME:
+            raise LocalProtocolError(f"a name has at most {MAX_NAME} characters: {each!r}", limit=MAX_NAME, actual=each)
+    if len(capabilities) > MAX_CAPABILITIES:
+        raise LocalProtocolError(f"at most {MAX_CAPABILITIES} capabilities can be stated", limit=MAX_CAPABILITIES)
 
 
 def _check_endpoint(max_fragment: int, times: dict[str, float]) -> None:
@@ -78,6 +86,7 @@ class SenderConfig:
     capabilities: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        _check_names(self.name, self.capabilities)
         _check_endpoint(self.max_fragment, {"keepalive": self.keepalive, "resume_for": self.resume_for})
         if not isinstance(self.max_fps, int | float) or not 0 < self.max_fps <= 1000:
             raise LocalProtocolError(
@@ -117,6 +126,7 @@ class ReceiverConfig:
     capabilities: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        _check_names(self.name, self.capabilities)
         _check_endpoint(self.max_fragment, {"keepalive": self.keepalive})
         if not isinstance(self.limits, Limits):
             raise LocalProtocolError(f"limits must be a Limits object, not {self.limits!r}", actual=self.limits)

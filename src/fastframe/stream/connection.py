@@ -47,7 +47,8 @@ class Endpoint:
         # The peer's bound once it is known; until then only hello and welcome are sent.
         self._max_message = max_fragment
         self._events: deque[e.Event] = deque()
-        self._control: deque[Message] = deque()
+        # Each with the scope without which it must not leave any more.
+        self._control: deque[tuple[Message, Scope | None]] = deque()
         self._control_bytes = 0
         self._wire_bytes = 0
         self._error: RemoteProtocolError | None = None
@@ -100,8 +101,8 @@ class Endpoint:
         self._tick(now)
         if self._error is not None and self._state is State.FAILED:
             raise self._error
-        if self._state in (State.CLOSED, State.IDLE):
-            return  # what was on its way when this side closed
+        if self._state in (State.CLOSED, State.IDLE) or (self._state is State.LOST and self._role is Role.RECEIVER):
+            return  # what was on its way when this side closed, or the transport went
         if len(self._events) > MAX_WAITING:
             raise LocalProtocolError(f"more than {MAX_WAITING} events wait for next_event", limit=MAX_WAITING)
         if self._state is not State.LOST:
@@ -123,7 +124,7 @@ class Endpoint:
         """
         self._tick(now)
         due = self._advance()
-        messages = list(self._control)
+        messages = [message for message, _ in self._control]
         self._control.clear()
         self._control_bytes = 0
         messages += self._take_frames()
@@ -170,7 +171,7 @@ class Endpoint:
         """Sends a line of chat, of at most 2048 characters; `ConsentRequired` without `chat`."""
         self._tick(now)
         self._require(Scope.CHAT)
-        self._send(m.Chat(text, author))
+        self._send(m.Chat(text, author), Scope.CHAT)
 
     def offer_file(self, name: str, size: int, now: float) -> int:
         """Offers a file of `size` bytes and returns its number; `ConsentRequired` without `files`."""
@@ -178,7 +179,7 @@ class Endpoint:
         self._require(Scope.FILES)
         next_state(self._role, self._state, Action.SEND)
         offer = self._files.offer(name, size)
-        self._send(offer)
+        self._send(offer, Scope.FILES)
         return offer.id
 
     def answer_file(self, number: int, accepted: bool, now: float) -> None:
@@ -203,7 +204,7 @@ class Endpoint:
             raise LocalProtocolError(
                 f"a piece of {len(data)} bytes, the limit is {self.max_file_data}", limit=self.max_file_data
             )
-        self._send(self._files.data(number, data))
+        self._send(self._files.data(number, data), Scope.FILES)
 
     def end_file(self, number: int, now: float) -> None:
         """Ends a file: complete if all of it has been sent and acknowledged, otherwise given up."""
@@ -214,29 +215,43 @@ class Endpoint:
     # -- for the two ends ------------------------------------------------------------------------------------
 
     def _tick(self, now: float) -> None:
-        if math.isnan(now):
-            raise LocalProtocolError("now must be a number of seconds, not nan", actual=now)
+        if not isinstance(now, int | float) or not math.isfinite(now):
+            raise LocalProtocolError(f"now must be a number of seconds, not {now!r}", actual=now)
         # A clock that steps back must not undo what has expired.
         self._now = max(self._now, now)
 
     def _move(self, trigger: Trigger) -> None:
         self._state = next_state(self._role, self._state, trigger)
 
-    def _send(self, message: m.ControlMessage) -> None:
+    def _send(self, message: m.ControlMessage, scope: Scope | None = None, *, always: bool = False) -> None:
         next_state(self._role, self._state, Action.SEND)
-        self._queue(m.encode(message), droppable=isinstance(message, _DROPPABLE))
+        self._queue(m.encode(message), scope, droppable=isinstance(message, _DROPPABLE), always=always)
 
-    def _queue(self, data: bytes, *, droppable: bool = False) -> None:
+    def _answer(self, message: m.ControlMessage) -> None:
+        """Sends what the peer has asked for; a peer that only asks and does not read must not fill the queue."""
+        if len(self._control) >= MAX_WAITING // 2 or self._control_bytes >= MAX_WAITING_BYTES // 2:
+            waiting = len(self._control)
+            raise RemoteProtocolError(f"{waiting} messages wait for a peer that asks for more", limit=MAX_WAITING // 2)
+        self._send(message)
+
+    def _queue(self, data: bytes, scope: Scope | None = None, *, droppable: bool = False, always: bool = False) -> None:
+        """Queues a message. `always`: what the customer decides goes out however full the queue is."""
         if len(data) > self._max_message:
             raise LocalProtocolError(
                 f"message of {len(data)} bytes, the limit is {self._max_message}",
                 limit=self._max_message,
                 actual=len(data),
             )
-        if len(self._control) >= MAX_WAITING or self._control_bytes + len(data) > MAX_WAITING_BYTES:
+        full = len(self._control) >= MAX_WAITING or self._control_bytes + len(data) > MAX_WAITING_BYTES
+        if full and not always:
             raise LocalProtocolError(f"{len(self._control)} messages wait for poll", limit=MAX_WAITING)
-        self._control.append(Message(data, droppable=droppable))
+        self._control.append((Message(data, droppable=droppable), scope))
         self._control_bytes += len(data)
+
+    def _drop_scope(self, scope: Scope) -> None:
+        """What is queued and needs this consent does not leave."""
+        self._control = deque(item for item in self._control if item[1] is not scope)
+        self._control_bytes = sum(len(message) for message, _ in self._control)
 
     def _take(self, data: memoryview) -> None:
         if not data or len(data) > self._max_fragment:
@@ -250,6 +265,12 @@ class Endpoint:
             self._handle_fragment(wire.parse(data))
             return
         message = m.decode(data)
+        if isinstance(message, m.Bye) and message.reason is m.ByeReason.PROTOCOL_ERROR:
+            # The peer's connection is `FAILED`, its session is not: this side's waits as well.
+            next_state(self._role, self._state, m.Bye)
+            self.connection_lost(self._now)
+            self._events.append(e.ConnectionBroken(message.text))
+            return
         self._move(type(message))
         match message:
             case m.Bye():
@@ -257,12 +278,12 @@ class Endpoint:
                 self._events.append(e.Closed(message.reason, message.text, by_peer=True))
                 self._ended()
             case m.Ping():
-                self._send(m.Pong(message.number))
+                self._answer(m.Pong(message.number))
             case m.Pong():
                 sent_at = self._pings.pop(message.number, None)
-                if sent_at is None:
-                    raise RemoteProtocolError(f"pong {message.number} for no ping", actual=message.number)
-                self._heard_pong(self._now - sent_at)
+                # Pings and pongs may be repeated on their way.
+                if sent_at is not None:
+                    self._heard_pong(self._now - sent_at)
             case m.Pause() | m.Resume():
                 paused = isinstance(message, m.Pause)
                 if paused is not self._pause_by_peer:
@@ -282,21 +303,22 @@ class Endpoint:
     def _handle_file(self, message: m.FileOffer | m.FileAnswer | m.FileData | m.FileAck | m.FileEnd) -> None:
         if not self._permits(Scope.FILES):
             if isinstance(message, m.FileOffer):
-                self._send(m.FileAnswer(message.id, False))
+                self._answer(m.FileAnswer(message.id, False))
             self._events.append(e.Refused(Scope.FILES, "file"))
             return
         event, answer = self._files.received(message)
         if answer is not None:
-            self._send(answer)
+            self._answer(answer)
         if event is not None:
             self._events.append(event)
 
     def _ping(self) -> None:
-        # More than a few can only be answered by a peer that came back from the dead.
-        if len(self._pings) < 8:
-            self._ping_number = (self._ping_number + 1) & 0xFFFFFFFF
-            self._pings[self._ping_number] = self._now
-            self._send(m.Ping(self._ping_number))
+        # More than a few can only be answered by a peer that came back from the dead; the others may be lost.
+        if len(self._pings) >= 8:
+            del self._pings[next(iter(self._pings))]
+        self._ping_number = (self._ping_number + 1) & 0xFFFFFFFF
+        self._send(m.Ping(self._ping_number))
+        self._pings[self._ping_number] = self._now
 
     def _advance(self) -> float:
         """Does what time alone brings about; returns when to come back."""
@@ -335,7 +357,7 @@ class Endpoint:
         if paused is self._pause_by_us:
             return
         if self._state is State.OPEN:
-            self._send(m.Pause() if paused else m.Resume())
+            self._send(m.Pause() if paused else m.Resume(), always=True)
         self._pause_by_us = paused
         self._events.append(e.PauseChanged(self._pause_by_us, self._pause_by_peer))
         self._pause_changed()

@@ -9,6 +9,9 @@ from collections import deque
 
 from fastframe.codec.packet import Header
 
+# What Python takes for a packet besides its bytes.
+PACKET_ROOM = 128
+
 
 class EpochStore:
     """Packets of the current epoch, in order.
@@ -50,7 +53,7 @@ class EpochStore:
         self._ends.append(self._total)
         if self.picture_bytes is None and not header.partial:
             self.picture_bytes = self._total
-        while self.held > self._limit and len(self._packets) > 1:
+        while self.held + PACKET_ROOM * len(self._packets) > self._limit and len(self._packets) > 1:
             self._packets.popleft()
             self._ends.popleft()
             self._first += 1

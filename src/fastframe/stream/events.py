@@ -42,6 +42,13 @@ class ConnectionTimedOut:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionBroken:
+    """The peer could not read what it got, and says why. Close the transport; the session may be resumed."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """The session is over.
 
@@ -246,6 +253,7 @@ class FileEnded:
 Event: TypeAlias = (
     Connected
     | ConnectionTimedOut
+    | ConnectionBroken
     | Closed
     | FrameWanted
     | LayoutChanged

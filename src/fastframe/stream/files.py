@@ -70,6 +70,7 @@ class FileTransfers:
                 actual=len(data),
             )
         message = m.FileData(id, transfer.sent, data)
+        m.encode(message)  # refuses what cannot be said before anything changes
         transfer.sent += len(data)
         return message
 

@@ -16,6 +16,7 @@ rate at which bytes arrived while it was on its way. From these follow
 - the *budget* of a packet: no more than 40 ms of the line, so that what changes next need not wait long.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -55,6 +56,8 @@ STILL_GROWING = 1.15
 
 # A queue that never empties would pass for the line's own delay in time: every so often it is let run empty.
 BASE_LIFETIME = 10.0
+# A delay for so long that what is on the line does not explain may be that of a line which has become longer.
+DELAYED_BASE_LIFETIME = 2.0
 # No acknowledgement for so long, or so many round trips: the line stood still, and what it was is no longer known.
 STALL = 2.0
 STALL_ROUND_TRIPS = 8.0
@@ -91,6 +94,8 @@ class FlowControl:
         self.base_rtt: float | None = None
         self.delay = 0.0
         self._base_at = 0.0
+        self._base_before: float | None = None
+        self._delayed_since = math.inf
         self._delays: deque[float] = deque(maxlen=3)
         self._rates: deque[tuple[int, float]] = deque()
         self._queued: deque[tuple[float, int]] = deque(maxlen=5)
@@ -187,11 +192,18 @@ class FlowControl:
         """
         if self.in_flight or not self._base_is_old(now):
             return False
+        self._base_before, self._delayed_since = self.base_rtt, math.inf
         self.base_rtt, self._base_at, self._waits_for_empty = None, now, False
         return True
 
     def heard(self, rtt: float, now: float) -> None:
         """The round trip of a ping, which is hardly longer than nothing."""
+        if self._base_before is not None and rtt > self._base_before + SHRINK_ABOVE:
+            # The line has become longer, and that was taken for a queue: what it carries is no longer known.
+            self._startup, self._draining, self._flat_rounds = True, False, 0
+            self._delays.clear()
+            self.delay = 0.0
+        self._base_before = None
         self._update_base(max(rtt, 1e-4), now)
 
     # -- how ----------------------------------------------------------------------------------------------
@@ -202,7 +214,9 @@ class FlowControl:
         self.frames_in_flight -= 1
 
     def _base_is_old(self, now: float) -> bool:
-        return self.base_rtt is not None and now - self._base_at > BASE_LIFETIME
+        if self.base_rtt is None:
+            return False
+        return now - self._base_at > BASE_LIFETIME or now - self._delayed_since > DELAYED_BASE_LIFETIME
 
     def _update_base(self, rtt: float, now: float) -> None:
         # A round trip as short as the shortest shows that the line is empty at times.
@@ -257,10 +271,13 @@ class FlowControl:
                 self._rates.pop()
             self._rates.append((self._round, rate))
         if self.delay > GROW_BELOW:
+            # What is on the line cannot wait for much longer than the line needs for all of it.
+            too_late = self.bandwidth is not None and self.rtt * self.bandwidth > 2 * self.window
+            self._delayed_since = min(self._delayed_since, now) if too_late else math.inf
             if delayed and full_rate is not None:
                 self._startup = False
         else:
-            self._draining = False
+            self._draining, self._delayed_since = False, math.inf
         while len(self._rates) > 1 and self._rates[0][0] <= self._round - BANDWIDTH_ROUNDS:
             self._rates.popleft()
         if self._rates:

@@ -44,7 +44,9 @@ class MessageFramer:
         return (bytes(head), message.payload) if message.payload else (bytes(head),)
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
-        """Takes bytes that have come in; they are copied."""
+        """Takes bytes that have come in; they are copied. After an error they are dropped."""
+        if self._error is not None:
+            return
         if self._offset:
             del self._buffer[: self._offset]
             self._offset = 0

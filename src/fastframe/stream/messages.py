@@ -24,6 +24,8 @@ VERSIONS = (1,)
 LEAST_MAX_MESSAGE = 12 * 1024
 MAX_DISPLAYS = 16
 MAX_TEXT = 2048
+MAX_NAME = 64
+MAX_CAPABILITIES = 16
 MAX_FILE_DATA = 11 * 1024
 MAX_CURSOR_BYTES = 128 * 1024
 
@@ -33,10 +35,10 @@ U32 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
 I32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 Side = Annotated[int, msgspec.Meta(ge=1, le=0xFFFF)]
 Size = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]  # what a browser's numbers hold
-Name = Annotated[str, msgspec.Meta(max_length=64)]
+Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
 Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
 Token = Annotated[bytes, msgspec.Meta(max_length=32)]
-Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=16)]
+Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=MAX_CAPABILITIES)]
 
 
 class ByeReason(StrEnum):
@@ -164,6 +166,7 @@ class Welcome(_Message, frozen=True, tag="welcome"):
     displays: Displays
     grants: Annotated[tuple[Grant, ...], msgspec.Meta(max_length=16)]
     resumed: bool
+    paused: bool = False
 
 
 class Layout(_Message, frozen=True, tag="layout"):

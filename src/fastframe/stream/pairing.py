@@ -80,6 +80,10 @@ class PairingKey:
         self._used = True
         return PairingResult.ACCEPTED
 
+    def release(self) -> None:
+        """Makes an accepted key good for another attempt: the answer to it has never arrived."""
+        self._used = False
+
     def _hashed(self, digits: str) -> bytes:
         return hashlib.blake2b(digits.encode("utf-8", "replace"), salt=self._salt).digest()
 

@@ -19,7 +19,7 @@ from fastframe.stream import messages as m
 from fastframe.stream import wire
 from fastframe.stream.config import ReceiverConfig
 from fastframe.stream.connection import Endpoint, Rejected, checked_display
-from fastframe.stream.consent import ConsentState, Scope
+from fastframe.stream.consent import MAX_CHANGES, ConsentState, Scope
 from fastframe.stream.states import Action, Role, State
 
 # What was asked for and has not come after so long is asked for again, each time after twice as long.
@@ -60,6 +60,7 @@ class Receiver(Endpoint):
         self._displays: tuple[m.Display, ...] = ()
         self._screens: dict[int, _Screen] = {}
         self._consents = dict.fromkeys(Scope, ConsentState.NONE)
+        self._consent_changes = 0
 
     @property
     def displays(self) -> tuple[m.Display, ...]:
@@ -136,7 +137,11 @@ class Receiver(Endpoint):
     def acknowledge(self, display: int, epoch: int, sequence: int, now: float) -> None:
         """Tells that a packet, and all before it, have been shown; for `ReceiverConfig.auto_acknowledge=False`."""
         self._tick(now)
-        checked_display(self._screens, display)
+        screen: _Screen = checked_display(self._screens, display)
+        if screen.next is None or not (0, 0) <= (epoch, sequence) < screen.next or not 0 <= sequence < 2**32:
+            raise LocalProtocolError(
+                f"packet {sequence} of epoch {epoch} has not come", expected=screen.next, actual=(epoch, sequence)
+            )
         self._send(m.Ack(display, epoch, sequence))
 
     def request_keyframe(self, display: int, now: float) -> None:
@@ -205,6 +210,9 @@ class Receiver(Endpoint):
         for grant in welcome.grants:
             self._set_consent(grant.scope, grant.state)
         self._set_displays(welcome.displays)
+        if welcome.paused is not self._pause_by_peer:
+            self._pause_by_peer = welcome.paused
+            self._events.append(e.PauseChanged(self._pause_by_us, self._pause_by_peer))
         if self._pause_by_us:
             self._send(m.Pause())
 
@@ -227,6 +235,10 @@ class Receiver(Endpoint):
         before = self._consents[scope]
         if state is before:
             return
+        # Requests and answers are bounded by the gate; this is far more.
+        self._consent_changes += 1
+        if self._consent_changes > 4 * MAX_CHANGES:
+            raise RemoteProtocolError("consents change without end", limit=4 * MAX_CHANGES)
         self._consents[scope] = state
         if before is ConsentState.GRANTED and scope is Scope.VIEW:
             # What the customer does not want to be seen any more is not kept either.
@@ -264,6 +276,9 @@ class Receiver(Endpoint):
             return
         place = header.epoch, header.sequence
         if header.keyframe:
+            if header.sequence:
+                self._lost(display, screen, f"keyframe with sequence number {header.sequence}")
+                return
             if header.epoch <= screen.last_epoch:
                 self._repeated(display, screen, place)
                 return
@@ -327,9 +342,6 @@ class Receiver(Endpoint):
                 expected=ConsentState.GRANTED,
                 actual=state,
             )
-
-    def _disconnected(self) -> None:
-        self._pause_by_peer = False
 
     def _ended(self) -> None:
         for number in self._screens:

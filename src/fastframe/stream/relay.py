@@ -13,6 +13,7 @@ Consents are the customer's: the relay follows them and decides nothing. The fir
 see nothing without `extra_technician`, and only the first may use mouse and keyboard. Files do not pass a relay.
 """
 
+import contextlib
 import math
 import zlib
 from collections import deque
@@ -20,10 +21,11 @@ from dataclasses import dataclass, field, replace
 
 from fastframe.codec.packet import peek_header
 from fastframe.errors import ConsentRequired, LocalProtocolError
+from fastframe.limits import Limits
 from fastframe.stream import events as e
 from fastframe.stream import messages as m
 from fastframe.stream.config import ReceiverConfig, SenderConfig
-from fastframe.stream.connection import Rejected
+from fastframe.stream.connection import MAX_WAITING, Rejected
 from fastframe.stream.consent import ConsentGate, ConsentState, Scope
 from fastframe.stream.epoch_store import EpochStore
 from fastframe.stream.flow import FlowControl
@@ -114,14 +116,27 @@ class _Viewer(Serving[_StoreOutlet]):
     ) -> None:
         super().__init__(gate, config, pairing, needs)
         self.stores: dict[int, EpochStore] = {}
+        # Whether the customer's side can be heard: otherwise nobody knows what it has withdrawn meanwhile.
+        self.live = False
 
     def show_displays(self, displays: tuple[m.Display, ...], stores: dict[int, EpochStore], now: float) -> None:
         self.stores = stores
         self.set_displays(displays, now)
 
+    def become_first(self) -> None:
+        """This is the technician."""
+        self._needs = (Scope.VIEW,)
+
+    def admitted(self, now: float) -> bool:
+        """Whether the customer lets this viewer take part, in whatever it may see."""
+        return all(self._gate.allows(scope, now) for scope in self._needs if scope is not Scope.VIEW)
+
+    def _may_send(self) -> bool:
+        return self.live and super()._may_send()
+
     def show_cursor_shape(self, shape: m.CursorShape, now: float) -> None:
         self._tick(now)
-        if self._may_view():
+        if self._may_view() and len(shape.pixels) + 64 <= self._max_message:
             self._set_cursor_shape(shape)
 
     def show_cursor(self, event: e.CursorMoved, now: float) -> None:
@@ -141,13 +156,13 @@ class _Viewer(Serving[_StoreOutlet]):
     def _new_flow(self) -> FlowControl:
         return FlowControl(MAX_PACKETS_A_SECOND)
 
-    def _check_limits(self) -> None:
-        if self.limits != self._config.limits:
+    def _check_limits(self, limits: Limits) -> None:
+        if limits != self._config.limits:
             raise Rejected(
                 m.ByeReason.LIMITS,
                 "the viewer's limits are below those that the customer's side was told",
                 expected=self._config.limits,
-                actual=self.limits,
+                actual=limits,
             )
 
     def _join(self, outlet: _StoreOutlet) -> bool:
@@ -229,6 +244,7 @@ class Relay:
         self._viewers: dict[int, _Viewer] = {}
         self._next_viewer = 0
         self._first: int | None = None
+        self._had_session = False
         self._cursor_shape: m.CursorShape | None = None
         self._events: deque[RelayEvent] = deque()
 
@@ -289,7 +305,7 @@ class Relay:
     # -- viewers -------------------------------------------------------------------------------------------
 
     def add_viewer(self, now: float, *, pairing: PairingKey | None = None) -> int:
-        """Admits a viewer, whose transport is there; returns its number. The first is the technician.
+        """Admits a viewer, whose transport is there; returns its number. The first that connects is the technician.
 
         Raises
         ------
@@ -302,16 +318,15 @@ class Relay:
             raise LocalProtocolError("the session is closed")
         number = self._next_viewer
         self._next_viewer += 1
-        needs: tuple[Scope, ...] = (Scope.VIEW,)
-        if self._first is None:
-            self._first = number
-        else:
-            needs = (Scope.VIEW, Scope.EXTRA_TECHNICIAN)
-        viewer = _Viewer(self._gate, self._viewer_config, pairing, needs)
+        viewer = _Viewer(self._gate, self._viewer_config, pairing, (Scope.VIEW, Scope.EXTRA_TECHNICIAN))
+        viewer.live = self._upstream.state is State.OPEN
+        if self._upstream.paused_by_peer:
+            viewer.pause(now)
         viewer.show_displays(self._upstream.displays, self._stores, now)
         if self._cursor_shape is not None:
             viewer.show_cursor_shape(self._cursor_shape, now)
         self._viewers[number] = viewer
+        self._pause_together(now)
         return number
 
     def viewer_for(self, hello: bytes | memoryview) -> int | None:
@@ -319,7 +334,7 @@ class Relay:
         return next((number for number, viewer in self._viewers.items() if viewer.continues(hello)), None)
 
     def remove_viewer(self, viewer: int, now: float) -> None:
-        """A viewer is gone for good. Its events are lost; after the first one's going the next to come is the first."""
+        """A viewer is gone for good, its events as well. After the first, the next to connect is the first."""
         self._viewer(viewer)
         del self._viewers[viewer]
         if self._first == viewer:
@@ -329,6 +344,8 @@ class Relay:
     def receive_from(self, viewer: int, data: bytes | memoryview, now: float) -> None:
         """Takes one message from a viewer; as `Sender.receive`. A fault ends that viewer's connection only."""
         endpoint = self._viewer(viewer)
+        if len(self._events) > MAX_WAITING:
+            raise LocalProtocolError(f"more than {MAX_WAITING} events wait for next_event", limit=MAX_WAITING)
         try:
             endpoint.receive(data, now)
         finally:
@@ -360,8 +377,20 @@ class Relay:
     # -- from the sender to the viewers ------------------------------------------------------------------------
 
     def _take_upstream_events(self, now: float) -> None:
+        live = self._upstream.state is State.OPEN
+        for viewer in self._viewers.values():
+            viewer.live = live
         while (event := self._upstream.next_event()) is not None:
             match event:
+                case e.Connected():
+                    if not event.resumed:
+                        self._begin_session(now)
+                    # Whatever was asked for meanwhile, and whatever has changed: the customer's gate knows.
+                    for scope in Scope:
+                        if scope is not Scope.FILES:
+                            self._gate.follow(scope, self._upstream.consent(scope), now)
+                case e.Closed():
+                    self._forget_pictures()
                 case e.PacketReceived():
                     self._store(event)
                     continue
@@ -371,9 +400,7 @@ class Relay:
                     if event.scope is not Scope.FILES:
                         self._gate.follow(event.scope, event.after, now)
                     if event.scope is Scope.VIEW and event.after is not ConsentState.GRANTED:
-                        for store in self._stores.values():
-                            store.clear()
-                        self._cursor_shape = None
+                        self._forget_pictures()
                 case e.CursorShapeChanged():
                     height, width = event.pixels.shape[:2]
                     pixels = zlib.compress(event.pixels.tobytes())
@@ -389,6 +416,20 @@ class Relay:
                 self._take_viewer_events(number, viewer, now)
             self._events.append(RelayEvent(None, event))
 
+    def _forget_pictures(self) -> None:
+        for store in self._stores.values():
+            store.clear()
+        self._cursor_shape = None
+
+    def _begin_session(self, now: float) -> None:
+        """Another session of the customer's, with consents of its own: who saw the one before has no part in it."""
+        self._forget_pictures()
+        if self._had_session:
+            for number, viewer in self._viewers.items():
+                viewer.close(now, m.ByeReason.UNKNOWN_SESSION, "the customer has begun another session")
+                self._take_viewer_events(number, viewer, now)
+        self._had_session = True
+
     def _pass_on(self, event: e.Event, viewer: _Viewer, now: float) -> None:
         match event:
             case e.LayoutChanged():
@@ -402,9 +443,11 @@ class Relay:
                     viewer.pause(now)
                 else:
                     viewer.resume(now)
-            case e.InputActivityChanged() if viewer.state is State.OPEN:
+            case e.InputActivityChanged() if viewer.state is State.OPEN and viewer.admitted(now):
                 viewer.send_input_activity(event.party, now, name=event.name)
-            case e.ChatReceived() if viewer.state is State.OPEN and self._gate.allows(Scope.CHAT, now):
+            case e.ChatReceived() if (
+                viewer.state is State.OPEN and self._gate.allows(Scope.CHAT, now) and viewer.admitted(now)
+            ):
                 viewer.send_chat(event.text, now, author=event.author)
             case e.Closed():
                 viewer.close(now, event.reason, event.text)
@@ -444,15 +487,20 @@ class Relay:
 
     def _take_viewer_events(self, number: int, viewer: _Viewer, now: float) -> None:
         while (event := viewer.next_event()) is not None:
-            if isinstance(event, e.Connected) and number != self._first:
-                self._ask_customer(Scope.EXTRA_TECHNICIAN, f"{event.name} wants to see the screen as well", now)
+            if isinstance(event, e.Connected) and self._first is None:
+                self._first = number
+                viewer.become_first()
+            elif isinstance(event, e.Connected) and number != self._first:
+                # Who comes back has asked before, and may have been told no.
+                if not event.resumed:
+                    self._ask_customer(Scope.EXTRA_TECHNICIAN, f"{event.name} wants to see the screen as well", now)
             elif isinstance(event, e.ConsentRequested):
                 self._ask_customer(event.scope, event.text, now)
             elif isinstance(event, e.ConsentChanged):
                 continue  # the sender's connection tells it once for all
             elif isinstance(event, e.PauseChanged):
                 self._pause_together(now)
-            elif self._upstream.state is State.OPEN:
+            elif self._upstream.state is State.OPEN and viewer.admitted(now):
                 self._pass_up(number, event, now)
             self._events.append(RelayEvent(number, event))
 
@@ -470,18 +518,19 @@ class Relay:
                     self._upstream.send_key(event.keysym, event.pressed, now)
                 case _:
                     pass
-        except ConsentRequired:
-            pass  # it has been withdrawn a moment ago, and the viewer is being told
+        except (ConsentRequired, LocalProtocolError):
+            pass  # it has been withdrawn a moment ago, and the viewer is being told; or nobody polls for the sender
 
     def _ask_customer(self, scope: Scope, text: str, now: float) -> None:
         if self._upstream.state is State.OPEN and self._upstream.consent(scope) is not ConsentState.GRANTED:
-            self._upstream.request_consent(scope, now, text=text)
+            with contextlib.suppress(LocalProtocolError):  # nobody polls for the sender; it can be asked for again
+                self._upstream.request_consent(scope, now, text=text)
 
     def _pause_together(self, now: float) -> None:
         """The sender rests while no viewer wants frames."""
-        if self._upstream.state is not State.OPEN or not self._viewers:
+        if self._upstream.state is State.CLOSED:
             return
-        if all(viewer.paused_by_peer for viewer in self._viewers.values()):
+        if self._viewers and all(viewer.paused_by_peer for viewer in self._viewers.values()):
             self._upstream.pause(now)
         else:
             self._upstream.resume(now)

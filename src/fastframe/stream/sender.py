@@ -16,6 +16,7 @@ import numpy as np
 from fastframe.codec import Encoder, EncoderConfig
 from fastframe.codec.packet import Header, peek_header
 from fastframe.errors import LocalProtocolError
+from fastframe.limits import Limits
 from fastframe.stream import events as e
 from fastframe.stream import messages as m
 from fastframe.stream.config import SenderConfig
@@ -180,10 +181,22 @@ class Sender(Serving[_DisplayOutlet]):
     def _new_outlet(self, display: int, last: tuple[int, int] | None) -> _DisplayOutlet:
         return _DisplayOutlet(display, self._flow, last)
 
-    def _check_limits(self) -> None:
+    def _check_limits(self, limits: Limits) -> None:
+        for each in self._displays:
+            if (
+                each.width > limits.max_width
+                or each.height > limits.max_height
+                or each.width * each.height > limits.max_pixels
+            ):
+                raise Rejected(
+                    m.ByeReason.LIMITS,
+                    f"display {each.id} has {each.width} x {each.height} pixels, more than the viewer holds",
+                    actual=(each.width, each.height),
+                    limit=(limits.max_width, limits.max_height),
+                )
         try:
             for effort in ("fast", "tight"):
-                EncoderConfig(effort, self.limits)
+                EncoderConfig(effort, limits)
         except LocalProtocolError as error:
             raise Rejected(m.ByeReason.LIMITS, f"the viewer's limits leave no room: {error}") from error
 

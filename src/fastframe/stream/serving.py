@@ -11,6 +11,7 @@ import hmac
 import math
 import secrets
 import zlib
+from collections import deque
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
@@ -94,7 +95,9 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         self._cursor_serial = 0
         self._cursor_shape: bytes | None = None
         self._cursor: m.CursorPosition | None = None
-        self._cursor_moved = False
+        self._cursor_moved = self._cursor_changed = False
+        # Whether the viewer has shown that it knows the token.
+        self._confirmed = False
         self.limits = config.limits
 
     @property
@@ -199,11 +202,21 @@ class Serving(Endpoint, Generic[AnyOutlet]):
 
     def _set_cursor_shape(self, message: m.CursorShape) -> None:
         shape = m.encode(message)
-        if self._state is State.OPEN:
-            self._queue(shape)
-        self._cursor_shape = shape
+        if self._state is State.OPEN and len(shape) > self._max_message:
+            raise LocalProtocolError(
+                f"pointer of {len(shape)} bytes, the limit is {self._max_message}",
+                limit=self._max_message,
+                actual=len(shape),
+            )
+        # The latest is what `poll` sends, if the consent is still there then.
+        self._cursor_shape, self._cursor_changed = shape, True
 
     # -- what the viewer does ------------------------------------------------------------------------------
+
+    def _take(self, data: memoryview) -> None:
+        welcomed = self._state is State.OPEN
+        super()._take(data)
+        self._confirmed = self._confirmed or welcomed
 
     def _handle(self, message: m.ControlMessage) -> None:
         match message:
@@ -236,19 +249,26 @@ class Serving(Endpoint, Generic[AnyOutlet]):
                 expected=(m.VERSIONS, (PACKET_VERSION,)),
                 actual=(hello.versions, hello.packet_versions),
             )
-        resumed = bool(self._token)
-        if resumed:
-            if not hmac.compare_digest(hello.token, self._token):
-                raise Rejected(m.ByeReason.UNKNOWN_SESSION, "the viewer's token is not that of the session")
-        elif self._pairing is not None:
+        resumed = bool(self._token) and hmac.compare_digest(hello.token, self._token)
+        if not resumed and self._token and self._confirmed:
+            raise Rejected(m.ByeReason.UNKNOWN_SESSION, "the viewer's token is not that of the session")
+        theirs = hello.limits.to_limits()
+        limits = Limits(*(min(getattr(self._config.limits, n), getattr(theirs, n)) for n in Limits.__slots__))
+        self._check_limits(limits)
+        if not resumed and self._pairing is not None:
+            if self._token:
+                # The welcome never arrived, so the key has opened nothing yet.
+                self._pairing.release()
+                self._token = b""
             result = self._pairing.verify(hello.key, self._now)
             if result is not PairingResult.ACCEPTED:
                 raise Rejected(m.ByeReason.PAIRING, f"the pairing key is {result.value}", actual=result)
-        theirs = hello.limits.to_limits()
-        self.limits = Limits(*(min(getattr(self._config.limits, n), getattr(theirs, n)) for n in Limits.__slots__))
-        self._check_limits()
+        if limits != self.limits:
+            self.limits = limits
+            for outlet in self._outlets.values():
+                outlet.forget()
         if not resumed:
-            self._token = secrets.token_bytes(16)
+            self._token, self._confirmed = secrets.token_bytes(16), False
         self._lost_at = math.inf
         self._max_message = min(self._max_fragment, hello.max_message)
         grants = tuple(m.Grant(scope, self._gate.state(scope, self._now)) for scope in Scope)
@@ -264,17 +284,14 @@ class Serving(Endpoint, Generic[AnyOutlet]):
                 self._displays,
                 grants,
                 resumed,
+                self._pause_by_us,
             )
         )
         self._events.append(e.Connected(hello.name, hello.capabilities, resumed))
         # Its round trip is that of the line alone: nothing else is on it yet.
         self._ping()
-        if self._pause_by_us:
-            self._send(m.Pause())
-        if self._cursor_shape is not None and self._may_view():
-            if len(self._cursor_shape) <= self._max_message:
-                self._queue(self._cursor_shape)
-            self._cursor_moved = self._cursor is not None
+        self._cursor_changed = self._cursor_shape is not None and len(self._cursor_shape) <= self._max_message
+        self._cursor_moved = self._cursor is not None
         self._resume_displays({position.display: position for position in hello.positions} if resumed else {})
         # Who comes back has asked before, and may have been told no.
         for scope in () if resumed else hello.scopes:
@@ -303,11 +320,15 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             self._sync_gate()
 
     def _handle_input(self, message: m.Pointer | m.Key) -> None:
-        if not self._gate.allows(Scope.CONTROL, self._now) or not self._may_view():
+        # Whoever has paused does not expect anybody at the mouse.
+        if not self._gate.allows(Scope.CONTROL, self._now) or not self._may_view() or self._pause_by_us:
             self._events.append(e.Refused(Scope.CONTROL, "input"))
         elif isinstance(message, m.Key):
             self._events.append(e.KeyInput(message.keysym, message.pressed))
-        elif message.display in self._outlets:
+        elif any(
+            message.display == each.id and 0 <= message.x < each.width and 0 <= message.y < each.height
+            for each in self._displays
+        ):
             self._events.append(
                 e.PointerInput(message.display, message.x, message.y, message.buttons, message.wheel_x, message.wheel_y)
             )
@@ -317,12 +338,16 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         if outlet.needs_keyframe or not self._may_send():
             return
         if request.epoch is not None:
+            if any(wire.display_of(message) == outlet.display for message in self._frames):
+                return  # nothing has gone out since the last request
             # The same once within a round trip: what went out a moment ago may only be late.
             pause = self._flow.rtt or RESEND_AFTER
             packets = outlet.delivery.again(request.epoch, request.sequence, self._now, pause)
             if packets is not None:
                 self._send_packets(outlet.display, packets)
                 return
+        # What has not gone out yet is of no use any more.
+        self._drop_outlet(outlet)
         outlet.restart()
 
     def _send_packets(self, display: int, packets: Iterable[bytes]) -> None:
@@ -344,6 +369,12 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         for scope in self._needs:
             self._gate.require(scope, self._now)
 
+    def next_event(self) -> e.Event | None:
+        """The next event, none that a consent does not allow any more; `None` when there is none."""
+        if self._gate.revision != self._gate_revision:
+            self._sync_gate()
+        return super().next_event()
+
     def _tick(self, now: float) -> None:
         super()._tick(now)
         self._sync_gate()
@@ -354,15 +385,25 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         changes = self._gate.changes_since(self._gate_revision, self._now)
         self._gate_revision += len(changes)
         # A consent that was withdrawn and given again a moment later is another one.
-        if any(change.scope in self._needs and change.before is ConsentState.GRANTED for change in changes):
+        gone = {change.scope for change in changes if change.before is ConsentState.GRANTED}
+        stale: tuple[type, ...] = ()
+        if gone.intersection(self._needs):
+            stale = (e.FrameWanted, e.PointerInput, e.KeyInput)
             self._drop_frames()
             self._cursor_moved, self._cursor, self._cursor_shape = False, None, None
+            self._cursor_changed = False
             for outlet in self._outlets.values():
                 outlet.forget()
+        elif Scope.CONTROL in gone:
+            stale = (e.PointerInput, e.KeyInput)
+        if stale:
+            self._events = deque(event for event in self._events if not isinstance(event, stale))
+        for scope in gone:
+            self._drop_scope(scope)
         for change in changes:
             self._events.append(e.ConsentChanged(change.scope, change.before, change.after, change.at, change.by))
             if self._state is State.OPEN:
-                self._send(m.ConsentNotice(change.scope, change.after))
+                self._send(m.ConsentNotice(change.scope, change.after), always=True)
             if change.scope is Scope.FILES and change.after is not ConsentState.GRANTED:
                 self._events += self._files.clear()
 
@@ -378,6 +419,9 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             due = min(due, expiry)
         if not self._may_send():
             return due
+        if self._cursor_changed and self._cursor_shape is not None:
+            self._queue(self._cursor_shape)
+        self._cursor_changed = False
         if self._cursor_moved and self._cursor is not None:
             self._cursor_moved = False
             if self._cursor.display in self._outlets:
@@ -436,10 +480,13 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             self._move(Action.WAIT)
 
     def _disconnected(self) -> None:
-        self._lost_at = self._now
+        # Strangers that come and go meanwhile do not prolong the wait.
+        self._lost_at = min(self._lost_at, self._now)
         self._flow = self._new_flow()
-        self._pause_by_peer = False
-        self._cursor_moved = False
+        if self._pause_by_peer:
+            self._pause_by_peer = False
+            self._events.append(e.PauseChanged(self._pause_by_us, False))
+        self._cursor_moved = self._cursor_changed = False
         for outlet in self._outlets.values():
             outlet.delivery.connection_lost(self._flow)
 
@@ -456,7 +503,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
     def _new_flow(self) -> FlowControl:
         return FlowControl(self._config.max_fps)
 
-    def _check_limits(self) -> None:
+    def _check_limits(self, limits: Limits) -> None:
         """Raises `Rejected` where the viewer's limits leave no room for a picture."""
 
     def _serve(self) -> float:

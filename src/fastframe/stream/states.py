@@ -63,14 +63,16 @@ _END: dict[Trigger, State] = {
     Action.FAIL: State.FAILED,
     Action.LOSE_CONNECTION: State.LOST,
 }
+# Whoever has not said hello yet is anybody, who cannot end the session.
+_UNKNOWN: dict[Trigger, State] = {trigger: state for trigger, state in _END.items() if trigger is not m.Bye}
 _AFTERWARDS: dict[Trigger, State] = {Action.CLOSE: State.CLOSED, Action.LOSE_CONNECTION: State.LOST}
 _OVER: dict[Trigger, State] = {Action.CLOSE: State.CLOSED, Action.LOSE_CONNECTION: State.CLOSED}
 
 TRANSITIONS: dict[Role, dict[State, dict[Trigger, State]]] = {
     Role.SENDER: {
-        State.CONNECTING: {**_END, m.Hello: State.OPEN},
+        State.CONNECTING: {**_UNKNOWN, m.Hello: State.OPEN},
         State.OPEN: {**_END, **_stay(State.OPEN, Action.SEND, *_ANY, *_SESSION, *_TO_SENDER)},
-        State.LOST: {**_END, m.Hello: State.OPEN, Action.WAIT: State.CONNECTING},
+        State.LOST: {**_UNKNOWN, m.Hello: State.OPEN, Action.WAIT: State.CONNECTING},
         State.FAILED: _AFTERWARDS,
         State.CLOSED: _OVER,
     },

@@ -15,7 +15,7 @@ from desk import SCREEN, Customer, Technician, noise
 from fastframe.errors import RemoteProtocolError, TransportError
 from fastframe.stream import ByeReason, ConsentState, Message, Scope, State
 from fastframe.stream.aio import connect, driver, host
-from fastframe.stream.events import ChatReceived, Closed, Connected, ConsentChanged, Event
+from fastframe.stream.events import ChatReceived, Closed, Connected, ConnectionBroken, ConsentChanged, Event
 from fastframe.stream.wire import MARK
 
 
@@ -276,10 +276,14 @@ def test_a_viewer_that_breaks_the_protocol_is_told_and_may_come_back() -> None:
                 viewing = asyncio.create_task(technician.view(customer.port, customer.digits))
                 await technician.sees(customer.picture)
                 await technician.driver.call(lambda now: technician.driver._send([Message(b"\x91\xa3ack")]))
-                await viewing
-                assert technician.of(Closed)[0].reason is ByeReason.PROTOCOL_ERROR
-                await until(lambda: customer.sender.state is State.LOST)
+                await until(lambda: technician.of(ConnectionBroken))
+                await until(lambda: len(technician.of(Connected)) == 2)
+                assert technician.of(Connected)[1].resumed
                 assert isinstance(customer.refusals[0], RemoteProtocolError)
+                customer.show(noise(1))
+                await technician.sees(customer.picture)
+                await customer.driver.stop()
+                await viewing
 
     run(main())
 

@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from fastframe.errors import LocalProtocolError, RemoteProtocolError, TransportError
 from fastframe.stream.aio.transport import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, LOGGER, Transport
 from fastframe.stream.aio.worker import Worker
-from fastframe.stream.events import Connected, ConnectionTimedOut, Event
+from fastframe.stream.events import Connected, ConnectionBroken, ConnectionTimedOut, Event
 from fastframe.stream.states import State
 from fastframe.stream.wire import MARK, Message
 
@@ -88,7 +88,8 @@ class Driver(Generic[E]):
         self._writing = False
         self.is_open.clear()
         self._began = self._heard_at = self.now()
-        self._timed_out = False
+        # Whether nothing can be done with the connection any more, not even a last word.
+        self._is_dead = False
         # Whether nothing will come from the transport any more, and why if there was a fault.
         self._ended = False
         self._failure: Exception | None = None
@@ -151,7 +152,7 @@ class Driver(Generic[E]):
         orderly = False
         try:
             await self._take_turns()
-            orderly = not self._timed_out
+            orderly = not self._is_dead
         except RemoteProtocolError:
             self._flush()
             orderly = True
@@ -201,8 +202,8 @@ class Driver(Generic[E]):
                 return
             if self.endpoint.state is not State.OPEN:
                 due = min(due, self._began + HANDSHAKE_TIMEOUT)
-                self._timed_out = self._timed_out or self.now() >= self._began + HANDSHAKE_TIMEOUT
-            if self._timed_out:
+                self._is_dead = self._is_dead or self.now() >= self._began + HANDSHAKE_TIMEOUT
+            if self._is_dead:
                 return
             if self._inbox or self._calls:
                 continue
@@ -237,7 +238,7 @@ class Driver(Generic[E]):
             self._send(answer)
         stalled_at = self._heard_at + STALL_TIMEOUT
         if self.now() >= stalled_at:
-            self._timed_out = True
+            self._is_dead = True
         return stalled_at  # the writer wakes us before
 
     def _flush(self) -> None:
@@ -255,7 +256,7 @@ class Driver(Generic[E]):
         while (event := self.endpoint.next_event()) is not None:
             if isinstance(event, Connected):
                 self.is_open.set()
-            self._timed_out = self._timed_out or isinstance(event, ConnectionTimedOut)
+            self._is_dead = self._is_dead or isinstance(event, ConnectionTimedOut | ConnectionBroken)
             self._handle(event)
             self._wake.set()  # the handler may have done something that makes work
 
