@@ -1,5 +1,6 @@
 """Consent to see: not a pixel before it, not a byte of a frame after it."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,6 +9,7 @@ from screens import HEIGHT, WIDTH, Pair
 from fastframe import ConsentRequired
 from fastframe.stream import ConsentGate, ConsentState, Display, Scope, Sender
 from fastframe.stream import events as e
+from fastframe.stream import messages as m
 from fastframe.stream.wire import MARK
 
 
@@ -80,6 +82,91 @@ def test_what_is_queued_does_not_leave_after_the_withdrawal() -> None:
     with pytest.raises(ConsentRequired):
         pair.receiver.frame(0)
     untouched(pair.sender, pair.now, ConsentState.WITHDRAWN)
+
+
+def kinds(answer: object) -> set[type]:
+    """The kinds of control messages that `poll` gave."""
+    assert not frame_bytes(answer)
+    return {type(m.decode(bytes(message))) for message in answer} if isinstance(answer, list) else set()
+
+
+def test_what_is_queued_besides_frames_does_not_leave_either() -> None:
+    pair = Pair(granted=tuple(Scope)).connect()
+    pair.pump(0.1)
+    number = pair.sender.offer_file("a", 100, pair.now)
+    pair.pump()
+    pair.receiver.answer_file(number, True, pair.now)
+    pair.pump()
+    pair.sender.send_cursor_shape(np.zeros((8, 8, 4), np.uint8), (0, 0), pair.now)
+    pair.sender.send_file_data(number, b"secret", pair.now)
+    pair.sender.send_chat("secret", pair.now)
+    pair.gate.withdraw_all(pair.now)
+    assert kinds(pair.sender.poll(pair.now)) == {m.ConsentNotice}
+
+
+def test_events_of_before_the_withdrawal_are_not_told_after_it() -> None:
+    pair = Pair(granted=tuple(Scope)).connect()
+    pair.pump(1.0)
+    pair.receiver.send_key(65, True, pair.now)
+    for message in pair.receiver.poll(pair.now):  # type: ignore[union-attr]
+        pair.sender.receive(bytes(message), pair.now)
+    pair.sender.receive(m.encode(m.KeyframeRequest(0)), pair.now)
+    pair.sender.poll(pair.now)
+    pair.gate.withdraw_all(pair.now)
+    events = []
+    while (event := pair.sender.next_event()) is not None:
+        events.append(type(event))
+    assert set(events) == {e.ConsentChanged}
+
+
+def test_during_the_customers_pause_nothing_is_shown_and_nobody_moves_the_mouse() -> None:
+    pair = Pair(granted=tuple(Scope)).connect()
+    pair.pump(0.1)
+    pair.sender.pause(pair.now)
+    pair.pump()
+    pair.sender.send_cursor_shape(np.zeros((8, 8, 4), np.uint8), (0, 0), pair.now)
+    assert m.CursorShape not in kinds(pair.sender.poll(pair.now))
+    pair.receiver.send_key(65, True, pair.now)
+    pair.receiver.send_pointer(0, 5, 5, pair.now)
+    pair.pump()
+    assert not pair.seen(e.KeyInput, "sender") + pair.seen(e.PointerInput, "sender")
+    assert len(pair.seen(e.Refused, "sender")) == 2
+    pair.cut()
+    pair.connect()
+    assert pair.receiver.paused
+    assert not pair.seen(e.CursorShapeChanged)
+    pair.sender.resume(pair.now)
+    pair.receiver.send_pointer(0, -1, 5, pair.now)
+    pair.receiver.send_pointer(0, 5, 10**6, pair.now)
+    pair.receiver.send_pointer(0, 5, 5, pair.now)
+    pair.pump(0.1)
+    assert len(pair.seen(e.CursorShapeChanged)) == 1
+    assert pair.seen(e.PointerInput, "sender") == [e.PointerInput(0, 5, 5, 0, 0, 0)]
+
+
+def test_names_and_sizes_of_displays_are_told_with_the_consent_and_not_before() -> None:
+    secret = Display(0, 0, 0, WIDTH, HEIGHT, "window: my bank")
+    pair = Pair(granted=(), displays=[secret]).connect()
+    pair.sender.set_displays([secret, Display(3, 0, 0, 99, 98, "another")], pair.now)
+    pair.pump(0.5)
+    assert pair.receiver.displays == ()
+    assert not any(b"bank" in message or b"another" in message for message in pair.down)
+    pair.gate.grant(Scope.VIEW, pair.now)
+    pair.pump(0.5)
+    assert len(pair.receiver.displays) == 2
+    pair.assert_exact()
+    # What is new after the withdrawal is not told; who comes back meanwhile is told nothing.
+    pair.gate.withdraw(Scope.VIEW, pair.now)
+    pair.sender.set_displays([secret, Display(4, 0, 0, 50, 50, "a third")], pair.now)
+    pair.pump(0.1)
+    pair.cut()
+    pair.connect()
+    assert pair.receiver.displays == ()
+    assert not any(b"third" in message for message in pair.down)
+    pair.gate.grant(Scope.VIEW, pair.now)
+    pair.pump(0.7)
+    assert [display.id for display in pair.receiver.displays] == [0, 4]
+    pair.assert_exact()
 
 
 def test_what_was_queued_does_not_leave_under_a_later_consent_either() -> None:
@@ -180,7 +267,7 @@ def test_whatever_happens_no_frame_byte_leaves_after_the_withdrawal(before: list
             answer = pair.sender.poll(pair.now)
             queued.extend(map(bytes, answer if isinstance(answer, list) else ()))
         elif step == "keyframe":
-            pair.receiver.request_keyframe(0, pair.now)
+            pair.sender.receive(m.encode(m.KeyframeRequest(0)), pair.now)
         elif step == "cut":
             pair.cut()
             pair.connect()

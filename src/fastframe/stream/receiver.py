@@ -30,12 +30,14 @@ ASK_AGAIN_AT_MOST_AFTER = 8.0
 class _Screen:
     """What has come of one display."""
 
-    def __init__(self, config: ReceiverConfig, last_epoch: int = -1) -> None:
+    def __init__(self, config: ReceiverConfig, before: "_Screen | None" = None) -> None:
         self.assembler = wire.PacketAssembler(config.limits.max_packet_bytes)
         self.decoder = Decoder(config.limits) if config.decode else None
         # The packet that comes next; None: only a keyframe does, of an epoch after the last one.
         self.next: tuple[int, int] | None = None
-        self.last_epoch = last_epoch
+        self.last_epoch = -1 if before is None else before.last_epoch
+        # The latest packet that has come, which may be acknowledged whatever has become of the picture since.
+        self.arrived: tuple[int, int] | None = None if before is None else before.arrived
         # Packets are missing, and were asked for.
         self.asked_at: float | None = None
         self.patience = ASK_AGAIN_AFTER
@@ -138,9 +140,9 @@ class Receiver(Endpoint):
         """Tells that a packet, and all before it, have been shown; for `ReceiverConfig.auto_acknowledge=False`."""
         self._tick(now)
         screen: _Screen = checked_display(self._screens, display)
-        if screen.next is None or not (0, 0) <= (epoch, sequence) < screen.next or not 0 <= sequence < 2**32:
+        if screen.arrived is None or min(epoch, sequence) < 0 or (epoch, sequence) > screen.arrived:
             raise LocalProtocolError(
-                f"packet {sequence} of epoch {epoch} has not come", expected=screen.next, actual=(epoch, sequence)
+                f"packet {sequence} of epoch {epoch} has not come", expected=screen.arrived, actual=(epoch, sequence)
             )
         self._send(m.Ack(display, epoch, sequence))
 
@@ -243,7 +245,7 @@ class Receiver(Endpoint):
         if before is ConsentState.GRANTED and scope is Scope.VIEW:
             # What the customer does not want to be seen any more is not kept either.
             for number, screen in self._screens.items():
-                self._screens[number] = _Screen(self._config, screen.last_epoch)
+                self._screens[number] = _Screen(self._config, screen)
         if before is ConsentState.GRANTED and scope is Scope.FILES:
             self._events += self._files.clear()
         self._events.append(e.ConsentChanged(scope, before, state, self._now))
@@ -300,6 +302,7 @@ class Receiver(Endpoint):
             self._lost(display, screen, str(error))
             return
         screen.next, screen.last_epoch = (header.epoch, header.sequence + 1), header.epoch
+        screen.arrived = place
         screen.asked_at, screen.patience = None, ASK_AGAIN_AFTER
         self._events.append(event)
         if self._config.auto_acknowledge:

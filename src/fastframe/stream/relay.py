@@ -10,7 +10,9 @@ for each display, from which every viewer is served at its own pace:
 - keyframes are asked for once for all who need one, and not more often than every few seconds, since all viewers pay.
 
 Consents are the customer's: the relay follows them and decides nothing. The first viewer is the technician; all others
-see nothing without `extra_technician`, and only the first may use mouse and keyboard. Files do not pass a relay.
+see nothing without `extra_technician`, and only the first may use mouse and keyboard. When the first has gone for good,
+nobody takes its place: what the customer has agreed to was for that one. Files do not pass a relay, so whoever asks for
+them is refused at once.
 """
 
 import contextlib
@@ -126,6 +128,7 @@ class _Viewer(Serving[_StoreOutlet]):
     def become_first(self) -> None:
         """This is the technician."""
         self._needs = (Scope.VIEW,)
+        self._tell_displays()
 
     def admitted(self, now: float) -> bool:
         """Whether the customer lets this viewer take part, in whatever it may see."""
@@ -133,6 +136,12 @@ class _Viewer(Serving[_StoreOutlet]):
 
     def _may_send(self) -> bool:
         return self.live and super()._may_send()
+
+    def _ask_for(self, scope: Scope, text: str) -> None:
+        if scope is Scope.FILES:
+            self._answer(m.ConsentNotice(scope, ConsentState.REFUSED))
+        else:
+            super()._ask_for(scope, text)
 
     def show_cursor_shape(self, shape: m.CursorShape, now: float) -> None:
         self._tick(now)
@@ -334,11 +343,9 @@ class Relay:
         return next((number for number, viewer in self._viewers.items() if viewer.continues(hello)), None)
 
     def remove_viewer(self, viewer: int, now: float) -> None:
-        """A viewer is gone for good, its events as well. After the first, the next to connect is the first."""
+        """A viewer is gone for good, its events as well. Nobody takes the first one's place."""
         self._viewer(viewer)
         del self._viewers[viewer]
-        if self._first == viewer:
-            self._first = None
         self._pause_together(now)
 
     def receive_from(self, viewer: int, data: bytes | memoryview, now: float) -> None:

@@ -116,7 +116,8 @@ class Sender(Serving[_DisplayOutlet]):
         -------
         bool
             Whether a packet was made. If not, or if not everything fitted into it, `FrameWanted` comes when there is
-            room; nothing has to be kept until then.
+            room; nothing has to be kept until then. A display that has grown beyond what the viewer holds ends the
+            session (`Closed`).
 
         Raises
         ------
@@ -134,6 +135,9 @@ class Sender(Serving[_DisplayOutlet]):
         outlet.wanted = False
         width, height = _frame_size(frame)
         rectangles = None if damage is None else _checked_rectangles(damage)
+        if not _holds(self.limits, width, height) and _holds(self._config.limits, width, height):
+            self.close(now, m.ByeReason.LIMITS, f"display {display} has more pixels than the viewer holds")
+            return False
         if outlet.damage is None or (outlet.damage.width, outlet.damage.height) != (width, height):
             outlet.damage = DamageMap(width, height)
         outlet.damage.add(rectangles)
@@ -183,14 +187,11 @@ class Sender(Serving[_DisplayOutlet]):
 
     def _check_limits(self, limits: Limits) -> None:
         for each in self._displays:
-            if (
-                each.width > limits.max_width
-                or each.height > limits.max_height
-                or each.width * each.height > limits.max_pixels
-            ):
+            if not _holds(limits, each.width, each.height):
+                # The viewer reads this, and may not know the size.
                 raise Rejected(
                     m.ByeReason.LIMITS,
-                    f"display {each.id} has {each.width} x {each.height} pixels, more than the viewer holds",
+                    f"display {each.id} has more pixels than the viewer holds",
                     actual=(each.width, each.height),
                     limit=(limits.max_width, limits.max_height),
                 )
@@ -294,6 +295,10 @@ class Sender(Serving[_DisplayOutlet]):
     def _pointer(self, display: int) -> tuple[int, int] | None:
         cursor = self._cursor
         return (cursor.x, cursor.y) if cursor is not None and cursor.display == display else None
+
+
+def _holds(limits: Limits, width: int, height: int) -> bool:
+    return width <= limits.max_width and height <= limits.max_height and width * height <= limits.max_pixels
 
 
 def _frame_size(frame: Any) -> tuple[int, int]:

@@ -87,6 +87,8 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         self._token = b""
         self._lost_at = math.inf
         self._displays: tuple[m.Display, ...] = ()
+        # The displays that the viewer knows of.
+        self._told: tuple[m.Display, ...] = ()
         self._outlets: dict[int, AnyOutlet] = {}
         # Of displays that are gone, the last packet: acknowledgements may still come, and numbers may come back.
         self._gone: dict[int, tuple[int, int] | None] = {}
@@ -111,11 +113,8 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         For whoever accepts connections: a viewer may be back before the loss of its old connection is noticed, and then
         that one has to be given up (`connection_lost`) for the new one. Nothing changes here; never raises.
         """
-        try:
-            message = m.decode(hello)
-        except RemoteProtocolError:
-            return False
-        return isinstance(message, m.Hello) and bool(self._token) and hmac.compare_digest(message.token, self._token)
+        message = _hello(hello)
+        return message is not None and bool(self._token) and hmac.compare_digest(message.token, self._token)
 
     # -- what the caller does ------------------------------------------------------------------------------
 
@@ -125,7 +124,8 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         Parameters
         ----------
         displays
-            All of them, at most 16. One that is not named any more is gone, and what was queued of it as well.
+            All of them, at most 16. One that is not named any more is gone, and what was queued of it as well. Names
+            and sizes tell something about the customer: the viewer learns them when `view` is granted, not before.
         now
             The time.
         """
@@ -134,10 +134,9 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         numbers = {display.id for display in displays}
         if len(numbers) != len(displays):
             raise LocalProtocolError("two displays have the same number", actual=[each.id for each in displays])
-        layout = m.encode(m.Layout(displays))
-        if self._state is State.OPEN:
-            self._queue(layout)
+        m.encode(m.Layout(displays))  # refuses what cannot be said before anything changes
         self._displays = displays
+        self._tell_displays()
         for number in list(self._outlets):
             if number not in numbers:
                 outlet = self._outlets.pop(number)
@@ -200,6 +199,12 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         self._tick(now)
         self._send(m.InputActivity(party, name))
 
+    def _tell_displays(self) -> None:
+        """Tells the viewer the displays, if it may know them and does not yet."""
+        if self._state is State.OPEN and self._told != self._displays and self._may_view():
+            self._send(m.Layout(self._displays), always=True)
+            self._told = self._displays
+
     def _set_cursor_shape(self, message: m.CursorShape) -> None:
         shape = m.encode(message)
         if self._state is State.OPEN and len(shape) > self._max_message:
@@ -212,6 +217,12 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         self._cursor_shape, self._cursor_changed = shape, True
 
     # -- what the viewer does ------------------------------------------------------------------------------
+
+    def receive(self, data: bytes | memoryview, now: float) -> None:
+        """Takes one message from the viewer, as `Receiver.receive`; who greets a session that is over is told so."""
+        super().receive(data, now)
+        if self._state is State.CLOSED and not self._control and _hello(data) is not None:
+            self._queue(m.encode(m.Bye(m.ByeReason.UNKNOWN_SESSION, "the session is over")))
 
     def _take(self, data: memoryview) -> None:
         welcomed = self._state is State.OPEN
@@ -271,6 +282,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             self._token, self._confirmed = secrets.token_bytes(16), False
         self._lost_at = math.inf
         self._max_message = min(self._max_fragment, hello.max_message)
+        self._told = self._displays if self._may_view() else ()
         grants = tuple(m.Grant(scope, self._gate.state(scope, self._now)) for scope in Scope)
         config = self._config
         self._send(
@@ -281,7 +293,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
                 self._token,
                 config.name,
                 config.capabilities,
-                self._displays,
+                self._told,
                 grants,
                 resumed,
                 self._pause_by_us,
@@ -406,6 +418,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
                 self._send(m.ConsentNotice(change.scope, change.after), always=True)
             if change.scope is Scope.FILES and change.after is not ConsentState.GRANTED:
                 self._events += self._files.clear()
+        self._tell_displays()
 
     def _advance(self) -> float:
         if self._state is State.LOST:
@@ -509,6 +522,15 @@ class Serving(Endpoint, Generic[AnyOutlet]):
     def _serve(self) -> float:
         """Brings about what there is room for on the line; returns when to look again."""
         raise NotImplementedError
+
+
+def _hello(data: bytes | memoryview) -> m.Hello | None:
+    """The hello that a message is; `None` if it is none."""
+    try:
+        message = m.decode(data)
+    except RemoteProtocolError:
+        return None
+    return message if isinstance(message, m.Hello) else None
 
 
 def checked_state(endpoint: Endpoint) -> None:
