@@ -70,7 +70,7 @@ def simplified(rectangles: Sequence[Rect] | npt.NDArray[np.integer[Any]], most: 
         At least 1.
     """
     if len(rectangles) <= most:
-        return [Rect(*(int(number) for number in each)) for each in rectangles]
+        return [Rect(*each) for each in rectangles.tolist()] if isinstance(rectangles, np.ndarray) else list(rectangles)
     # One step for all of them, since there may be tens of thousands: each adds 1 to the cells of a grid that it
     # touches.
     x, y, width, height = np.asarray(rectangles, np.int64).T

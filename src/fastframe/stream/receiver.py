@@ -35,7 +35,7 @@ class _Screen:
         self.decoder = Decoder(config.limits) if config.decode else None
         # The packet that comes next; None: only a keyframe does, of an epoch after the last one.
         self.next: tuple[int, int] | None = None
-        self.last_epoch = -1 if before is None else before.last_epoch
+        self.last_epoch: int = -1 if before is None else before.last_epoch
         # The latest packet that has come, which may be acknowledged whatever has become of the picture since.
         self.arrived: tuple[int, int] | None = None if before is None else before.arrived
         # Packets are missing, and were asked for.
