@@ -8,6 +8,7 @@ from x11_client import Client
 from x11_pictures import OPEN
 
 from fastframe import Rect
+from fastframe.capture import X11Source
 
 if TYPE_CHECKING:
     from xserver import XServer
@@ -28,3 +29,10 @@ def other(xserver: "XServer") -> Iterator[Client]:
     client = Client(xserver.display)
     yield client
     client.close()
+
+
+@pytest.fixture
+def source(xserver: "XServer") -> Iterator[X11Source]:
+    """The server's whole screen."""
+    with X11Source(xserver.display) as source:
+        yield source

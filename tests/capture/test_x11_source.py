@@ -1,15 +1,12 @@
-"""Frames of real X servers by damage: exact, never less damage than change, and alive whatever the server does."""
+"""Frames of real X servers by damage: exact, never less damage than change, and the pointer beside them."""
 
 import contextlib
 import math
-import os
-import resource
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,32 +16,16 @@ import pytest
 from numpy.typing import NDArray
 from x11_client import Client, Scribbler, colours, xwd
 from x11_painter import painter
-from x11_pictures import leaks
 
 from fastframe import Decoder, Encoder, Rect
-from fastframe.capture import CapturedFrame, Event, WindowPattern
+from fastframe.capture import CapturedFrame, Event
 from fastframe.capture.x11 import X11Source
-from fastframe.errors import LocalProtocolError, PermanentCaptureError, TransientCaptureError
+from fastframe.errors import LocalProtocolError
 
 if TYPE_CHECKING:
     from xserver import XServer
 
 SIZE = (800, 600)
-
-
-@pytest.fixture
-def client(xserver: "XServer") -> Iterator[Client]:
-    """A program that draws on the server's screen, of which it has no window."""
-    client = Client(xserver.display)
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def source(xserver: "XServer") -> Iterator[X11Source]:
-    """The server's whole screen."""
-    with X11Source(xserver.display) as source:
-        yield source
 
 
 class Viewer:
@@ -228,303 +209,6 @@ def test_who_keeps_more_frames_than_there_are_buffers_is_told_of_damage_still(
     assert all(frame.damage is not None for frame in kept)
 
 
-def test_follows_the_size_of_the_screen_down_and_up(xserver: "XServer", source: X11Source) -> None:
-    first = source.capture()
-    xserver.shrink(640, 480)
-    assert Event.LAYOUT in source.wait(time.monotonic() + 10)
-    small = source.capture()
-    assert small.size == (640, 480)
-    assert small.damage is None
-    assert small.layout > first.layout
-    assert source.capture().layout == small.layout
-    xserver.grow()
-    xserver.fill("#102030")
-    grown = source.capture()
-    assert grown.size == SIZE
-    assert (colours(grown.pixels) == (0x30, 0x20, 0x10)).all()
-    assert grown.layout > small.layout
-
-
-def test_a_screen_that_shrinks_while_it_is_captured_gives_frames_all_the_same(
-    xserver: "XServer", source: X11Source
-) -> None:
-    sizes = [SIZE]
-    stop = threading.Event()
-
-    def resize() -> None:
-        while not stop.is_set():
-            xserver.shrink(640, 480)
-            xserver.grow()
-
-    thread = threading.Thread(target=resize)
-    thread.start()
-    try:
-        end = time.monotonic() + 20
-        while len(sizes) < 5 and time.monotonic() < end:
-            size = source.capture().size
-            if size != sizes[-1]:
-                sizes.append(size)
-    finally:
-        stop.set()
-        thread.join()
-    assert sizes == [SIZE, (640, 480), SIZE, (640, 480), SIZE]
-
-
-def test_shows_one_monitor_by_number_and_by_name_and_waits_for_it_when_it_is_unplugged(
-    xserver: "XServer", client: Client, source: X11Source
-) -> None:
-    client.fill(client.root, Rect(0, 0, 400, 600), 0x0000AA)
-    client.fill(client.root, Rect(400, 0, 400, 600), 0x00BB00)
-    client.synchronize()
-    source.capture()
-    source.wait(time.monotonic() + 0.1)
-    xserver.run("xrandr", "--setmonitor", "left", "400/100x600/150+0+0", "screen")
-    xserver.run("xrandr", "--setmonitor", "right", "400/100x600/150+400+0", "none")
-    assert Event.LAYOUT in source.wait(time.monotonic() + 10)
-    assert [(each.name, each.area) for each in source.displays()] == [
-        ("left", Rect(0, 0, 400, 600)),
-        ("right", Rect(400, 0, 400, 600)),
-    ]
-    with X11Source(xserver.display, share=1) as left, X11Source(xserver.display, share="right") as right:
-        assert (colours(left.capture().pixels) == (0xAA, 0, 0)).all()
-        frame = right.capture()
-        assert frame.size == (400, 600)
-        assert (colours(frame.pixels) == (0, 0xBB, 0)).all()
-        # What happens on one monitor is no news for the other.
-        client.fill(client.root, Rect(10, 20, 30, 40), 0x00BB00)
-        client.synchronize()
-        assert Event.FRAME in left.wait(time.monotonic() + 5)
-        assert left.capture().damage == (Rect(10, 20, 30, 40),)
-        assert Event.FRAME not in right.wait(time.monotonic() + 0.1)
-        xserver.run("xrandr", "--delmonitor", "right")
-        with pytest.raises(TransientCaptureError, match="monitor right is not plugged in just now"):
-            right.capture()
-        xserver.run("xrandr", "--setmonitor", "right", "200/100x600/150+600+0", "none")
-        again = right.capture()
-        assert again.size == (200, 600)
-        assert again.layout > frame.layout
-
-
-def _waits(source: X11Source, seconds: float) -> list[Event]:
-    """What waiting says in so many seconds, to who captures each time that there is a frame."""
-    events = []
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        events.append(source.wait(end))
-        if Event.FRAME in events[-1]:
-            with contextlib.suppress(TransientCaptureError):
-                source.capture()
-    return events
-
-
-@pytest.mark.parametrize("options", [(), ("-extension", "DAMAGE")])
-def test_while_the_shared_monitor_is_unplugged_waiting_sleeps(
-    new_xserver: Callable[..., "XServer"], options: tuple[str, ...]
-) -> None:
-    server = new_xserver(800, 600, *options)
-    server.split(400, 400)
-    masks = [WindowPattern(title="secret")]
-    with (
-        contextlib.closing(Client(server.display)) as client,
-        X11Source(server.display, share="part-1", masks=masks) as source,
-    ):
-        source.capture()
-        _waits(source, 0.1)
-        server.run("xrandr", "--delmonitor", "part-1")
-        events = _waits(source, 0.5)
-        assert sum(Event.LAYOUT in event for event in events) == 1
-        assert sum(Event.FRAME in event for event in events) <= 3
-        # What happens elsewhere is no reason to look for it.
-        client.fill(client.root, Rect(0, 0, 50, 50), 5)
-        client.window(Rect(0, 0, 50, 50), 5)
-        assert _waits(source, 0.3) == [Event.NONE]
-        server.run("xrandr", "--setmonitor", "part-1", "400/400x600/600+400+0", "none")
-        assert source.wait(time.monotonic() + 10) == Event.LAYOUT | Event.FRAME
-        assert source.capture().size == (400, 600)
-
-
-def test_a_new_layout_is_told_once_even_to_who_does_not_capture(xserver: "XServer", source: X11Source) -> None:
-    source.capture()
-    _waits(source, 0.1)
-    xserver.split(400, 400)
-    events = [source.wait(time.monotonic() + 10)]
-    while Event.LAYOUT in events[-1] and len(events) < 6:
-        # xrandr makes two changes.
-        events.append(source.wait(time.monotonic() + 0.1))
-    assert len(events) <= 3
-    assert events[-1] == Event.FRAME, "there is a frame still"
-
-
-def test_a_monitor_that_changes_places_with_another_never_shows_the_other(xserver: "XServer") -> None:
-    frames = 0
-    with painter(xserver.display, "swap"), X11Source(xserver.display, share="a") as source:
-        end = time.monotonic() + 2.5
-        while time.monotonic() < end:
-            with contextlib.suppress(TransientCaptureError):
-                frame = source.capture()
-                assert not leaks(frame), f"frame {frames}"
-                assert frame.size == (400, 600)
-                frames += 1
-    assert frames > 10
-
-
-def test_a_region_is_cut_to_the_screen(xserver: "XServer", client: Client) -> None:
-    client.fill(client.root, Rect(700, 500, 100, 100), 0x123456)
-    client.synchronize()
-    with X11Source(xserver.display, share=Rect(700, 500, 500, 500)) as source:
-        frame = source.capture()
-        assert frame.size == (100, 100)
-        assert (colours(frame.pixels) == (0x56, 0x34, 0x12)).all()
-        client.fill(client.root, Rect(690, 510, 20, 5), 0)
-        client.synchronize()
-        assert source.capture().damage == (Rect(0, 10, 10, 5),)
-
-
-@pytest.mark.parametrize(
-    ("share", "message"),
-    [
-        (2, "^there is no monitor 2; there is 1 \\(screen\\)$"),
-        (0, "^there is no monitor 0; there is 1 \\(screen\\)$"),
-        ("HDMI-9", "^there is no monitor HDMI-9; there is 1 \\(screen\\)$"),
-        (Rect(900, 0, 10, 10), "lies outside of the screen of 800x600$"),
-    ],
-)
-def test_what_cannot_be_shared_is_said(xserver: "XServer", share: "int | str | Rect", message: str) -> None:
-    with pytest.raises(PermanentCaptureError, match=message):
-        X11Source(xserver.display, share=share)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"share": 1.5}, "what is shared cannot be"),
-        ({"share": True}, "what is shared cannot be"),
-        ({"share": Rect(0, 0, 0, 5)}, "what is shared cannot be"),
-        ({"share": (1, 2)}, "what is shared cannot be"),
-        ({"masks": [3]}, "a mask cannot be"),
-        ({"masks": [Rect(0, 0, -1, 5)]}, "a mask cannot be"),
-        ({"masks": [(0.5, 0, 1, 5)]}, "a mask cannot be"),
-        ({"timeout": 0}, "timeout must be"),
-        ({"timeout": math.inf}, "timeout must be"),
-    ],
-)
-def test_wrong_arguments_are_said_before_anything_is_opened(arguments: dict[str, object], message: str) -> None:
-    with pytest.raises(LocalProtocolError, match=message):
-        X11Source(":99999", **arguments)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("display", [":99999", "nonsense", "127.0.0.1:9"])
-def test_an_unknown_display_is_one_clear_line(display: str) -> None:
-    with pytest.raises(PermanentCaptureError, match=f"^cannot capture display {display}: .+$"):
-        X11Source(display)
-
-
-def test_no_display_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DISPLAY", raising=False)
-    with pytest.raises(PermanentCaptureError, match=r"no display to capture: .*DISPLAY is not set"):
-        X11Source()
-
-
-def test_a_server_that_stops_is_an_error_in_time_and_works_again_when_it_goes_on(
-    xserver: "XServer", client: Client
-) -> None:
-    with X11Source(xserver.display, timeout=0.5) as source:
-        first = source.capture()
-        xserver.stop()
-        try:
-            for call in (source.capture, source.capture, source.displays, source.cursor, lambda: source.wait(None)):
-                began = time.monotonic()
-                with pytest.raises(TransientCaptureError, match="answer"):
-                    call()
-                assert time.monotonic() - began < 5
-            # The threads that wait for it do not pile up.
-            assert sum(thread.name.startswith("connect to") for thread in threading.enumerate()) == 1
-        finally:
-            xserver.go_on()
-        client.fill(client.root, Rect(0, 0, 800, 600), 0x112233)
-        client.synchronize()
-        frame = _capture_within(source, 20)
-        assert (colours(frame.pixels) == (0x33, 0x22, 0x11)).all()
-        assert frame.damage is None
-        assert frame.layout > first.layout
-
-
-def _capture_within(source: X11Source, seconds: float):  # type: ignore[no-untyped-def]
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            return source.capture()
-        except TransientCaptureError:
-            if time.monotonic() > end:
-                raise
-
-
-def test_a_server_that_stops_in_the_middle_of_a_picture_is_an_error_in_time(
-    new_xserver: Callable[..., "XServer"],
-) -> None:
-    """Through the socket a picture comes in pieces, and xcb waits for the rest of one that has begun."""
-    server = new_xserver(1920, 1080, "-extension", "MIT-SHM")
-    with X11Source(server.display, timeout=0.2) as source:
-        for attempt in range(6):
-            _capture_within(source, 20)
-            timer = threading.Timer(0.05 + 0.003 * attempt, server.stop)
-            timer.start()
-            with pytest.raises(TransientCaptureError):
-                _capture_all_for_ever(source)
-            stopped = time.monotonic()
-            timer.join()
-            assert time.monotonic() - stopped < 5
-            server.go_on()
-
-
-def _capture_all_for_ever(source: X11Source) -> None:
-    """Have all of the screen read each time."""
-    while True:
-        source.set_masks([Rect(0, 0, 1920, 1080)])
-        source.capture()
-        source.set_masks([])
-        source.capture()
-
-
-def test_a_stopped_server_does_not_hold_up_a_new_source(xserver: "XServer") -> None:
-    xserver.stop()
-    try:
-        began = time.monotonic()
-        with pytest.raises(TransientCaptureError, match="does not answer"):
-            X11Source(xserver.display, timeout=0.3)
-        assert time.monotonic() - began < 5
-    finally:
-        xserver.go_on()
-
-
-def test_a_server_that_is_killed_in_mid_grab_is_an_error_and_its_successor_is_captured(
-    xserver: "XServer", source: X11Source
-) -> None:
-    source.capture()
-    threading.Timer(0.2, lambda: os.kill(xserver.process.pid, signal.SIGKILL)).start()
-    with pytest.raises(TransientCaptureError, match="gone"):
-        _capture_for_ever(source)
-    xserver.process.wait()
-    with pytest.raises(TransientCaptureError, match=f"cannot capture display {xserver.display}"):
-        source.capture()
-    xserver.restart()
-    xserver.fill("#0a0b0c")
-    assert (colours(_capture_within(source, 20).pixels) == (0x0C, 0x0B, 0x0A)).all()
-
-
-def _capture_for_ever(source: X11Source) -> None:
-    while True:
-        source.capture()
-
-
-def test_a_closed_source_says_so(source: X11Source) -> None:
-    source.close()
-    source.close()
-    for call in (source.capture, source.displays, source.cursor, lambda: source.wait(0)):
-        with pytest.raises(PermanentCaptureError, match="closed"):
-            call()
-
-
 def test_changes_without_damage_are_found_and_then_damage_is_not_believed_any_more(
     new_xserver: Callable[..., "XServer"], tmp_path: Path
 ) -> None:
@@ -573,54 +257,6 @@ def test_gives_the_pointer_as_a_channel_of_its_own(xserver: "XServer", client: C
     assert other.shape.pixels[0, 0].tolist() == [0, 0, 0, 0]
     assert other.shape.pixels[5, 5].tolist() == [20, 100, 199, 128]
     assert Event.CURSOR not in source.wait(time.monotonic() + 0.1)
-
-
-def test_shapes_of_the_pointer_have_other_serials_on_a_server_that_was_restarted(
-    xserver: "XServer", source: X11Source
-) -> None:
-    source.capture()
-    serials = [source.cursor().shape.serial]
-    xserver.restart()
-    with contextlib.closing(Client(xserver.display)) as client:
-        _capture_within(source, 20)
-        assert Event.CURSOR in source.wait(time.monotonic() + 10)
-        serials.append(source.cursor().shape.serial)
-        for size in (8, 9, 10):
-            client.pointer(np.full((size, size, 4), 255, np.uint8), (0, 0))
-            serials.append(source.cursor().shape.serial)
-    assert len(set(serials)) == 5
-
-
-def test_a_process_that_was_forked_leaves_the_connection_alone(source: X11Source) -> None:
-    source.capture()
-    child = os.fork()
-    if child == 0:
-        # As a program ends that does not know of the source.
-        try:
-            source._session.server.connection.close()
-        finally:
-            os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    assert source.capture().size == SIZE
-
-
-def test_running_out_of_file_descriptors_passes(xserver: "XServer", source: X11Source) -> None:
-    frame = source.capture()
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
-    files = []
-    try:
-        with contextlib.suppress(OSError):
-            while True:
-                files.append(os.open(os.devnull, os.O_RDONLY))
-        with pytest.raises(TransientCaptureError, match="Too many open files"):
-            source.capture()
-    finally:
-        for file in files:
-            os.close(file)
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    assert frame.size == SIZE
-    assert source.capture().size == SIZE
 
 
 def test_waits_for_any_time_but_none_that_is_not_a_number(client: Client, source: X11Source) -> None:
@@ -673,36 +309,6 @@ def test_without_damage_or_shared_memory_it_reads_everything_through_the_socket(
             frame = source.capture()
             assert frame.damage is None
             assert (colours(frame.pixels) == xwd(server.display)).all()
-
-
-def test_follows_monitors_that_are_plugged_in_and_out(monitors: "XServer") -> None:
-    with X11Source(monitors.display) as whole, X11Source(monitors.display, share="DUMMY0") as first:
-        assert [each.name for each in whole.displays()] == ["DUMMY0"]
-        assert whole.capture().size == first.capture().size == (1024, 768)
-        monitors.plug(1, "800x600", "--right-of", "DUMMY0")
-        assert Event.LAYOUT in whole.wait(time.monotonic() + 10)
-        assert [each.name for each in whole.displays()] == ["DUMMY0", "DUMMY1"]
-        assert whole.capture().size == (1024 + 800, 768)
-        assert first.capture().size == (1024, 768)
-        with X11Source(monitors.display, share="DUMMY1") as second:
-            assert second.capture().size == (800, 600)
-            monitors.unplug(1)
-            with pytest.raises(TransientCaptureError, match="monitor DUMMY1 is not plugged in just now"):
-                second.capture()
-            assert whole.capture().size == (1024, 768)
-            monitors.plug(1, "800x600", "--right-of", "DUMMY0")
-            assert second.capture().size == (800, 600)
-
-
-def test_a_server_that_asks_for_a_key_is_captured_with_it_and_says_so_without(
-    guarded_xserver: "XServer", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XAUTHORITY", str(tmp_path / "nothing"))
-    with pytest.raises(PermanentCaptureError, match=r"no permission: the server refuses.*XAUTHORITY"):
-        X11Source(guarded_xserver.display)
-    monkeypatch.setenv("XAUTHORITY", str(tmp_path / "key"))
-    with X11Source(guarded_xserver.display) as source:
-        assert source.capture().size == SIZE
 
 
 def test_importing_loads_no_x11_library() -> None:

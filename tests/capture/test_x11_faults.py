@@ -1,0 +1,216 @@
+"""Wrong arguments, and servers that stop, die, refuse or are restarted: one clear error in time, and on again."""
+
+import contextlib
+import math
+import os
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from x11_client import Client, colours
+
+from fastframe import Rect
+from fastframe.capture import Event
+from fastframe.capture.x11 import X11Source
+from fastframe.errors import LocalProtocolError, PermanentCaptureError, TransientCaptureError
+
+if TYPE_CHECKING:
+    from xserver import XServer
+
+SIZE = (800, 600)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"share": 1.5}, "what is shared cannot be"),
+        ({"share": True}, "what is shared cannot be"),
+        ({"share": Rect(0, 0, 0, 5)}, "what is shared cannot be"),
+        ({"share": (1, 2)}, "what is shared cannot be"),
+        ({"masks": [3]}, "a mask cannot be"),
+        ({"masks": [Rect(0, 0, -1, 5)]}, "a mask cannot be"),
+        ({"masks": [(0.5, 0, 1, 5)]}, "a mask cannot be"),
+        ({"timeout": 0}, "timeout must be"),
+        ({"timeout": math.inf}, "timeout must be"),
+    ],
+)
+def test_wrong_arguments_are_said_before_anything_is_opened(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(LocalProtocolError, match=message):
+        X11Source(":99999", **arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("display", [":99999", "nonsense", "127.0.0.1:9"])
+def test_an_unknown_display_is_one_clear_line(display: str) -> None:
+    with pytest.raises(PermanentCaptureError, match=f"^cannot capture display {display}: .+$"):
+        X11Source(display)
+
+
+def test_no_display_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    with pytest.raises(PermanentCaptureError, match=r"no display to capture: .*DISPLAY is not set"):
+        X11Source()
+
+
+def test_a_server_that_stops_is_an_error_in_time_and_works_again_when_it_goes_on(
+    xserver: "XServer", client: Client
+) -> None:
+    with X11Source(xserver.display, timeout=0.5) as source:
+        first = source.capture()
+        xserver.stop()
+        try:
+            for call in (source.capture, source.capture, source.displays, source.cursor, lambda: source.wait(None)):
+                began = time.monotonic()
+                with pytest.raises(TransientCaptureError, match="answer"):
+                    call()
+                assert time.monotonic() - began < 5
+            # The threads that wait for it do not pile up.
+            assert sum(thread.name.startswith("connect to") for thread in threading.enumerate()) == 1
+        finally:
+            xserver.go_on()
+        client.fill(client.root, Rect(0, 0, 800, 600), 0x112233)
+        client.synchronize()
+        frame = _capture_within(source, 20)
+        assert (colours(frame.pixels) == (0x33, 0x22, 0x11)).all()
+        assert frame.damage is None
+        assert frame.layout > first.layout
+
+
+def _capture_within(source: X11Source, seconds: float):  # type: ignore[no-untyped-def]
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return source.capture()
+        except TransientCaptureError:
+            if time.monotonic() > end:
+                raise
+
+
+def test_a_server_that_stops_in_the_middle_of_a_picture_is_an_error_in_time(
+    new_xserver: Callable[..., "XServer"],
+) -> None:
+    """Through the socket a picture comes in pieces, and xcb waits for the rest of one that has begun."""
+    server = new_xserver(1920, 1080, "-extension", "MIT-SHM")
+    with X11Source(server.display, timeout=0.2) as source:
+        for attempt in range(6):
+            _capture_within(source, 20)
+            timer = threading.Timer(0.05 + 0.003 * attempt, server.stop)
+            timer.start()
+            with pytest.raises(TransientCaptureError):
+                _capture_all_for_ever(source)
+            stopped = time.monotonic()
+            timer.join()
+            assert time.monotonic() - stopped < 5
+            server.go_on()
+
+
+def _capture_all_for_ever(source: X11Source) -> None:
+    """Have all of the screen read each time."""
+    while True:
+        source.set_masks([Rect(0, 0, 1920, 1080)])
+        source.capture()
+        source.set_masks([])
+        source.capture()
+
+
+def test_a_stopped_server_does_not_hold_up_a_new_source(xserver: "XServer") -> None:
+    xserver.stop()
+    try:
+        began = time.monotonic()
+        with pytest.raises(TransientCaptureError, match="does not answer"):
+            X11Source(xserver.display, timeout=0.3)
+        assert time.monotonic() - began < 5
+    finally:
+        xserver.go_on()
+
+
+def test_a_server_that_is_killed_in_mid_grab_is_an_error_and_its_successor_is_captured(
+    xserver: "XServer", source: X11Source
+) -> None:
+    source.capture()
+    threading.Timer(0.2, lambda: os.kill(xserver.process.pid, signal.SIGKILL)).start()
+    with pytest.raises(TransientCaptureError, match="gone"):
+        _capture_for_ever(source)
+    xserver.process.wait()
+    with pytest.raises(TransientCaptureError, match=f"cannot capture display {xserver.display}"):
+        source.capture()
+    xserver.restart()
+    xserver.fill("#0a0b0c")
+    assert (colours(_capture_within(source, 20).pixels) == (0x0C, 0x0B, 0x0A)).all()
+
+
+def _capture_for_ever(source: X11Source) -> None:
+    while True:
+        source.capture()
+
+
+def test_a_closed_source_says_so(source: X11Source) -> None:
+    source.close()
+    source.close()
+    for call in (source.capture, source.displays, source.cursor, lambda: source.wait(0)):
+        with pytest.raises(PermanentCaptureError, match="closed"):
+            call()
+
+
+def test_shapes_of_the_pointer_have_other_serials_on_a_server_that_was_restarted(
+    xserver: "XServer", source: X11Source
+) -> None:
+    source.capture()
+    serials = [source.cursor().shape.serial]
+    xserver.restart()
+    with contextlib.closing(Client(xserver.display)) as client:
+        _capture_within(source, 20)
+        assert Event.CURSOR in source.wait(time.monotonic() + 10)
+        serials.append(source.cursor().shape.serial)
+        for size in (8, 9, 10):
+            client.pointer(np.full((size, size, 4), 255, np.uint8), (0, 0))
+            serials.append(source.cursor().shape.serial)
+    assert len(set(serials)) == 5
+
+
+def test_a_process_that_was_forked_leaves_the_connection_alone(source: X11Source) -> None:
+    source.capture()
+    child = os.fork()
+    if child == 0:
+        # As a program ends that does not know of the source.
+        try:
+            source._session.server.connection.close()
+        finally:
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert source.capture().size == SIZE
+
+
+def test_running_out_of_file_descriptors_passes(xserver: "XServer", source: X11Source) -> None:
+    frame = source.capture()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+    files = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                files.append(os.open(os.devnull, os.O_RDONLY))
+        with pytest.raises(TransientCaptureError, match="Too many open files"):
+            source.capture()
+    finally:
+        for file in files:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert frame.size == SIZE
+    assert source.capture().size == SIZE
+
+
+def test_a_server_that_asks_for_a_key_is_captured_with_it_and_says_so_without(
+    guarded_xserver: "XServer", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XAUTHORITY", str(tmp_path / "nothing"))
+    with pytest.raises(PermanentCaptureError, match=r"no permission: the server refuses.*XAUTHORITY"):
+        X11Source(guarded_xserver.display)
+    monkeypatch.setenv("XAUTHORITY", str(tmp_path / "key"))
+    with X11Source(guarded_xserver.display) as source:
+        assert source.capture().size == SIZE
