@@ -24,7 +24,12 @@ class Meeting:
     """A sender, a relay and viewers, joined by function calls; a viewer may be cut off or slow."""
 
     def __init__(
-        self, granted: tuple[Scope, ...] = ALL, size: tuple[int, int] = (WIDTH, HEIGHT), **settings: object
+        self,
+        granted: tuple[Scope, ...] = ALL,
+        size: tuple[int, int] = (WIDTH, HEIGHT),
+        *,
+        connected: bool = True,
+        **settings: object,
     ) -> None:
         self.gate = ConsentGate()
         for scope in granted:
@@ -43,7 +48,8 @@ class Meeting:
         self.relay_events: list[object] = []
         self.sender_events: list[e.Event] = []
         self.received: dict[int, list[e.Event]] = {}
-        self.relay.connect(0.0)
+        if connected:
+            self.relay.connect(0.0)
         self.pump()
 
     def join(self, config: ReceiverConfig | None = None) -> int:

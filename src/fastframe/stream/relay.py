@@ -429,12 +429,16 @@ class Relay:
         self._cursor_shape = None
 
     def _begin_session(self, now: float) -> None:
-        """Another session of the customer's, with consents of its own: who saw the one before has no part in it."""
+        """Another session of the customer's, with consents of its own: who saw the one before has no part in it.
+
+        The first viewer of a new session is its technician.
+        """
         self._forget_pictures()
         if self._had_session:
             for number, viewer in self._viewers.items():
                 viewer.close(now, m.ByeReason.UNKNOWN_SESSION, "the customer has begun another session")
                 self._take_viewer_events(number, viewer, now)
+            self._first = None
         self._had_session = True
 
     def _pass_on(self, event: e.Event, viewer: _Viewer, now: float) -> None:
