@@ -68,6 +68,18 @@ def test_a_line_that_slows_down_and_speeds_up_again(round_trip: float) -> None:
     finish(session, fast + 20)
 
 
+def test_a_line_that_becomes_longer_is_not_taken_for_a_queue() -> None:
+    """A handover from the desk's line to a mobile one."""
+    session = joined(Film(fps=60, end=14.0, bits=8), LineProfile(10 * MBIT, 0.005))
+    session.run(4.0)
+    session.down.profile = session.up.profile = LineProfile(10 * MBIT, 0.150)
+    session.run(10.0)
+    sent = session.down.sent_bytes
+    session.run(14.0)
+    assert session.down.sent_bytes - sent > 0.5 * 4 * 10 * MBIT
+    finish(session, 24.0)
+
+
 @pytest.mark.parametrize("round_trip", [0.005, 0.300])
 def test_a_line_that_stands_still_for_a_while(round_trip: float) -> None:
     line = LineProfile(10 * MBIT, round_trip / 2, rates=((4.0, 0.0), (9.0, 10 * MBIT)))
