@@ -1,11 +1,12 @@
 """Peers that flood, repeat themselves, vanish at the wrong moment or are strangers: the session outlives them."""
 
 import contextlib
+import struct
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-from screens import Pair
+from screens import HEIGHT, WIDTH, Pair
 
 from fastframe import Limits, LocalProtocolError, RemoteProtocolError
 from fastframe.stream import (
@@ -26,7 +27,7 @@ from fastframe.stream import events as e
 from fastframe.stream import messages as m
 from fastframe.stream.connection import MAX_WAITING
 from fastframe.stream.consent import MAX_CHANGES
-from fastframe.stream.wire import MARK
+from fastframe.stream.wire import MARK, PART
 
 
 def control(answer: object) -> list[m.ControlMessage]:
@@ -68,6 +69,22 @@ def test_a_full_queue_keeps_the_customer_from_nothing() -> None:
     assert pair.receiver.paused
 
 
+def test_what_is_due_does_not_keep_a_full_queue_from_leaving() -> None:
+    pair = Pair(granted=[Scope.VIEW, Scope.CHAT]).connect()
+    pair.pump(0.1)
+    for endpoint in (pair.sender, pair.receiver):
+        for _ in range(MAX_WAITING):
+            endpoint.send_chat("x", pair.now)
+    pair.sender.send_cursor_position(0, 5, 5, pair.now)
+    pair.sender.set_displays([Display(0, 0, 0, WIDTH, HEIGHT, "another name")], pair.now)
+    pair.receiver.receive(struct.pack("<BBBII", MARK, PART, 0, 5, 100) + b"x", pair.now)
+    pair.now += 11
+    for endpoint in (pair.sender, pair.receiver):
+        kinds = {type(message) for message in control(endpoint.poll(pair.now))}
+        assert kinds > {m.Chat, m.Ping}
+    assert pair.sender._control_bytes == pair.receiver._control_bytes == 0
+
+
 @pytest.mark.parametrize("from_keyframes", [True, False])
 def test_who_asks_for_pictures_and_does_not_read_gets_no_queue(from_keyframes: bool) -> None:
     pair = Pair().connect()
@@ -87,6 +104,16 @@ def test_who_asks_for_pictures_and_does_not_read_gets_no_queue(from_keyframes: b
             pair.sender.receive(m.encode(m.KeyframeRequest(0, *last)), pair.now)
         most = max(most, sum(map(len, pair.sender._frames)))
     assert most < 2 * pair.frames[0].nbytes
+
+
+def test_a_sender_that_repeats_itself_and_does_not_read_is_at_fault() -> None:
+    pair = Pair().connect()
+    pair.pump(1.0)
+    (first,) = [message for message in pair.down if message[0] == MARK][:1]
+    for _ in range(MAX_WAITING // 2):
+        pair.receiver.receive(first, pair.now)
+    with pytest.raises(RemoteProtocolError):
+        pair.receiver.receive(first, pair.now)
 
 
 def test_a_sender_that_changes_consents_without_end_is_at_fault() -> None:
@@ -333,7 +360,11 @@ def test_only_packets_that_have_come_are_acknowledged() -> None:
         with pytest.raises(LocalProtocolError):
             pair.receiver.acknowledge(0, *place, pair.now)
     # One that has come may be acknowledged late: after a damaged one, and after the consent has gone and come back.
-    pair.receiver.receive(bytes([MARK, 0, 0, 0xF1]) + bytes(40), pair.now)
+    pair.receiver.acknowledge(0, epoch, 0, pair.now)
+    pair.on_down = lambda data: (data[:-1] + b"?",) if data[0] == MARK else (data,)
+    pair.pump(0.1)
+    assert pair.seen(e.PictureLost)
+    pair.on_down = lambda data: (data,)
     pair.receiver.acknowledge(0, epoch, 0, pair.now)
     pair.gate.withdraw(Scope.VIEW, pair.now)
     pair.gate.grant(Scope.VIEW, pair.now)

@@ -191,7 +191,7 @@ class Line(RuleBasedStateMachine):
 
     @rule()
     def ask_for_a_keyframe(self) -> None:
-        if self.receiver.state is State.OPEN:
+        if self.receiver.state is State.OPEN and self.receiver.displays:
             self.receiver.request_keyframe(0, self.now)
 
     @rule(who=st.booleans(), pause=st.booleans())

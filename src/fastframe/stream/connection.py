@@ -235,7 +235,11 @@ class Endpoint:
         self._send(message)
 
     def _queue(self, data: bytes, scope: Scope | None = None, *, droppable: bool = False, always: bool = False) -> None:
-        """Queues a message. `always`: what the customer decides goes out however full the queue is."""
+        """Queues a message.
+
+        `always`: however full the queue is. That is for what the customer decides, and for what `poll` itself comes up
+        with, since it leaves at once.
+        """
         if len(data) > self._max_message:
             raise LocalProtocolError(
                 f"message of {len(data)} bytes, the limit is {self._max_message}",
@@ -317,7 +321,7 @@ class Endpoint:
         if len(self._pings) >= 8:
             del self._pings[next(iter(self._pings))]
         self._ping_number = (self._ping_number + 1) & 0xFFFFFFFF
-        self._send(m.Ping(self._ping_number))
+        self._send(m.Ping(self._ping_number), always=True)
         self._pings[self._ping_number] = self._now
 
     def _advance(self) -> float:

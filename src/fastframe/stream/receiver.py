@@ -306,12 +306,12 @@ class Receiver(Endpoint):
         screen.asked_at, screen.patience = None, ASK_AGAIN_AFTER
         self._events.append(event)
         if self._config.auto_acknowledge:
-            self._send(m.Ack(display, *place))
+            self._answer(m.Ack(display, *place))
 
     def _repeated(self, display: int, screen: _Screen, place: tuple[int, int]) -> None:
         """A packet that was there before: the acknowledgement may have been lost."""
         if self._config.auto_acknowledge and screen.next is not None and place < screen.next:
-            self._send(m.Ack(display, screen.next[0], screen.next[1] - 1))
+            self._answer(m.Ack(display, screen.next[0], screen.next[1] - 1))
 
     def _lost(self, display: int, screen: _Screen, cause: str) -> None:
         if screen.asked_at is None:
@@ -320,7 +320,7 @@ class Receiver(Endpoint):
 
     def _ask(self, display: int, screen: _Screen) -> None:
         screen.asked_at = self._now
-        self._send(m.KeyframeRequest(display, *(screen.next or ())))
+        self._send(m.KeyframeRequest(display, *(screen.next or ())), always=True)
 
     # -- what time brings about --------------------------------------------------------------------------------
 

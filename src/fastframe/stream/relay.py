@@ -23,28 +23,17 @@ from dataclasses import dataclass, field, replace
 
 from fastframe.codec.packet import peek_header
 from fastframe.errors import ConsentRequired, LocalProtocolError
-from fastframe.limits import Limits
 from fastframe.stream import events as e
 from fastframe.stream import messages as m
 from fastframe.stream.config import ReceiverConfig, SenderConfig
-from fastframe.stream.connection import MAX_WAITING, Rejected
+from fastframe.stream.connection import MAX_WAITING
 from fastframe.stream.consent import ConsentGate, ConsentState, Scope
 from fastframe.stream.epoch_store import EpochStore
-from fastframe.stream.flow import FlowControl
 from fastframe.stream.pairing import PairingKey
 from fastframe.stream.receiver import Receiver
-from fastframe.stream.serving import Outlet, Serving
+from fastframe.stream.relay_viewer import RelayViewer
 from fastframe.stream.states import State
 from fastframe.stream.wire import Message
-
-# An epoch of so many times the bytes of its first picture is not worth sending to who joins.
-JOIN_PICTURES = 3
-JOIN_BYTES = 256 * 1024
-# Who is so many seconds behind, and by more than this many pictures, is skipped.
-MAX_LAG = 3.0
-SKIP_PICTURES = 2
-# Packets are there already, so only bytes bound what is on the line.
-MAX_PACKETS_A_SECOND = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,148 +76,6 @@ class RelayEvent:
     event: e.Event
 
 
-class _StoreOutlet(Outlet):
-    """Where in the store of a display a viewer is."""
-
-    def __init__(self, display: int, flow: FlowControl, last: tuple[int, int] | None, store: EpochStore) -> None:
-        super().__init__(display, flow, last)
-        self.store = store
-        self.epoch: int | None = None
-        self.next = 0
-        # A viewer refuses keyframes of epochs that it has seen.
-        self.least_epoch = 0 if last is None else last[0] + 1
-
-    def restart(self) -> None:
-        super().restart()
-        self.epoch = None
-        if self.delivery.last is not None:
-            self.least_epoch = self.delivery.last[0] + 1
-
-    @property
-    def behind(self) -> int:
-        """Bytes that are still to be sent."""
-        return 0 if self.epoch != self.store.epoch else self.store.bytes_from(self.next)
-
-
-class _Viewer(Serving[_StoreOutlet]):
-    """The relay's side of the connection to one viewer."""
-
-    def __init__(
-        self, gate: ConsentGate, config: SenderConfig, pairing: PairingKey | None, needs: tuple[Scope, ...]
-    ) -> None:
-        super().__init__(gate, config, pairing, needs)
-        self.stores: dict[int, EpochStore] = {}
-        # Whether the customer's side can be heard: otherwise nobody knows what it has withdrawn meanwhile.
-        self.live = False
-
-    def show_displays(self, displays: tuple[m.Display, ...], stores: dict[int, EpochStore], now: float) -> None:
-        self.stores = stores
-        self.set_displays(displays, now)
-
-    def become_first(self) -> None:
-        """This is the technician."""
-        self._needs = (Scope.VIEW,)
-        self._tell_displays()
-
-    def admitted(self, now: float) -> bool:
-        """Whether the customer lets this viewer take part, in whatever it may see."""
-        return all(self._gate.allows(scope, now) for scope in self._needs if scope is not Scope.VIEW)
-
-    def _may_send(self) -> bool:
-        return self.live and super()._may_send()
-
-    def _ask_for(self, scope: Scope, text: str) -> None:
-        if scope is Scope.FILES:
-            self._answer(m.ConsentNotice(scope, ConsentState.REFUSED))
-        else:
-            super()._ask_for(scope, text)
-
-    def show_cursor_shape(self, shape: m.CursorShape, now: float) -> None:
-        self._tick(now)
-        if self._may_view() and len(shape.pixels) + 64 <= self._max_message:
-            self._set_cursor_shape(shape)
-
-    def show_cursor(self, event: e.CursorMoved, now: float) -> None:
-        self._tick(now)
-        if self._may_view() and event.display in self._outlets:
-            self.send_cursor_position(event.display, event.x, event.y, now, visible=event.visible)
-
-    def keyframes_needed(self) -> list[int]:
-        """The displays of which this viewer cannot see anything before the next keyframe."""
-        if not self._may_send():
-            return []
-        return [number for number, outlet in self._outlets.items() if outlet.needs_keyframe and not self._join(outlet)]
-
-    def _new_outlet(self, display: int, last: tuple[int, int] | None) -> _StoreOutlet:
-        return _StoreOutlet(display, self._flow, last, self.stores[display])
-
-    def _new_flow(self) -> FlowControl:
-        return FlowControl(MAX_PACKETS_A_SECOND)
-
-    def _check_limits(self, limits: Limits) -> None:
-        if limits != self._config.limits:
-            raise Rejected(
-                m.ByeReason.LIMITS,
-                "the viewer's limits are below those that the customer's side was told",
-                expected=self._config.limits,
-                actual=limits,
-            )
-
-    def _join(self, outlet: _StoreOutlet) -> bool:
-        """Begins at the store's keyframe, if there is one that the viewer can use and that is worth it."""
-        store = outlet.store
-        if not store.whole or store.epoch is None or store.epoch < outlet.least_epoch:
-            return False
-        if store.picture_bytes is not None:
-            worth = max(JOIN_BYTES, JOIN_PICTURES * store.picture_bytes)
-            if store.bytes_from(0) > worth:
-                return False
-        outlet.needs_keyframe = False
-        outlet.epoch, outlet.next = store.epoch, 0
-        return True
-
-    def _serve(self) -> float:
-        due = math.inf
-        for outlet in sorted(self._outlets.values(), key=lambda each: each.sent_at):
-            due = min(due, self._serve_outlet(outlet))
-        return due
-
-    def _serve_outlet(self, outlet: _StoreOutlet) -> float:
-        store = outlet.store
-        if not outlet.needs_keyframe and outlet.epoch != store.epoch:
-            # A new epoch replaces all that was before it.
-            outlet.needs_keyframe = True
-        if outlet.needs_keyframe and not self._join(outlet):
-            return math.inf
-        if self._too_slow(outlet):
-            outlet.needs_keyframe = True
-            outlet.least_epoch = (outlet.epoch or 0) + 1
-            return math.inf
-        while outlet.next < store.end:
-            packet = store.packet(outlet.next)
-            if self._flow.frames_in_flight and self._flow.in_flight + len(packet) > self._flow.window:
-                return math.inf
-            ready_at = self._flow.ready_at(self._now)
-            if ready_at is None:
-                return math.inf
-            if ready_at > self._now + 1e-9:
-                return ready_at
-            outlet.delivery.sent(store.epoch or 0, outlet.next, packet, self._now)
-            self._send_packets(outlet.display, (packet,))
-            outlet.next += 1
-            outlet.sent_at = self._now
-        return math.inf
-
-    def _too_slow(self, outlet: _StoreOutlet) -> bool:
-        store = outlet.store
-        if not store.has(outlet.next):
-            return True
-        picture, bandwidth = store.picture_bytes, self._flow.bandwidth
-        if picture is None or bandwidth is None or outlet.behind <= SKIP_PICTURES * picture + JOIN_BYTES:
-            return False
-        return outlet.behind > MAX_LAG * bandwidth
-
-
 class Relay:
     """Feeds many viewers from one sender. It does no I/O and has no clock.
 
@@ -250,7 +97,7 @@ class Relay:
         self._gate = ConsentGate()
         self._stores: dict[int, EpochStore] = {}
         self._asked_at: dict[int, float] = {}
-        self._viewers: dict[int, _Viewer] = {}
+        self._viewers: dict[int, RelayViewer] = {}
         self._next_viewer = 0
         self._first: int | None = None
         self._had_session = False
@@ -327,7 +174,7 @@ class Relay:
             raise LocalProtocolError("the session is closed")
         number = self._next_viewer
         self._next_viewer += 1
-        viewer = _Viewer(self._gate, self._viewer_config, pairing, (Scope.VIEW, Scope.EXTRA_TECHNICIAN))
+        viewer = RelayViewer(self._gate, self._viewer_config, pairing, (Scope.VIEW, Scope.EXTRA_TECHNICIAN))
         viewer.live = self._upstream.state is State.OPEN
         if self._upstream.paused_by_peer:
             viewer.pause(now)
@@ -375,7 +222,7 @@ class Relay:
         """Of the connection to a viewer."""
         return self._viewer(viewer).state
 
-    def _viewer(self, number: int) -> _Viewer:
+    def _viewer(self, number: int) -> RelayViewer:
         viewer = self._viewers.get(number)
         if viewer is None:
             raise LocalProtocolError(f"there is no viewer {number!r}", actual=number)
@@ -441,7 +288,7 @@ class Relay:
             self._first = None
         self._had_session = True
 
-    def _pass_on(self, event: e.Event, viewer: _Viewer, now: float) -> None:
+    def _pass_on(self, event: e.Event, viewer: RelayViewer, now: float) -> None:
         match event:
             case e.LayoutChanged():
                 viewer.show_displays(event.displays, self._stores, now)
@@ -489,14 +336,15 @@ class Relay:
             may_ask_at = self._asked_at.get(number, -math.inf) + self._config.keyframe_interval
             if now >= may_ask_at - 1e-9:
                 self._asked_at[number] = now
-                self._upstream.request_keyframe(number, now)
+                with contextlib.suppress(LocalProtocolError):  # nobody polls for the sender; next time there is room
+                    self._upstream.request_keyframe(number, now)
                 may_ask_at = now + self._config.keyframe_interval
             due = min(due, may_ask_at)
         return due
 
     # -- from the viewers to the sender ------------------------------------------------------------------------
 
-    def _take_viewer_events(self, number: int, viewer: _Viewer, now: float) -> None:
+    def _take_viewer_events(self, number: int, viewer: RelayViewer, now: float) -> None:
         while (event := viewer.next_event()) is not None:
             if isinstance(event, e.Connected) and self._first is None:
                 self._first = number

@@ -24,8 +24,9 @@ from fastframe.stream.connection import Rejected, checked_display
 from fastframe.stream.consent import ConsentGate
 from fastframe.stream.damage import SMALL_TILES, DamageMap, Rectangle
 from fastframe.stream.flow import FlowControl
+from fastframe.stream.outlet import Outlet
 from fastframe.stream.pairing import PairingKey
-from fastframe.stream.serving import KEYFRAME_INTERVAL, Outlet, Serving, checked_state
+from fastframe.stream.serving import KEYFRAME_INTERVAL, Serving, checked_state
 from fastframe.stream.statistics import StreamStatistics
 
 # Bytes a second below which the least bytes are worth the time that "tight" takes, and above which bytes matter little.

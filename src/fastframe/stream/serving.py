@@ -26,8 +26,8 @@ from fastframe.stream import wire
 from fastframe.stream.config import SenderConfig
 from fastframe.stream.connection import Endpoint, Rejected, checked_display
 from fastframe.stream.consent import ConsentGate, ConsentState, Scope
-from fastframe.stream.delivery import Delivery
 from fastframe.stream.flow import FlowControl
+from fastframe.stream.outlet import Outlet
 from fastframe.stream.pairing import PairingKey, PairingResult
 from fastframe.stream.states import Action, Role, State, next_state
 from fastframe.stream.wire import Message
@@ -38,30 +38,6 @@ KEYFRAME_INTERVAL = 0.5
 RESEND_AFTER = 0.5
 RESEND_ROUND_TRIPS = 3.0
 RESEND_AT_MOST_AFTER = 8.0
-
-
-class Outlet:
-    """What one viewer gets of one display."""
-
-    def __init__(self, display: int, flow: FlowControl, last: tuple[int, int] | None) -> None:
-        self.display = display
-        self.delivery = Delivery(flow, last)
-        self.needs_keyframe = True
-        self.keyframe_at = -math.inf
-        self.sent_at = -math.inf
-        self.resends = 0
-        # Whether somebody was told that there is room.
-        self.wanted = False
-
-    def restart(self) -> None:
-        """What was not acknowledged is given up: the next packet is a keyframe."""
-        self.delivery.abandon()
-        self.needs_keyframe = True
-        self.wanted = False
-
-    def forget(self) -> None:
-        """Keeps no pixel any more: the consent has gone."""
-        self.restart()
 
 
 AnyOutlet = TypeVar("AnyOutlet", bound=Outlet)
@@ -136,7 +112,6 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             raise LocalProtocolError("two displays have the same number", actual=[each.id for each in displays])
         m.encode(m.Layout(displays))  # refuses what cannot be said before anything changes
         self._displays = displays
-        self._tell_displays()
         for number in list(self._outlets):
             if number not in numbers:
                 outlet = self._outlets.pop(number)
@@ -198,12 +173,6 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         """Tells who moves mouse and keyboard now."""
         self._tick(now)
         self._send(m.InputActivity(party, name))
-
-    def _tell_displays(self) -> None:
-        """Tells the viewer the displays, if it may know them and does not yet."""
-        if self._state is State.OPEN and self._told != self._displays and self._may_view():
-            self._send(m.Layout(self._displays), always=True)
-            self._told = self._displays
 
     def _set_cursor_shape(self, message: m.CursorShape) -> None:
         shape = m.encode(message)
@@ -418,7 +387,6 @@ class Serving(Endpoint, Generic[AnyOutlet]):
                 self._send(m.ConsentNotice(change.scope, change.after), always=True)
             if change.scope is Scope.FILES and change.after is not ConsentState.GRANTED:
                 self._events += self._files.clear()
-        self._tell_displays()
 
     def _advance(self) -> float:
         if self._state is State.LOST:
@@ -430,15 +398,18 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         expiry = self._gate.next_expiry()
         if expiry is not None and self._state is not State.CLOSED:
             due = min(due, expiry)
+        if self._state is State.OPEN and self._told != self._displays and self._may_view():
+            self._send(m.Layout(self._displays), always=True)
+            self._told = self._displays
         if not self._may_send():
             return due
         if self._cursor_changed and self._cursor_shape is not None:
-            self._queue(self._cursor_shape)
+            self._queue(self._cursor_shape, always=True)
         self._cursor_changed = False
         if self._cursor_moved and self._cursor is not None:
             self._cursor_moved = False
             if self._cursor.display in self._outlets:
-                self._send(self._cursor)
+                self._send(self._cursor, always=True)
         if self._flow.wants_ping(self._now):
             self._ping()
         if not self._config.reliable:
