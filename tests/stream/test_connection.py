@@ -257,6 +257,17 @@ def test_who_comes_back_to_a_closed_session_is_told() -> None:
     assert closed.reason is ByeReason.UNKNOWN_SESSION  # type: ignore[attr-defined]
 
 
+def test_waiting_for_a_first_viewer_is_no_silence() -> None:
+    pair = Pair()
+    for _ in range(100):
+        pair.now += 10
+        pair.sender.poll(pair.now)
+    pair.drain()
+    assert not pair.seen(e.ConnectionTimedOut, "sender")
+    pair.connect()
+    assert pair.receiver.state is State.OPEN
+
+
 # -- greetings -----------------------------------------------------------------------------------------------------
 
 

@@ -328,6 +328,8 @@ class Endpoint:
         """Does what time alone brings about; returns when to come back."""
         if self._state not in (State.CONNECTING, State.OPEN):
             return math.inf
+        if self._state is State.CONNECTING and self._role is Role.SENDER:
+            return math.inf  # a viewer may come at any time; how long a stranger may be silent is up to the server
         if self._heard_at is None:
             self._heard_at = self._now
         silence = self._now - self._heard_at
