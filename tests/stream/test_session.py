@@ -271,6 +271,15 @@ def test_a_pointer_that_unpacks_to_more_than_it_says_is_refused() -> None:
 # -- chat, input, files -------------------------------------------------------------------------------------
 
 
+def test_a_pointer_whose_hotspot_is_outside_of_it_is_refused() -> None:
+    pair = Pair().connect()
+    pixels = zlib.compress(bytes(16))
+    pair.receiver.receive(m.encode(m.CursorShape(1, 2, 2, 1, 1, pixels)), pair.now)
+    with pytest.raises(RemoteProtocolError) as caught:
+        pair.receiver.receive(m.encode(m.CursorShape(2, 2, 2, 2, 0, pixels)), pair.now)
+    assert caught.value.limit == (2, 2)
+
+
 def test_chat_goes_both_ways_with_consent() -> None:
     pair = Pair(granted=[Scope.VIEW, Scope.CHAT]).connect()
     pair.sender.send_chat("hello", pair.now, author="customer")

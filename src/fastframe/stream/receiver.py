@@ -353,6 +353,12 @@ class Receiver(Endpoint):
 
 def _cursor_shape(message: m.CursorShape) -> e.CursorShapeChanged:
     """The pointer's pixels; what unpacks to anything but their exact size is refused before it takes memory."""
+    if message.hot_x >= message.width or message.hot_y >= message.height:
+        raise RemoteProtocolError(
+            f"hotspot ({message.hot_x}, {message.hot_y}) is outside of {message.width} x {message.height}",
+            limit=(message.width, message.height),
+            actual=(message.hot_x, message.hot_y),
+        )
     size = message.width * message.height * 4
     unpacker = zlib.decompressobj()
     try:
