@@ -300,7 +300,14 @@ def test_windows_that_a_window_manager_has_framed_are_found(xserver: "XServer", 
     eventually(lambda: "window id" in xserver.run("xprop", "-root", "_NET_CLIENT_LIST"))
     window = client.window(Rect(200, 200, 200, 150), SECRET, title="secret", window_class="Vault")
     with X11Source(xserver.display, masks=[WindowPattern(window_class="vault")]) as source:
-        eventually(lambda: source.capture() is not None and source.unmatched == ())
+
+        def is_masked() -> bool:
+            client.map(window)  # Again, since a window manager that is starting may miss it.
+            client.synchronize()
+            source.capture()
+            return source.unmatched == ()
+
+        eventually(is_masked)
         frame = source.capture()
         # The frame around it is hidden too: it has the title in it.
         assert not shows(frame.pixels, SECRET_BGR)

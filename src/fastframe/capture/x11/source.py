@@ -130,16 +130,18 @@ class X11Source:
         if deadline is not None and math.isnan(deadline):
             raise LocalProtocolError("the deadline must be a number", actual=deadline)
         with self._connected() as session:
+            slept = False
             while True:
                 if event := session.news():
                     return event
                 if deadline is not None and time.monotonic() >= deadline:
-                    if session.pointer_strayed():
+                    if slept and session.pointer_strayed():
                         return Event.CURSOR
                     return Event.FRAME if session.must_look else Event.NONE
                 if deadline is None and session.must_look:
                     return Event.FRAME
                 session.sleep(deadline)
+                slept = True
 
     def capture(self) -> CapturedFrame:
         """Take one picture now; see `FrameSource.capture`."""

@@ -26,6 +26,9 @@ from fastframe.errors import PermanentCaptureError, TransientCaptureError
 _QUERY_EXTENSION = 98
 _GET_INPUT_FOCUS = 43
 _CHECKED = 1
+# A server answers most requests sooner than a process falls asleep and wakes up again; so long it is asked again and
+# again instead, in seconds.
+_SPIN = 80e-6
 # Seconds; `poll` takes no more than some weeks.
 _LONGEST_SLEEP = 3600.0
 
@@ -280,9 +283,12 @@ class Connection:
         """Wait for the reply to a request; empty for one that has none."""
         self._xcb.xcb_flush(self._alive())
         self._unread = True
-        deadline = time.monotonic() + self._timeout
+        began = time.monotonic()
+        deadline = began + self._timeout
         answer, error = ctypes.byref(self._answer), ctypes.byref(self._error)
         while not self._xcb.xcb_poll_for_reply(self._alive(), sequence, answer, error):
+            if time.monotonic() < began + _SPIN:
+                continue
             if self._xcb.xcb_connection_has_error(self._handle):
                 self._lost()
             left = deadline - time.monotonic()
