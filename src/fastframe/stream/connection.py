@@ -374,6 +374,7 @@ class Endpoint:
         raise NotImplementedError
 
     def _handle_fragment(self, fragment: wire.FrameFragment) -> None:
+        """For receivers alone: the table of states lets no fragment through to a sender."""
         raise NotImplementedError
 
     def _require(self, scope: Scope) -> None:
