@@ -5,6 +5,7 @@ The transitions are in `states`; this is the only place that makes them. After a
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import Any
 
@@ -36,7 +37,7 @@ class Rejected(RemoteProtocolError):
         self.reason = reason
 
 
-class Endpoint:
+class Endpoint(ABC):
     """One end of a session; see `Sender` and `Receiver`."""
 
     def __init__(self, role: Role, state: State, max_fragment: int, keepalive: float) -> None:
@@ -157,7 +158,6 @@ class Endpoint:
         self._pings.clear()
         if self._state is not before:
             self._events += self._files.clear()
-            self._disconnected()
 
     def pause(self, now: float) -> None:
         """No frames until `resume`, from whichever side they come; those that are queued are dropped."""
@@ -370,15 +370,17 @@ class Endpoint:
 
     # -- what the two ends do differently ----------------------------------------------------------------------
 
+    @abstractmethod
     def _handle(self, message: m.ControlMessage) -> None:
-        raise NotImplementedError
+        """Takes a message that only one of the two ends gets."""
 
+    @abstractmethod
     def _handle_fragment(self, fragment: wire.FrameFragment) -> None:
-        """For receivers alone: the table of states lets no fragment through to a sender."""
-        raise NotImplementedError
+        """Takes a part of a picture."""
 
+    @abstractmethod
     def _require(self, scope: Scope) -> None:
-        raise NotImplementedError
+        """Raises `ConsentRequired` unless the scope is granted."""
 
     def _permits(self, scope: Scope) -> bool:
         try:
@@ -387,21 +389,23 @@ class Endpoint:
             return False
         return True
 
+    @abstractmethod
     def _take_frames(self) -> list[Message]:
-        return []
+        """The parts of pictures that go out now."""
 
+    @abstractmethod
     def _drop_frames(self) -> None:
         """Nothing of a picture may go out any more."""
 
+    @abstractmethod
     def _pause_changed(self) -> None:
         """One of the two has paused or resumed."""
 
+    @abstractmethod
     def _heard_pong(self, rtt: float) -> None:
         """A ping has been answered."""
 
-    def _disconnected(self) -> None:
-        """The connection has gone."""
-
+    @abstractmethod
     def _ended(self) -> None:
         """The session is over."""
 
@@ -414,3 +418,9 @@ def checked_display(displays: dict[int, Any], number: int) -> Any:
             f"there is no display {number!r}, only {sorted(displays)}", expected=sorted(displays), actual=number
         )
     return found
+
+
+def checked_state(endpoint: Endpoint) -> None:
+    """Raises `LocalProtocolError` where the customer's session is over."""
+    if endpoint.state is State.CLOSED:
+        next_state(Role.SENDER, State.CLOSED, Action.SEND)

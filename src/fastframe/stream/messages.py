@@ -383,3 +383,12 @@ def decode(data: Any) -> ControlMessage:
         return _decoder.decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise RemoteProtocolError(f"malformed message of {len(data)} bytes: {error}", actual=len(data)) from error
+
+
+def decode_hello(data: Any) -> Hello | None:
+    """The `hello` in a bytes-like object; `None` if there is none."""
+    try:
+        message = decode(data)
+    except RemoteProtocolError:
+        return None
+    return message if isinstance(message, Hello) else None

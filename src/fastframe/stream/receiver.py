@@ -346,6 +346,18 @@ class Receiver(Endpoint):
                 actual=state,
             )
 
+    def _take_frames(self) -> list[wire.Message]:
+        return []
+
+    def _drop_frames(self) -> None:
+        """A viewer sends none."""
+
+    def _pause_changed(self) -> None:
+        """What is on its way is shown all the same."""
+
+    def _heard_pong(self, rtt: float) -> None:
+        """Only who sends pictures needs to know the line."""
+
     def _ended(self) -> None:
         for number in self._screens:
             self._screens[number].assembler.clear()

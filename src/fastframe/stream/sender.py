@@ -20,13 +20,13 @@ from fastframe.limits import Limits
 from fastframe.stream import events as e
 from fastframe.stream import messages as m
 from fastframe.stream.config import SenderConfig
-from fastframe.stream.connection import Rejected, checked_display
+from fastframe.stream.connection import Rejected, checked_display, checked_state
 from fastframe.stream.consent import ConsentGate
 from fastframe.stream.damage import SMALL_TILES, DamageMap, Rectangle
 from fastframe.stream.flow import FlowControl
 from fastframe.stream.outlet import Outlet
 from fastframe.stream.pairing import PairingKey
-from fastframe.stream.serving import KEYFRAME_INTERVAL, Serving, checked_state
+from fastframe.stream.serving import KEYFRAME_INTERVAL, Serving
 from fastframe.stream.statistics import StreamStatistics
 
 # Bytes a second below which the least bytes are worth the time that "tight" takes, and above which bytes matter little.

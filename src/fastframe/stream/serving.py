@@ -11,6 +11,7 @@ import hmac
 import math
 import secrets
 import zlib
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
@@ -29,7 +30,7 @@ from fastframe.stream.consent import ConsentGate, ConsentState, Scope
 from fastframe.stream.flow import FlowControl
 from fastframe.stream.outlet import Outlet
 from fastframe.stream.pairing import PairingKey, PairingResult
-from fastframe.stream.states import Action, Role, State, next_state
+from fastframe.stream.states import Action, Role, State
 from fastframe.stream.wire import Message
 
 # A keyframe costs as much as seconds of changes, so who asks for them all the time does not get them all the time.
@@ -38,7 +39,6 @@ KEYFRAME_INTERVAL = 0.5
 RESEND_AFTER = 0.5
 RESEND_ROUND_TRIPS = 3.0
 RESEND_AT_MOST_AFTER = 8.0
-
 
 AnyOutlet = TypeVar("AnyOutlet", bound=Outlet)
 
@@ -89,7 +89,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         For whoever accepts connections: a viewer may be back before the loss of its old connection is noticed, and then
         that one has to be given up (`connection_lost`) for the new one. Nothing changes here; never raises.
         """
-        message = _hello(hello)
+        message = m.decode_hello(hello)
         return message is not None and bool(self._token) and hmac.compare_digest(message.token, self._token)
 
     # -- what the caller does ------------------------------------------------------------------------------
@@ -118,8 +118,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
                 self._drop_outlet(outlet)
                 self._gone[number] = outlet.delivery.last
         for number in sorted(numbers - self._outlets.keys()):
-            outlet = self._new_outlet(number, self._gone.pop(number, None))
-            self._outlets[number] = outlet
+            self._outlets[number] = self._new_outlet(number, self._gone.pop(number, None))
 
     def send_cursor_shape(self, pixels: Any, hotspot: tuple[int, int], now: float) -> None:
         """Tells what the pointer looks like.
@@ -190,7 +189,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
     def receive(self, data: bytes | memoryview, now: float) -> None:
         """Takes one message from the viewer, as `Receiver.receive`; who greets a session that is over is told so."""
         super().receive(data, now)
-        if self._state is State.CLOSED and not self._control and _hello(data) is not None:
+        if self._state is State.CLOSED and not self._control and m.decode_hello(data) is not None:
             self._queue(m.encode(m.Bye(m.ByeReason.UNKNOWN_SESSION, "the session is over")))
 
     def _take(self, data: memoryview) -> None:
@@ -313,6 +312,9 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             self._events.append(
                 e.PointerInput(message.display, message.x, message.y, message.buttons, message.wheel_x, message.wheel_y)
             )
+
+    def _handle_fragment(self, fragment: wire.FrameFragment) -> None:
+        raise AssertionError(f"{fragment} is in no row of the table")
 
     def _resync(self, outlet: AnyOutlet, request: m.KeyframeRequest) -> None:
         """The viewer lacks packets: send again what is still there, otherwise begin anew."""
@@ -459,11 +461,10 @@ class Serving(Endpoint, Generic[AnyOutlet]):
 
     def connection_lost(self, now: float) -> None:
         """The transport has gone. For `SenderConfig.resume_for` the viewer may come back over a new one."""
+        before = self._state
         super().connection_lost(now)
-        if self._state is State.LOST and not self._token:
-            self._move(Action.WAIT)
-
-    def _disconnected(self) -> None:
+        if self._state is before:
+            return
         # Strangers that come and go meanwhile do not prolong the wait.
         self._lost_at = min(self._lost_at, self._now)
         self._flow = self._new_flow()
@@ -473,6 +474,8 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         self._cursor_moved = self._cursor_changed = False
         for outlet in self._outlets.values():
             outlet.delivery.connection_lost(self._flow)
+        if self._state is State.LOST and not self._token:
+            self._move(Action.WAIT)
 
     def _ended(self) -> None:
         for outlet in self._outlets.values():
@@ -480,31 +483,17 @@ class Serving(Endpoint, Generic[AnyOutlet]):
 
     # -- left to subclasses ----------------------------------------------------------------------------------
 
+    @abstractmethod
     def _new_outlet(self, display: int, last: tuple[int, int] | None) -> AnyOutlet:
         """An outlet; `last`: of the display that had the number before, the latest packet that has gone out."""
-        raise NotImplementedError
 
     def _new_flow(self) -> FlowControl:
         return FlowControl(self._config.max_fps)
 
+    @abstractmethod
     def _check_limits(self, limits: Limits) -> None:
         """Raises `Rejected` where the viewer's limits leave no room for a picture."""
 
+    @abstractmethod
     def _serve(self) -> float:
         """Brings about what there is room for on the line; returns when to look again."""
-        raise NotImplementedError
-
-
-def _hello(data: bytes | memoryview) -> m.Hello | None:
-    """The hello that a message is; `None` if it is none."""
-    try:
-        message = m.decode(data)
-    except RemoteProtocolError:
-        return None
-    return message if isinstance(message, m.Hello) else None
-
-
-def checked_state(endpoint: Endpoint) -> None:
-    """Raises `LocalProtocolError` where the session is over."""
-    if endpoint.state is State.CLOSED:
-        next_state(Role.SENDER, State.CLOSED, Action.SEND)
