@@ -5,8 +5,7 @@ A watchdog's thread does the work (`mss_screen`), so that a display server that 
 
 import time
 from collections.abc import Callable, Iterable
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,7 @@ import numpy.typing as npt
 from fastframe.capture.checks import checked_masks, checked_share
 from fastframe.capture.display_name import chosen_display
 from fastframe.capture.mss_screen import MssScreen
-from fastframe.capture.source import CapturedFrame, Cursor, Display, Event, Mask, Share, WindowPattern
+from fastframe.capture.source import CapturedFrame, Closing, Cursor, Display, Event, Mask, Share, WindowPattern
 from fastframe.capture.watchdog import NoAnswer, Watchdog
 from fastframe.errors import LocalProtocolError, PermanentCaptureError, TransientCaptureError
 from fastframe.geometry import Rect
@@ -24,7 +23,7 @@ Result = TypeVar("Result")
 _BLACK = np.array((0, 0, 0, 255), np.uint8)
 
 
-class MssSource:
+class MssSource(Closing):
     """The live screen, or a part of it, grabbed anew for every frame.
 
     It does not see what has changed, so `damage` is `None` in every frame, and not the pointer either. Not for use by
@@ -147,14 +146,6 @@ class MssSource:
         if not self._closed:
             self._closed = True
             self._watchdog.end(self._timeout)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _check_open(self) -> None:
         if self._closed:

@@ -9,15 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from fastframe._files import reason
 from fastframe.capture import _pyav
-from fastframe.capture.source import CapturedFrame, Cursor, Display, Event
+from fastframe.capture.source import CapturedFrame, Closing, Cursor, Display, Event
 from fastframe.errors import LocalProtocolError, PermanentCaptureError, RecordingError
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ Pictures = Iterator[tuple[int, npt.NDArray[np.uint8]]]
 """Times in microseconds and (height, width, 4) uint8 BGRX, which the replay keeps."""
 
 
-class Replay:
+class Replay(Closing):
     """Pictures with their times as a source of frames.
 
     There is always one frame of lookahead. Each frame has a damage of `None`; one that `capture` gives again, because
@@ -116,14 +115,6 @@ class Replay:
         """Let go of the file; may be called again. Frames stay valid."""
         self._closed = True
         self._next = self._current = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _peek(self) -> CapturedFrame | None:
         """The next frame, which stays the next one; `None`: there is none."""

@@ -7,11 +7,9 @@ import contextlib
 import math
 import time
 from collections.abc import Iterable, Iterator
-from types import TracebackType
-from typing import Self
 
 from fastframe.capture.display_name import chosen_display
-from fastframe.capture.source import CapturedFrame, Cursor, Display, Event, Mask, Share
+from fastframe.capture.source import CapturedFrame, Closing, Cursor, Display, Event, Mask, Share
 from fastframe.capture.x11.privacy import NotThere, Privacy
 from fastframe.capture.x11.server import Server
 from fastframe.capture.x11.session import LayoutChanged, Session
@@ -26,7 +24,7 @@ _IMPATIENCE = 0.1
 _LONGEST_TIMEOUT = 3600
 
 
-class X11Source:
+class X11Source(Closing):
     """A live X11 screen, or a part of it.
 
     Not for use by two threads at once. A lost connection is taken up again by the next call. Only on connecting a
@@ -166,14 +164,6 @@ class X11Source:
         """Disconnect; may be called again. Frames stay valid."""
         self._closed = True
         self._disconnect()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[Session]:

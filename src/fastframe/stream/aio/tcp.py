@@ -10,8 +10,8 @@ from fastframe.errors import TransportError
 from fastframe.stream.aio.transport import (
     CLOSE_TIMEOUT,
     HANDSHAKE_TIMEOUT,
-    LOGGER,
     WRITE_LIMIT,
+    Connections,
     Handler,
     address_text,
     keep_little_unsent,
@@ -158,28 +158,14 @@ async def serve(
     TransportError
         The address cannot be listened on.
     """
-    tasks: set[asyncio.Task[None]] = set()
+    connections = Connections(handler)
     server: asyncio.Server | None = None
 
     async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if server is None or not server.is_serving():  # its TLS handshake outlasted the server
             writer.transport.abort()
             return
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        transport = StreamTransport(reader, writer, max_message)
-        try:
-            await handler(transport)
-            await transport.close()
-        except asyncio.CancelledError:
-            # The server ends; asyncio would report a task of its own that is cancelled.
-            pass
-        except Exception:
-            LOGGER.exception("the connection from %s failed", transport.peer)
-        finally:
-            tasks.discard(task)
-            transport.abort()
+        await connections.serve(StreamTransport(reader, writer, max_message))
 
     try:
         server = await asyncio.start_server(
@@ -196,6 +182,4 @@ async def serve(
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await connections.end()

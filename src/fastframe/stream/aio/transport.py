@@ -4,6 +4,7 @@ Sockets and TLS must hold little back. Whatever waits in a buffer of ours or of 
 delays everything that is newer, so a transport takes a message only when the one before has nearly left.
 """
 
+import asyncio
 import contextlib
 import logging
 import socket
@@ -71,6 +72,43 @@ Open = Callable[[], Awaitable[Transport]]
 
 Handler = Callable[[Transport], Awaitable[None]]
 """Serves one connection. When it returns, the connection is closed."""
+
+
+class Connections:
+    """The connections that a server serves, each in a task of its own, so that they can end with it.
+
+    Parameters
+    ----------
+    handler
+        Serves each.
+    """
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, transport: Transport) -> None:
+        """Serves a connection in the current task, to its end."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await self._handler(transport)
+            await transport.close()
+        except asyncio.CancelledError:
+            # The server ends; asyncio would report a task of its own that is cancelled.
+            pass
+        except Exception:
+            LOGGER.exception("the connection from %s failed", transport.peer)
+        finally:
+            self._tasks.discard(task)
+            transport.abort()
+
+    async def end(self) -> None:
+        """Ends all of them."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 def keep_little_unsent(connection: socket.socket | None) -> None:

@@ -13,6 +13,7 @@ from fastframe.stream.aio.transport import (
     HANDSHAKE_TIMEOUT,
     LOGGER,
     WRITE_LIMIT,
+    Connections,
     Handler,
     address_text,
     keep_little_unsent,
@@ -181,22 +182,10 @@ async def serve(
     from websockets.asyncio.server import ServerConnection
     from websockets.asyncio.server import serve as open_server
 
-    tasks: set[asyncio.Task[None]] = set()
+    connections = Connections(handler)
 
     async def serve_one(connection: ServerConnection) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        transport = WebSocketTransport(connection)
-        try:
-            await handler(transport)
-        except asyncio.CancelledError:
-            transport.abort()
-        except Exception:
-            LOGGER.exception("the connection from %s failed", transport.peer)
-            transport.abort()
-        finally:
-            tasks.discard(task)
+        await connections.serve(WebSocketTransport(connection))
 
     try:
         server = await open_server(
@@ -212,8 +201,7 @@ async def serve(
     try:
         yield next(iter(server.sockets)).getsockname()[1]
     finally:
-        for task in tasks:
-            task.cancel()
+        await connections.end()
         server.close()
         await server.wait_closed()
 
