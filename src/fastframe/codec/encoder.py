@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._core import ANALYSED_TILES, MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, PLANES, FrameEncoder
+from fastframe._core import MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, PLANES, FrameEncoder
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, Header, PlaneInPieces, pack
-from fastframe.codec.planes import EFFORTS, MODELLED_PLANE, PlaneCompressor
+from fastframe.codec.parts import WINDOW_TILES, Part, PlaneStream, end_packet
+from fastframe.codec.planes import EFFORTS, MODELLED_PLANE
 from fastframe.codec.stats import FrameStats, PlaneSizes, frame_stats
-from fastframe.codec.team import Task, Team
+from fastframe.codec.team import Team
 from fastframe.errors import FastframeError, LocalProtocolError
 from fastframe.limits import Limits
 
@@ -35,15 +36,10 @@ UNBOUNDED = 2**63
 PACKET_ROOM = HEADER_ROOM + 512
 
 MAX_THREADS = 64
-# Waking a thread takes as long as coding a few tiles. A task of eight takes 0.1 to 0.5 ms.
+# Fewer changed tiles than these are not worth waking another thread.
 FEW_TILES = 24
-TILES_PER_TASK = 8
-ROWS_PER_TASK = 2
 # What is analysed beyond a budget is of no use.
 BUDGET_TILES = 16
-
-# Compressed bytes of each plane of a packet, in the order in which they follow each other.
-Pieces = dict[int, list[bytes]]
 
 
 def max_tile_bytes(effort: str) -> int:
@@ -191,7 +187,7 @@ class Encoder:
         self._lock = threading.Lock()
         self._team = Team(self._config.threads) if self._config.threads > 1 else None
         self._core: FrameEncoder | None = None
-        self._compressors: dict[int, PlaneCompressor] = {}
+        self._streams: dict[int, PlaneStream] = {}
         self._next_epoch = self._config.first_epoch
         self._epoch = 0
         self._sequence = 0
@@ -205,7 +201,7 @@ class Encoder:
     def stats(self) -> FrameStats | None:
         """Figures of the last frame; `None` before the first. Stages: analysis, compression, packet.
 
-        With several threads most of the compression happens beside the analysis and counts as that.
+        With several threads compression happens beside the analysis and counts as that.
         """
         return None if self._last is None else frame_stats(*self._last)
 
@@ -324,7 +320,12 @@ class Encoder:
         else:
             core.reset()
         self._core = core
-        self._compressors = {}
+        max_window_log = self._config.limits.max_window_log
+        self._streams = {
+            number: PlaneStream(core, number, self._effort, max_window_log)
+            for number in range(len(PLANES))
+            if number != MODELLED_PLANE
+        }
         self._epoch = self._next_epoch
         self._next_epoch = (self._epoch + 1) & MAX_U32
         self._left_over = 0
@@ -341,58 +342,37 @@ class Encoder:
         """Codes changed tiles up to the budget. Returns the compressed planes and the seconds that zstd took."""
         self._find_changes(core, frame, damage)
         team = None if core.left < FEW_TILES else self._team
-        window = ANALYSED_TILES if budget is None else BUDGET_TILES
+        window = WINDOW_TILES if budget is None else BUDGET_TILES
         # The core hands out its planes part by part, the modelled plane alone when the packet has ended.
-        pieces: Pieces = {number: [] for number in range(len(PLANES)) if number != MODELLED_PLANE}
-        raw_sizes = dict.fromkeys(pieces, 0)
-        written, seconds, ended = PACKET_ROOM, 0.0, False
+        streams = self._streams
+        raw_sizes = dict.fromkeys(streams, 0)
+        part: Part | None = None
+        written, seconds = PACKET_ROOM, 0.0
         while core.left:
             room = self._room(budget, written)
+            part = Part(core, streams, *room, hashed=hashed)
             if team is None:
-                estimate = core.encode_part(*room)
+                seconds += part.code()
             else:
-                estimate = self._encode_part_together(team, core, pieces, window, *room)
-            started = perf_counter()
-            tasks = self._compression(core, pieces, last=True)
-            if core.left == 0:
-                core.end()
-                tasks += self._endings(core, hashed)
-                ended = True
-            self._run(team, tasks)
-            seconds += perf_counter() - started
+                part.share(team, window)
             for number in raw_sizes:
                 raw_sizes[number] += core.plane_size(number)
-            pieces_bytes = sum(len(piece) for plane in pieces.values() for piece in plane)
-            part = PACKET_ROOM + pieces_bytes + core.modelled_bytes() - written
-            written += part
-            if estimate:
+            pieces_bytes = sum(len(piece) for stream in streams.values() for piece in stream.pieces)
+            before, written = written, PACKET_ROOM + pieces_bytes + core.modelled_bytes()
+            if part.estimate:
                 # An average over the last few parts, which one strange tile does not upset.
-                factor = min(8.0, max(1 / 64, part * 8 / estimate))
+                factor = min(8.0, max(1 / 64, (written - before) * 8 / part.estimate))
                 self._estimate_factor += 0.25 * (factor - self._estimate_factor)
             used_up = budget is not None and (budget - written) * 8 < budget
             if used_up or self._config.limits.max_packet_bytes - written < max_tile_bytes(self._config.effort):
                 break
-        if not ended:
-            core.end()
-            self._run(team, self._endings(core, hashed))
+        if part is None or not part.ended:
+            end_packet(core, team, hashed=hashed)
         self._left_over = core.left
-        planes = {n: PlaneInPieces(size, pieces[n]) for n, size in raw_sizes.items() if size}
+        planes = {n: PlaneInPieces(size, streams[n].take_pieces()) for n, size in raw_sizes.items() if size}
         if core.modelled_pixels:
             planes[MODELLED_PLANE] = PlaneInPieces(core.modelled_pixels, (core.modelled_plane(),))
         return planes, seconds
-
-    @staticmethod
-    def _run(team: Team | None, tasks: list[Task]) -> None:
-        if team is None:
-            for task in tasks:
-                task()
-        else:
-            team.run(tasks)
-
-    def _endings(self, core: FrameEncoder, hashed: bool) -> list[Task]:
-        """What it takes to bring the reference up to date, and to hash it."""
-        step = core.rows if self._team is None else ROWS_PER_TASK
-        return [partial(core.end_rows, row, min(row + step, core.rows), hashed) for row in range(0, core.rows, step)]
 
     def _find_changes(
         self, core: FrameEncoder, frame: npt.NDArray[np.uint8], damage: list[tuple[int, int, int, int]] | None
@@ -403,57 +383,6 @@ class Encoder:
         else:
             self._team.run([partial(core.compare, frame, row, row + 1) for row in range(core.rows)])
         core.begin_tiles()
-
-    def _encode_part_together(
-        self, team: Team, core: FrameEncoder, pieces: Pieces, window: int, bit_budget: int, byte_room: int
-    ) -> int:
-        """Codes tiles until one of the two is used up; returns the estimate of their bits.
-
-        The encoder's choice for a tile hangs on the tiles before it, but most of the time goes into what does not. So
-        several threads analyse some tiles, at most `window`, one chooses, and while the next tiles are chosen and
-        analysed, what was chosen before is compressed.
-        """
-        count, estimate = 0, 0
-
-        def choose() -> list[Task]:
-            nonlocal count, estimate
-            coded, estimate = core.encode_analysed(count, bit_budget, byte_room)
-            count = min(core.left, window) if coded == count else 0
-            core.make_room(count)
-            return [partial(core.analyse, i, min(i + TILES_PER_TASK, count)) for i in range(0, count, TILES_PER_TASK)]
-
-        core.begin_part()
-        team.run(choose())
-        while count:
-            team.run(self._compression(core, pieces, last=False), choose)
-        return estimate
-
-    def _compression(self, core: FrameEncoder, pieces: Pieces, *, last: bool) -> list[Task]:
-        """What it takes to compress what was written to the planes since the last time, the largest plane first."""
-        data = {number: core.take_plane(number) for number in pieces if core.plane_size(number)}
-        order = sorted(data, key=lambda number: len(data[number]), reverse=True)
-        return [
-            partial(self._compress, core, self._compressors, number, data[number], pieces[number], last)
-            for number in order
-            if last or data[number]
-        ]
-
-    def _compress(
-        self,
-        _core: FrameEncoder,  # whose memory `data` views: a task that an interrupt leaves behind keeps it alive
-        compressors: dict[int, PlaneCompressor],
-        number: int,
-        data: memoryview,
-        pieces: list[bytes],
-        last: bool,
-    ) -> None:
-        compressor = compressors.get(number)
-        if compressor is None:
-            compressor = PlaneCompressor(number, self._effort, self._config.limits.max_window_log)
-            compressors[number] = compressor
-        pieces.append(compressor.feed(data))
-        if last:
-            pieces.append(compressor.flush())
 
     def _room(self, budget: int | None, written: int) -> tuple[int, int]:
         """What the next tiles may take when `written` bytes are: bits by the estimate, and bytes before compression.
