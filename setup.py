@@ -30,8 +30,8 @@ else:
         link_args += [sanitizers]
 
 
-def extension(name: str) -> Extension:
-    """The core, or the hooks by which tests and benchmarks call its kernels one by one: the same C files."""
+def extension(name: str, sources: list[str]) -> Extension:
+    """A module from `cython_ext`, together with C files."""
     return Extension(
         f"fastframe.{name}",
         sources=[f"cython_ext/{name}.pyx", *sources],
@@ -42,9 +42,14 @@ def extension(name: str) -> Extension:
     )
 
 
+# The core, and the hooks by which tests and benchmarks call its kernels one by one: the same C files.
+extensions = [extension("_core", sources), extension("_kernels", sources)]
+if sys.platform != "win32":
+    extensions.append(extension("_xcb", []))
+
 setup(
     ext_modules=cythonize(
-        [extension("_core"), extension("_kernels")],
+        extensions,
         build_dir="build/cython",
         compiler_directives={
             "language_level": 3,

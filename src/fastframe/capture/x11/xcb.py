@@ -7,9 +7,6 @@ that need them, which makes libxcb.so.1 the only library there is to load: not o
 """
 
 import contextlib
-import ctypes
-import ctypes.util
-import functools
 import os
 import select
 import socket
@@ -17,7 +14,8 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from types import ModuleType
+from typing import Generic, TypeVar
 
 from fastframe.capture.display_name import why_unreachable
 from fastframe.errors import PermanentCaptureError, TransientCaptureError
@@ -43,68 +41,21 @@ class RequestRefused(TransientCaptureError):
     """The server answered with an error; `actual` is its code."""
 
 
-class _IoVec(ctypes.Structure):
-    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
-
-
-class _ProtocolRequest(ctypes.Structure):
-    _fields_ = (
-        ("count", ctypes.c_size_t),
-        ("extension", ctypes.c_void_p),
-        ("opcode", ctypes.c_uint8),
-        ("is_void", ctypes.c_uint8),
-    )
-
-
-@functools.cache
-def _library() -> Any:
-    """libxcb with its functions declared.
+def _library() -> ModuleType:
+    """The calls of libxcb, which is loaded.
 
     Raises
     ------
     PermanentCaptureError
         It is not there.
     """
-    name = ctypes.util.find_library("xcb") or "libxcb.so.1"
     try:
-        xcb = ctypes.CDLL(name)
-        pointer, integer, unsigned = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint
-        out = ctypes.POINTER(ctypes.c_void_p)
-        signatures: dict[str, tuple[Any, ...]] = {
-            "xcb_connect": (pointer, ctypes.c_char_p, ctypes.POINTER(integer)),
-            "xcb_disconnect": (None, pointer),
-            "xcb_connection_has_error": (integer, pointer),
-            "xcb_get_file_descriptor": (integer, pointer),
-            "xcb_get_setup": (pointer, pointer),
-            "xcb_generate_id": (ctypes.c_uint32, pointer),
-            "xcb_flush": (integer, pointer),
-            "xcb_send_request": (unsigned, pointer, integer, pointer, pointer),
-            "xcb_send_request_with_fds": (
-                unsigned,
-                pointer,
-                integer,
-                pointer,
-                pointer,
-                unsigned,
-                ctypes.POINTER(integer),
-            ),
-            "xcb_poll_for_reply": (integer, pointer, unsigned, out, out),
-            "xcb_poll_for_event": (pointer, pointer),
-            "xcb_discard_reply": (None, pointer, unsigned),
-        }
-        for function, (result, *arguments) in signatures.items():
-            getattr(xcb, function).restype = result
-            getattr(xcb, function).argtypes = arguments
-    except (OSError, AttributeError) as error:
+        from fastframe import _xcb
+
+        _xcb.load()
+    except (OSError, ImportError) as error:
         raise PermanentCaptureError(f"libxcb is not installed, or too old: {error}") from error
-    return xcb
-
-
-@functools.cache
-def _free() -> Any:
-    free = ctypes.CDLL(None).free
-    free.restype, free.argtypes = None, (ctypes.c_void_p,)
-    return free
+    return _xcb
 
 
 class Extension:
@@ -170,24 +121,16 @@ class Connection:
         self._xcb = _library()
         self._timeout = timeout
         self.screen = screen
-        self._fd = self._xcb.xcb_get_file_descriptor(self._handle)
+        self._fd = self._xcb.file_descriptor(handle)
         self._poller = select.poll()
         self._poller.register(self._fd, select.POLLIN)
-        # xcb wants two free entries before the first one.
-        self._vectors = (_IoVec * 3)()
-        self._vector = ctypes.byref(self._vectors, 2 * ctypes.sizeof(_IoVec))
-        self._request = _ProtocolRequest(1, None, 0, 0)
-        self._answer = ctypes.c_void_p()
         # Whether events may have come along with a reply, which the socket does not tell of any more.
         self._unread = True
-        self._error = ctypes.c_void_p()
 
     @property
     def setup(self) -> bytes:
         """What the server said of itself when we connected: the reply of the core protocol's connection setup."""
-        address = self._xcb.xcb_get_setup(self._alive())
-        length = 8 + 4 * struct.unpack_from("<H", ctypes.string_at(address, 8), 6)[0]
-        return ctypes.string_at(address, length)
+        return bytes(self._xcb.setup(self._alive()))
 
     @property
     def is_local(self) -> bool:
@@ -198,7 +141,7 @@ class Connection:
 
     def new_id(self) -> int:
         """A number for a new resource of ours."""
-        return int(self._xcb.xcb_generate_id(self._alive()))
+        return int(self._xcb.new_id(self._alive()))
 
     def query_extension(self, name: str) -> Extension | None:
         """Where an extension has its requests; `None`: the server does not have it."""
@@ -253,7 +196,7 @@ class Connection:
 
     def flush(self) -> None:
         """Have everything sent that was told or asked; waiting for an answer does so too."""
-        self._xcb.xcb_flush(self._alive())
+        self._xcb.flush(self._alive())
 
     def synchronize(self) -> None:
         """Wait until the server has dealt with all that was sent before."""
@@ -262,35 +205,18 @@ class Connection:
     def _send(
         self, opcode: int, data: int, payload: bytes, *, is_void: bool, flags: int = _CHECKED, fd: int | None = None
     ) -> int:
-        # xcb itself fills in the opcode and the length.
-        request = ctypes.create_string_buffer(bytes((opcode, data, 0, 0)) + payload, 4 + len(payload))
-        handle = self._alive()
-        self._vectors[2].base = ctypes.addressof(request)
-        self._vectors[2].length = len(request)
-        self._request.opcode = opcode
-        self._request.is_void = is_void
-        about = ctypes.byref(self._request)
-        if fd is None:
-            sequence = self._xcb.xcb_send_request(handle, flags, self._vector, about)
-        else:
-            fds = (ctypes.c_int * 1)(fd)
-            sequence = self._xcb.xcb_send_request_with_fds(handle, flags, self._vector, about, 1, fds)
+        sequence = self._xcb.send(self._alive(), opcode, data, payload, flags, is_void, -1 if fd is None else fd)
         if sequence == 0:
             self._lost()
         return int(sequence)
 
     def reply(self, sequence: int, *, is_void: bool = False) -> bytes:
         """Wait for the reply to a request; empty for one that has none."""
-        self._xcb.xcb_flush(self._alive())
         self._unread = True
-        began = time.monotonic()
-        deadline = began + self._timeout
-        answer, error = ctypes.byref(self._answer), ctypes.byref(self._error)
-        while not self._xcb.xcb_poll_for_reply(self._alive(), sequence, answer, error):
-            if time.monotonic() < began + _SPIN:
-                continue
-            if self._xcb.xcb_connection_has_error(self._handle):
-                self._lost()
+        deadline = time.monotonic() + self._timeout
+        patience = _SPIN
+        while (reply := self._xcb.reply(self._alive(), sequence, patience)) is None:
+            patience = 0.0
             left = deadline - time.monotonic()
             if left <= 0:
                 self.close()
@@ -298,44 +224,30 @@ class Connection:
                     f"the display server has not answered for {self._timeout:g} s", limit=self._timeout
                 )
             self._poller.poll(left * 1000)
-        if self._error.value:
-            code, _, minor, major = struct.unpack_from("<xBHxxxxHB", self._take(self._error, 32))
+        if not reply:
+            if not is_void:
+                self._lost()
+        elif reply[0] == 0:
+            code, _, minor, major = struct.unpack_from("<xBHxxxxHB", reply)
             raise RequestRefused(f"the display server refuses request {major}.{minor}: error {code}", actual=code)
-        if self._answer.value:
-            head = ctypes.string_at(self._answer.value, 8)
-            return self._take(self._answer, 32 + 4 * int(struct.unpack_from("<I", head, 4)[0]))
-        if not is_void:
-            self._lost()
-        return b""
-
-    @staticmethod
-    def _take(pointer: ctypes.c_void_p, length: int) -> bytes:
-        """The bytes behind a pointer that xcb gave us to free."""
-        assert pointer.value is not None
-        taken = ctypes.string_at(pointer.value, length)
-        _free()(pointer)
-        pointer.value = None
-        return taken
+        return bytes(reply)
 
     def discard(self, sequence: int) -> None:
         """Let go of a reply that nobody waits for, whether it is here or not."""
         if self._handle is not None and self._pid == os.getpid():
-            self._xcb.xcb_discard_reply(self._handle, sequence)
+            self._xcb.discard(self._handle, sequence)
 
-    def events(self) -> Iterator[bytes]:
+    def events(self) -> list[bytes]:
         """What has arrived by now, 32 bytes each; the failures of what `tell` sent are left out."""
-        while address := self._xcb.xcb_poll_for_event(self._alive()):
-            event = ctypes.string_at(address, 32)
-            _free()(address)
-            if event[0]:
-                yield event
+        arrived = [event for event in self._xcb.events(self._alive()) if event[0]]
         self._unread = False
-        if self._xcb.xcb_connection_has_error(self._handle):
+        if self._xcb.has_error(self._handle):
             self._lost()
+        return arrived
 
     def sleep(self, seconds: float | None) -> None:
         """Sleep until something arrives, or at most until the time is over; not at all while `events` may have some."""
-        self._xcb.xcb_flush(self._alive())
+        self._xcb.flush(self._alive())
         if self._unread:
             return
         self._poller.poll(None if seconds is None else min(max(0.0, seconds), _LONGEST_SLEEP) * 1000)
@@ -379,7 +291,7 @@ class Connection:
         if handle is None:
             return
         if self._pid == os.getpid():
-            self._xcb.xcb_disconnect(handle)
+            self._xcb.disconnect(handle)
         else:
             # xcb would hang up, for the process that this one was forked from as well.
             os.close(self._fd)
@@ -388,7 +300,7 @@ class Connection:
         self.close()
 
 
-# What xcb_connection_has_error tells.
+# What `has_error` tells.
 _REASONS = {
     2: "it lacks an extension",
     3: "memory ran out",
@@ -420,9 +332,7 @@ class Attempt:
         self._thread.start()
 
     def _run(self) -> None:
-        screen = ctypes.c_int()
-        handle = self._xcb.xcb_connect(os.fsencode(self._name), ctypes.byref(screen))
-        self._results.append((handle, screen.value))
+        self._results.append(self._xcb.connect(os.fsencode(self._name)))
         if self._abandoned.is_set():
             self.abandon()
 
@@ -443,8 +353,8 @@ class Attempt:
             raise TransientCaptureError(
                 f"cannot capture display {self._name}: it takes the connection and does not answer", limit=seconds
             ) from None
-        if code := self._xcb.xcb_connection_has_error(handle):
-            self._xcb.xcb_disconnect(handle)
+        if code := self._xcb.has_error(handle):
+            self._xcb.disconnect(handle)
             reason = _REASONS.get(code) or why_unreachable(self._name) or "there is no such display"
             raise PermanentCaptureError(f"cannot capture display {self._name}: {reason}")
         return handle, screen
@@ -453,4 +363,4 @@ class Attempt:
         """Hang up, as soon as the server has answered; may be called again."""
         self._abandoned.set()
         with contextlib.suppress(IndexError):
-            self._xcb.xcb_disconnect(self._results.pop()[0])
+            self._xcb.disconnect(self._results.pop()[0])
