@@ -196,6 +196,7 @@ class Encoder:
         # Compressed bits for each bit that the core's estimate says; only byte budgets use it.
         self._estimate_factor = 1.0
         self._last: tuple[int, bytes, PlaneSizes, dict[str, float]] | None = None
+        self._header: Header | None = None
 
     @property
     def stats(self) -> FrameStats | None:
@@ -204,6 +205,11 @@ class Encoder:
         With several threads compression happens beside the analysis and counts as that.
         """
         return None if self._last is None else frame_stats(*self._last)
+
+    @property
+    def header(self) -> Header | None:
+        """What the last packet says of itself, without reading it again; `None` before the first."""
+        return self._header
 
     def encode(
         self,
@@ -293,7 +299,7 @@ class Encoder:
             self._packets_since_hash = 0
         else:
             self._packets_since_hash += bool(planes)
-        header = Header(
+        header = self._header = Header(
             epoch=self._epoch,
             sequence=self._sequence,
             keyframe=keyframe,

@@ -7,6 +7,7 @@ written as unsigned LEB128 ("varint"), all others little-endian.
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fastframe._core import PLANES
 from fastframe.errors import RemoteProtocolError
@@ -30,8 +31,7 @@ SMALLEST_PACKET = 2 + 3 + CRC_BYTES
 HEADER_ROOM = 2 + 3 * 5 + 6 + HASH_BYTES + len(PLANES) * 2 * 5 + CRC_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """Everything of a packet but its planes.
 
     `width` and `height` (pixels) and `cache_slots` are 0 in a packet that is no keyframe; `frame_hash` is `None` where
@@ -228,33 +228,28 @@ def peek_header(packet: bytes | memoryview) -> Header:
         _check_mark(mark)
     if flags & RESERVED_FLAGS:
         raise RemoteProtocolError(f"reserved flags 0x{flags & RESERVED_FLAGS:02x} are set", actual=flags)
-    numbers, position = [], 2
-    for what in ("the plane mask", "the epoch", "the sequence number"):
-        value = shift = 0
-        for byte in packet[position : position + 5]:
-            position += 1
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
+    numbers: list[int] = []
+    value, shift, position = 0, 0, 2
+    for byte in bytes(packet[2 : 2 + 3 * 5]):
+        position += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80 and value <= MAX_U32:
+            numbers.append(value)
+            if len(numbers) == 3:
                 break
-            shift += 7
-        else:
+            value = shift = 0
+        elif byte < 0x80 or shift == 5 * 7:
+            what = ("the plane mask", "the epoch", "the sequence number")[len(numbers)]
             raise RemoteProtocolError(f"{what} does not fit into 32 bits", limit=MAX_U32)
-        if value > MAX_U32:
-            raise RemoteProtocolError(f"{what} does not fit into 32 bits", limit=MAX_U32)
-        numbers.append(value)
-    width = height = cache_slots = 0
-    if flags & FLAG_KEYFRAME:
-        fields = bytes(packet[position : position + 6])
-        width, height, cache_slots = (int.from_bytes(fields[at : at + 2], "little") for at in (0, 2, 4))
-    return Header(
-        numbers[1],
-        numbers[2],
-        bool(flags & FLAG_KEYFRAME),
-        bool(flags & FLAG_PARTIAL),
-        width,
-        height,
-        cache_slots,
-    )
+    else:
+        raise RemoteProtocolError(f"packet of {len(packet)} bytes ends inside its header", actual=len(packet))
+    _, epoch, sequence = numbers
+    if not flags & FLAG_KEYFRAME:
+        return Header(epoch, sequence, False, bool(flags & FLAG_PARTIAL))
+    fields = bytes(packet[position : position + 6])
+    size = (int.from_bytes(fields[at : at + 2], "little") for at in (0, 2, 4))
+    return Header(epoch, sequence, True, bool(flags & FLAG_PARTIAL), *size)
 
 
 def parse_planes(cursor: _Cursor, mask: int, capacities: tuple[int, ...]) -> dict[int, CompressedPlane]:

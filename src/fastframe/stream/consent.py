@@ -81,23 +81,24 @@ class ConsentGate:
 
     For one thread at a time, as everything in `fastframe.stream`. Several users may share one gate: two senders, or a
     sender and a recorder. `now` is in seconds of any clock that does not go back, the same for all users.
+
+    Attributes
+    ----------
+    revision
+        The number of changes so far.
     """
 
     def __init__(self) -> None:
+        self.revision = 0
         self._states = dict.fromkeys(Scope, ConsentState.NONE)
         self._until: dict[Scope, float] = {}
         self._changes: list[ConsentChange] = []
-
-    @property
-    def revision(self) -> int:
-        """The number of changes so far."""
-        return len(self._changes)
 
     def revision_at(self, now: float) -> int:
         """The number of changes, expiries up to `now` included."""
         if self._until:
             self._expire(now)
-        return len(self._changes)
+        return self.revision
 
     def changes_since(self, revision: int, now: float) -> list[ConsentChange]:
         """The changes after the first `revision` ones, expiries up to `now` included; oldest first."""
@@ -128,7 +129,7 @@ class ConsentGate:
 
     def next_expiry(self) -> float | None:
         """The earliest time at which a request or a grant runs out by itself; `None` if none does."""
-        return min(self._until.values(), default=None)
+        return min(self._until.values()) if self._until else None
 
     def request(self, scope: Scope, now: float, *, until: float | None = None, by: str = "") -> bool:
         """The technician asks for a scope; without an answer by `until` the request expires.
@@ -200,6 +201,7 @@ class ConsentGate:
     def _record(self, change: ConsentChange) -> None:
         self._states[change.scope] = change.after
         self._changes.append(change)
+        self.revision += 1
 
     def _expire(self, now: float) -> None:
         if not self._until:

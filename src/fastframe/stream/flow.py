@@ -109,8 +109,7 @@ class FlowControl:
         self._last_round_rate = 0.0
         self._flat_rounds = 0
         self._startup = True
-        # The rate at which the last packet went over the line, if it did not wait there; else less.
-        self._ceiling = 0.0
+        self._startup_gain = STARTUP_GAIN
         self._draining = False
         self._probing = 0
         self._probe_gain = PROBE_GAIN
@@ -147,7 +146,7 @@ class FlowControl:
         room = self.window - self.in_flight
         if self.bandwidth is not None:
             # While nothing is known but a few packets, the line may be much faster than what they tell.
-            gain = self._startup_gain() if self._startup else 1.0
+            gain = self._startup_gain if self._startup else 1.0
             room = min(room, int(self.bandwidth * PACKET_TIME * gain))
         return max(MIN_BUDGET, room)
 
@@ -172,10 +171,10 @@ class FlowControl:
 
     def acknowledged(self, packet: InFlight, now: float) -> None:
         """A packet has arrived; each is named once."""
-        stalled = now - max(self._delivered_at, packet.sent_at) > max(STALL, STALL_ROUND_TRIPS * (self.rtt or 0.0))
+        silence = now - max(self._delivered_at, packet.sent_at)
         self._remove(packet)
         self._delivered += packet.size
-        if stalled:
+        if silence > STALL and silence > STALL_ROUND_TRIPS * (self.rtt or 0.0):
             self._after_stall()
         if packet.counts:
             self._measure(packet, now)
@@ -244,7 +243,6 @@ class FlowControl:
         interval = max(now - packet.delivered_at, packet.sent_at - packet.first_sent_at, 1e-4)
         rate = (self._delivered - packet.delivered) / interval
 
-        self._ceiling = packet.size / max(rtt - base, 0.001)
         # A packet's own time on the line is no delay. The least of three: one late packet is jitter.
         own = 0.0 if self.bandwidth is None else packet.size / self.bandwidth
         self._delays.append(max(0.0, rtt - base - own))
@@ -282,6 +280,10 @@ class FlowControl:
             self._rates.popleft()
         if self._rates:
             self.bandwidth = max(self._rates[0][1], 1000.0)
+            # The packet went over the line at this rate at least. Half of it, since a millisecond more or less says
+            # little.
+            own_rate = packet.size / max(rtt - base, 0.001)
+            self._startup_gain = min(MAX_STARTUP_GAIN, max(STARTUP_GAIN, own_rate / self.bandwidth / 2))
         self._set_window()
 
     def _full_rate(self, packet: InFlight, now: float, base: float) -> float | None:
@@ -328,19 +330,15 @@ class FlowControl:
         if self._draining:
             return DRAIN_GAIN
         if self._startup:
-            return self._startup_gain()
+            return self._startup_gain
         if self.delay > GROW_BELOW:
             return 1.0
         return max(DRAIN_GAIN, 1.0 + self._probe_gain * PROBES[self._probing])
-
-    def _startup_gain(self) -> float:
-        # Half of it, since a millisecond more or less says little about the line.
-        return min(MAX_STARTUP_GAIN, max(STARTUP_GAIN, self._ceiling / (self.bandwidth or 1.0) / 2))
 
     def _set_window(self) -> None:
         if self.bandwidth is None:
             return
         held = self.bandwidth * ((self.base_rtt or 0.0) + SHRINK_ABOVE + SLACK)
-        gain = self._startup_gain() if self._startup else max(1.0, self._gain())
+        gain = self._startup_gain if self._startup else max(1.0, self._gain())
         least = INITIAL_WINDOW if self._startup else MIN_WINDOW
         self.window = int(min(MAX_WINDOW, max(least, held * gain)))

@@ -326,7 +326,7 @@ class Receiver(Endpoint):
 
     def _advance(self) -> float:
         due = super()._advance()
-        if self._state is not State.OPEN:
+        if not self._is_open:
             return due
         for display, screen in self._screens.items():
             if screen.asked_at is None:

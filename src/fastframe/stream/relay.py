@@ -331,7 +331,7 @@ class Relay:
             return due
         needed: set[int] = set()
         for viewer in self._viewers.values():
-            needed.update(viewer.keyframes_needed())
+            needed.update(viewer.keyframes_needed(now))
         for number in sorted(needed & self._stores.keys()):
             may_ask_at = self._asked_at.get(number, -math.inf) + self._config.keyframe_interval
             if now >= may_ask_at - 1e-9:

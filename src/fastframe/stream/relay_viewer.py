@@ -65,6 +65,7 @@ class RelayViewer(Serving[StoreOutlet]):
     def become_first(self) -> None:
         """This is the technician."""
         self._needs = (Scope.VIEW,)
+        self._may_view = self._all_granted()
 
     def admitted(self, now: float) -> bool:
         """Whether the customer lets this viewer take part, in whatever it may see."""
@@ -81,16 +82,17 @@ class RelayViewer(Serving[StoreOutlet]):
 
     def show_cursor_shape(self, shape: m.CursorShape, now: float) -> None:
         self._tick(now)
-        if self._may_view() and len(shape.pixels) + 64 <= self._max_message:
+        if self._may_view and len(shape.pixels) + 64 <= self._max_message:
             self._set_cursor_shape(shape)
 
     def show_cursor(self, event: e.CursorMoved, now: float) -> None:
         self._tick(now)
-        if self._may_view() and event.display in self._outlets:
+        if self._may_view and event.display in self._outlets:
             self.send_cursor_position(event.display, event.x, event.y, now, visible=event.visible)
 
-    def keyframes_needed(self) -> list[int]:
+    def keyframes_needed(self, now: float) -> list[int]:
         """The displays of which this viewer cannot see anything before the next keyframe."""
+        self._tick(now)
         if not self._may_send():
             return []
         return [number for number, outlet in self._outlets.items() if outlet.needs_keyframe and not self._join(outlet)]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastframe.codec import Encoder, EncoderConfig
-from fastframe.codec.packet import Header, peek_header
+from fastframe.codec.packet import Header
 from fastframe.errors import LocalProtocolError
 from fastframe.limits import Limits
 from fastframe.stream import events as e
@@ -39,6 +39,9 @@ CHEAP_RESTART = 48 * 1024
 TILE_BYTES_WEIGHT = 0.25
 FPS_SECONDS = 2.0
 
+# Comparing with `np.uint8` would build this each time.
+_UINT8 = np.dtype(np.uint8)
+
 
 class _DisplayOutlet(Outlet):
     """One display's encoder, and what of it is still to be sent."""
@@ -58,7 +61,8 @@ class _DisplayOutlet(Outlet):
     @property
     def has_work(self) -> bool:
         """Whether the viewer may lack something."""
-        return self.needs_keyframe or self.partial or (self.damage is not None and self.damage.any)
+        damage = self.damage
+        return self.needs_keyframe or self.partial or (damage is not None and damage.any)
 
     def forget(self) -> None:
         super().forget()
@@ -130,16 +134,17 @@ class Sender(Serving[_DisplayOutlet]):
             Memory ran out; the next frame begins anew.
         """
         self._tick(now)
-        checked_state(self)
+        if not self._is_open:
+            checked_state(self)
         outlet: _DisplayOutlet = checked_display(self._outlets, display)
         self._require_needs()
         outlet.wanted = False
         width, height = _frame_size(frame)
         rectangles = None if damage is None else _checked_rectangles(damage)
-        if not _holds(self.limits, width, height) and _holds(self._config.limits, width, height):
-            self.close(now, m.ByeReason.LIMITS, f"display {display} has more pixels than the viewer holds")
-            return False
-        if outlet.damage is None or (outlet.damage.width, outlet.damage.height) != (width, height):
+        if outlet.damage is None or outlet.damage.width != width or outlet.damage.height != height:
+            if not _holds(self.limits, width, height) and _holds(self._config.limits, width, height):
+                self.close(now, m.ByeReason.LIMITS, f"display {display} has more pixels than the viewer holds")
+                return False
             outlet.damage = DamageMap(width, height)
         outlet.damage.add(rectangles)
         if not outlet.has_work:
@@ -204,10 +209,11 @@ class Sender(Serving[_DisplayOutlet]):
 
     def _serve(self) -> float:
         due = math.inf
-        # Who has waited longest comes first, since the first that answers takes the room.
-        for outlet in sorted(self._outlets.values(), key=lambda each: each.sent_at):
-            if outlet.wanted or not outlet.has_work:
-                continue
+        waiting = [outlet for outlet in self._outlets.values() if not outlet.wanted and outlet.has_work]
+        if len(waiting) > 1:
+            # Who has waited longest comes first, since the first that answers takes the room.
+            waiting.sort(key=lambda each: each.sent_at)
+        for outlet in waiting:
             ready_at = self._ready_at(outlet)
             if ready_at <= self._now + 1e-9:
                 outlet.wanted = True
@@ -242,7 +248,9 @@ class Sender(Serving[_DisplayOutlet]):
         except BaseException:
             damage_map.add(None)
             raise
-        self._sent_packet(outlet, packet, peek_header(packet), damage_map)
+        header = outlet.encoder.header
+        assert header is not None
+        self._sent_packet(outlet, packet, header, damage_map)
         if tiles and not held_back:
             # Of a packet that was cut short nobody knows how many tiles are in it: not all, so it is more for each.
             mean = len(packet) / tiles * (2 if outlet.partial else 1)
@@ -308,7 +316,7 @@ def _frame_size(frame: Any) -> tuple[int, int]:
         array = np.asarray(frame)
     except Exception as error:
         raise LocalProtocolError(f"a frame must be a buffer (H, W, 4) of uint8: {error}") from error
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 4 or not array.size:
+    if array.dtype != _UINT8 or array.ndim != 3 or array.shape[2] != 4 or not array.size:
         raise LocalProtocolError(
             f"a frame must be (H, W, 4) of uint8, not {array.shape} of {array.dtype}",
             expected="(H, W, 4) uint8",

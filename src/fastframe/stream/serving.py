@@ -58,6 +58,8 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         self._needs = needs
         self._gate = gate
         self._gate_revision = 0
+        # Whether the viewer may see something, by the gate's state at that revision.
+        self._may_view = False
         self._config = config
         self._pairing = pairing
         self._token = b""
@@ -175,7 +177,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
 
     def _set_cursor_shape(self, message: m.CursorShape) -> None:
         shape = m.encode(message)
-        if self._state is State.OPEN and len(shape) > self._max_message:
+        if self._is_open and len(shape) > self._max_message:
             raise LocalProtocolError(
                 f"pointer of {len(shape)} bytes, the limit is {self._max_message}",
                 limit=self._max_message,
@@ -188,19 +190,15 @@ class Serving(Endpoint, Generic[AnyOutlet]):
 
     def receive(self, data: bytes | memoryview, now: float) -> None:
         """Takes one message from the viewer, as `Receiver.receive`; who greets a session that is over is told so."""
+        welcomed = self._is_open
         super().receive(data, now)
-        if self._state is State.CLOSED and not self._control and m.decode_hello(data) is not None:
+        if welcomed:
+            self._confirmed = True
+        elif self._state is State.CLOSED and not self._control and m.decode_hello(data) is not None:
             self._queue(m.encode(m.Bye(m.ByeReason.UNKNOWN_SESSION, "the session is over")))
-
-    def _take(self, data: memoryview) -> None:
-        welcomed = self._state is State.OPEN
-        super()._take(data)
-        self._confirmed = self._confirmed or welcomed
 
     def _handle(self, message: m.ControlMessage) -> None:
         match message:
-            case m.Hello():
-                self._greet(message)
             case m.Ack():
                 outlet = self._outlets.get(message.display)
                 if outlet is not None:
@@ -208,6 +206,8 @@ class Serving(Endpoint, Generic[AnyOutlet]):
                     outlet.resends = 0
                 elif message.display not in self._gone:
                     raise RemoteProtocolError(f"acknowledges display {message.display}, which never was")
+            case m.Hello():
+                self._greet(message)
             case m.KeyframeRequest():
                 outlet = self._outlets.get(message.display)
                 if outlet is not None:
@@ -250,7 +250,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             self._token, self._confirmed = secrets.token_bytes(16), False
         self._lost_at = math.inf
         self._max_message = min(self._max_fragment, hello.max_message)
-        self._told = self._displays if self._may_view() else ()
+        self._told = self._displays if self._may_view else ()
         grants = tuple(m.Grant(scope, self._gate.state(scope, self._now)) for scope in Scope)
         config = self._config
         self._send(
@@ -281,7 +281,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         for number, outlet in self._outlets.items():
             position = positions.get(number)
             outlet.wanted = False
-            if position is None or outlet.needs_keyframe or not self._may_view():
+            if position is None or outlet.needs_keyframe or not self._may_view:
                 outlet.restart()
                 continue
             packets = outlet.delivery.resume(position.epoch, position.sequence, self._now)
@@ -301,7 +301,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
 
     def _handle_input(self, message: m.Pointer | m.Key) -> None:
         # Whoever has paused does not expect anybody at the mouse.
-        if not self._gate.allows(Scope.CONTROL, self._now) or not self._may_view() or self._pause_by_us:
+        if not self._gate.allows(Scope.CONTROL, self._now) or not self._may_view or self._pause_by_us:
             self._events.append(e.Refused(Scope.CONTROL, "input"))
         elif isinstance(message, m.Key):
             self._events.append(e.KeyInput(message.keysym, message.pressed))
@@ -339,18 +339,19 @@ class Serving(Endpoint, Generic[AnyOutlet]):
 
     # -- what is decided everywhere --------------------------------------------------------------------------
 
-    def _may_view(self) -> bool:
-        return all(self._gate.allows(scope, self._now) for scope in self._needs)
-
     def _may_send(self) -> bool:
-        return self._state is State.OPEN and not self.paused and self._may_view()
+        return self._may_view and self._is_open and not (self._pause_by_us or self._pause_by_peer)
+
+    def _all_granted(self) -> bool:
+        return all(self._gate.allows(scope, self._now) for scope in self._needs)
 
     def _require(self, scope: Scope) -> None:
         self._gate.require(scope, self._now)
 
     def _require_needs(self) -> None:
-        for scope in self._needs:
-            self._gate.require(scope, self._now)
+        if not self._may_view:
+            for scope in self._needs:
+                self._gate.require(scope, self._now)
 
     def next_event(self) -> e.Event | None:
         """The next event, none that a consent does not allow any more; `None` when there is none."""
@@ -360,13 +361,13 @@ class Serving(Endpoint, Generic[AnyOutlet]):
 
     def _tick(self, now: float) -> None:
         super()._tick(now)
-        self._sync_gate()
+        if self._gate.revision_at(self._now) != self._gate_revision:
+            self._sync_gate()
 
     def _sync_gate(self) -> None:
-        if self._gate.revision_at(self._now) == self._gate_revision:
-            return
         changes = self._gate.changes_since(self._gate_revision, self._now)
         self._gate_revision += len(changes)
+        self._may_view = self._all_granted()
         # A consent that was withdrawn and given again a moment later is another one.
         gone = {change.scope for change in changes if change.before is ConsentState.GRANTED}
         stale: tuple[type, ...] = ()
@@ -385,13 +386,13 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             self._drop_scope(scope)
         for change in changes:
             self._events.append(e.ConsentChanged(change.scope, change.before, change.after, change.at, change.by))
-            if self._state is State.OPEN:
+            if self._is_open:
                 self._send(m.ConsentNotice(change.scope, change.after), always=True)
             if change.scope is Scope.FILES and change.after is not ConsentState.GRANTED:
                 self._events += self._files.clear()
 
     def _advance(self) -> float:
-        if self._state is State.LOST:
+        if not self._is_open and self._state is State.LOST:
             due = self._lost_at + self._config.resume_for
             if self._now < due:
                 return due
@@ -400,23 +401,25 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         expiry = self._gate.next_expiry()
         if expiry is not None and self._state is not State.CLOSED:
             due = min(due, expiry)
-        if self._state is State.OPEN and self._told != self._displays and self._may_view():
+        if self._told != self._displays and self._is_open and self._may_view:
             self._send(m.Layout(self._displays), always=True)
             self._told = self._displays
         if not self._may_send():
             return due
-        if self._cursor_changed and self._cursor_shape is not None:
-            self._queue(self._cursor_shape, always=True)
-        self._cursor_changed = False
-        if self._cursor_moved and self._cursor is not None:
-            self._cursor_moved = False
-            if self._cursor.display in self._outlets:
-                self._send(self._cursor, always=True)
+        if self._cursor_changed or self._cursor_moved:
+            self._tell_cursor()
         if self._flow.wants_ping(self._now):
             self._ping()
         if not self._config.reliable:
             due = min(due, self._resend_late())
         return min(due, self._serve())
+
+    def _tell_cursor(self) -> None:
+        if self._cursor_changed and self._cursor_shape is not None:
+            self._queue(self._cursor_shape, always=True)
+        if self._cursor_moved and self._cursor is not None and self._cursor.display in self._outlets:
+            self._send(self._cursor, always=True)
+        self._cursor_changed = self._cursor_moved = False
 
     def _resend_late(self) -> float:
         """Sends again what has not been acknowledged for too long; returns when to look again."""
@@ -435,12 +438,11 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         return due
 
     def _take_frames(self) -> list[Message]:
-        # Queues are emptied where pauses and consents change; this is one more look before pixels leave.
-        if not self._may_send():
-            self._drop_frames()
+        if not self._frames:
             return []
+        # Queues are emptied where pauses and consents change; this is one more look before pixels leave.
         frames, self._frames = self._frames, []
-        return frames
+        return frames if self._may_send() and self._all_granted() else []
 
     def _drop_frames(self) -> None:
         self._frames = []

@@ -49,6 +49,8 @@ Trigger = type | Action
 
 _ANY = (m.Ping, m.Pong)
 _SESSION = (m.Pause, m.Resume, m.Chat, m.FileOffer, m.FileAnswer, m.FileData, m.FileAck, m.FileEnd)
+# What both ends do the same with.
+FOR_BOTH: frozenset[type] = frozenset({m.Bye, *_ANY, *_SESSION})
 _TO_SENDER = (m.Ack, m.KeyframeRequest, m.ConsentRequest, m.Pointer, m.Key)
 _TO_RECEIVER = (Fragment, m.Layout, m.CursorShape, m.CursorPosition, m.ConsentNotice, m.InputActivity)
 

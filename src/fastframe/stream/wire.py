@@ -16,7 +16,6 @@ A message is a header and a view of the packet, so that pixels are never copied 
 """
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fastframe.errors import RemoteProtocolError
@@ -25,6 +24,7 @@ MARK = 0xC1
 PART = 0x01
 _WHOLE = struct.Struct("<BBB")
 _PART = struct.Struct("<BBBII")
+WHOLE_HEADER_BYTES = _WHOLE.size
 PART_HEADER_BYTES = _PART.size
 
 
@@ -69,16 +69,17 @@ class FrameFragment:
     payload: memoryview = field(repr=False)
 
 
-def cut(display: int, packet: bytes | memoryview, max_message: int) -> Iterator[Message]:
+def cut(display: int, packet: bytes | memoryview, max_message: int) -> list[Message]:
     """The messages that carry a packet, none longer than `max_message` bytes."""
     view = memoryview(packet)
     size = len(view)
-    if size + _WHOLE.size <= max_message:
-        yield Message(_WHOLE.pack(MARK, 0, display), view, droppable=True)
-        return
+    if size + WHOLE_HEADER_BYTES <= max_message:
+        return [Message(_WHOLE.pack(MARK, 0, display), view, droppable=True)]
     room = max_message - PART_HEADER_BYTES
-    for offset in range(0, size, room):
-        yield Message(_PART.pack(MARK, PART, display, offset, size), view[offset : offset + room], droppable=True)
+    return [
+        Message(_PART.pack(MARK, PART, display, offset, size), view[offset : offset + room], droppable=True)
+        for offset in range(0, size, room)
+    ]
 
 
 def display_of(message: Message) -> int:
@@ -88,17 +89,21 @@ def display_of(message: Message) -> int:
 
 def parse(data: memoryview) -> FrameFragment:
     """Reads a fragment; `RemoteProtocolError` for one that is malformed."""
-    if len(data) <= _WHOLE.size:
-        raise RemoteProtocolError(f"frame fragment of {len(data)} bytes", expected=_WHOLE.size + 1, actual=len(data))
+    if len(data) <= WHOLE_HEADER_BYTES:
+        raise RemoteProtocolError(
+            f"frame fragment of {len(data)} bytes", expected=WHOLE_HEADER_BYTES + 1, actual=len(data)
+        )
     _, flags, display = _WHOLE.unpack_from(data)
     if flags & ~PART:
         raise RemoteProtocolError(f"reserved flags 0x{flags & ~PART:02x} of a fragment are set", actual=flags)
     if not flags & PART:
-        return FrameFragment(display, 0, len(data) - _WHOLE.size, data[_WHOLE.size :])
-    if len(data) <= _PART.size:
-        raise RemoteProtocolError(f"part of a packet in {len(data)} bytes", expected=_PART.size + 1, actual=len(data))
+        return FrameFragment(display, 0, len(data) - WHOLE_HEADER_BYTES, data[WHOLE_HEADER_BYTES:])
+    if len(data) <= PART_HEADER_BYTES:
+        raise RemoteProtocolError(
+            f"part of a packet in {len(data)} bytes", expected=PART_HEADER_BYTES + 1, actual=len(data)
+        )
     _, _, _, offset, size = _PART.unpack_from(data)
-    payload = data[_PART.size :]
+    payload = data[PART_HEADER_BYTES:]
     if offset + len(payload) > size:
         raise RemoteProtocolError(
             f"bytes {offset} to {offset + len(payload)} of a packet of {size}", limit=size, actual=offset + len(payload)
