@@ -4,7 +4,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -38,6 +38,14 @@ DisplayOption = Annotated[
 MonitorOption = Annotated[
     str | None,
     typer.Option(metavar="N|NAME", help="Show this monitor only, by its number or name in `fastframe displays`."),
+]
+MonitorsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--monitor",
+        metavar="N|NAME|all",
+        help="Show this monitor only. May be repeated: each is a display of its own. all: every one, also in future.",
+    ),
 ]
 RegionOption = Annotated[
     str | None, typer.Option(metavar="X,Y,WxH", help="Show this rectangle of the desktop only, in pixels.")
@@ -95,7 +103,7 @@ class Screen:
         if sum(option is not None for option in (monitor, region, window)) > 1:
             raise FastframeError("choose one of --monitor, --region and --window")
         if monitor is not None:
-            share = int(monitor) if re.fullmatch(r"\d{1,9}", monitor) else monitor
+            share = parse_monitor(monitor)
         elif region is not None:
             share = parse_rect(region, "--region")
         elif window is not None:
@@ -113,6 +121,11 @@ class Screen:
         """Open the source; it raises what `open_source` does."""
         prefer = None if self.kind is Kind.auto else self.kind.value
         return open_source(self.display, share=self.share, masks=self.masks, prefer=prefer)
+
+
+def parse_monitor(text: str) -> int | str:
+    """The monitor that is written as its number or name."""
+    return int(text) if re.fullmatch(r"\d{1,9}", text) else text
 
 
 def parse_rect(text: str, option: str) -> Rect:
@@ -148,16 +161,24 @@ def parse_window(text: str, option: str) -> WindowPattern:
     raise FastframeError(f"{option} wants {_WINDOWS}, not {text!r}", actual=text)
 
 
-@dataclass(slots=True)
 class MaskWarnings:
-    """Says on stderr when a mask hides nothing, once for each time that it begins to."""
+    """Says on stderr when a mask hides nothing, once for each time that it begins to.
 
-    source: LiveSource
-    _told: set[Mask] = field(default_factory=set)
+    Parameters
+    ----------
+    sources
+        All that have the masks: what one of them hides is hidden. They may come and go.
+    """
+
+    def __init__(self, *sources: LiveSource) -> None:
+        self.sources = list(sources)
+        self._told: set[Mask] = set()
 
     def update(self) -> None:
-        """Look at the masks of the last frame."""
-        unmatched = set(self.source.unmatched)
+        """Look at the masks of the last frames."""
+        if not self.sources:
+            return
+        unmatched = set.intersection(*(set(source.unmatched) for source in self.sources))
         for mask in unmatched - self._told:
             print(f"fastframe: warning: the mask {mask_text(mask)} hides nothing", file=sys.stderr)
         self._told = unmatched

@@ -6,7 +6,6 @@ It is also the example of a customer's end: one source, one sender, one host, an
 import asyncio
 import dataclasses
 import time
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,26 +13,23 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from fastframe.capture import Cursor, CursorShape, LiveSource, Pacer
 from fastframe.cli.screen import (
-    PATIENCE,
-    REFRESH,
     DisplayOption,
     Kind,
     KindOption,
     MaskOption,
-    MaskWarnings,
     MaskWindowOption,
-    MonitorOption,
+    MonitorsOption,
     RegionOption,
     Screen,
     WindowOption,
 )
 from fastframe.cli.session import DEFAULT_ADDRESS, interrupts, news, plain, server_tls, show_figures, show_last_figures
+from fastframe.cli.showing import Showing
 from fastframe.cli.terminal import Terminal
 from fastframe.cli.text import byte_count, ratio
-from fastframe.errors import FastframeError, TransientCaptureError
-from fastframe.stream import ByeReason, ConsentGate, ConsentState, Display, PairingKey, Scope, Sender, SenderConfig
+from fastframe.errors import FastframeError
+from fastframe.stream import ByeReason, ConsentGate, ConsentState, PairingKey, Scope, Sender, SenderConfig
 from fastframe.stream.aio import CLOSE_TIMEOUT, Address, Host, SenderDriver, Worker, serve
 from fastframe.stream.events import (
     Closed,
@@ -66,7 +62,7 @@ def share(
     name: Annotated[str, typer.Option(help="What the viewer is told about this machine.")] = "",
     fps: Annotated[float, typer.Option(min=1.0, max=240.0, help="The most frames a second.")] = 60.0,
     display: DisplayOption = None,
-    monitor: MonitorOption = None,
+    monitor: MonitorsOption = None,
     region: RegionOption = None,
     window: WindowOption = None,
     mask: MaskOption = None,
@@ -85,18 +81,21 @@ def share(
     address, tls = Address.parse(listen), server_tls(cert, key)
     if tls is not None and not address.is_encrypted:
         address = dataclasses.replace(address, scheme=ENCRYPTED[address.scheme])
-    screen = Screen.parse(display, monitor, region, window, mask, mask_window, kind)
+    if monitor and (region or window):
+        raise FastframeError("choose one of --monitor, --region and --window")
+    screen = Screen.parse(display, None, region, window, mask, mask_window, kind)
 
     async def main() -> None:
-        with screen.open() as source, Worker("fastframe-capture") as capturing, Worker("fastframe-encode") as encoding:
-            sharing = Sharing(source, capturing, encoding, agreed, name, fps)
+        with Worker("fastframe-encode") as encoding:
+            sharing = Sharing(screen, monitor or [], encoding, agreed, name, fps)
             host = Host(sharing.driver, sharing.refused)
-            try:
-                async with serve(host.handle, address, tls=tls) as port:
-                    sharing.introduce(dataclasses.replace(address, port=port), as_json)
-                    await sharing.run(host, as_json)
-            finally:
-                show_last_figures(sharing.figures(), sharing.table(), as_json=as_json)
+            async with sharing.showing:
+                try:
+                    async with serve(host.handle, address, tls=tls) as port:
+                        sharing.introduce(dataclasses.replace(address, port=port), as_json)
+                        await sharing.run(host, as_json)
+                finally:
+                    show_last_figures(sharing.figures(), sharing.table(), as_json=as_json)
 
     asyncio.run(main())
 
@@ -119,24 +118,23 @@ class Sharing:
 
     def __init__(
         self,
-        source: LiveSource,
-        capturing: Worker,
+        screen: Screen,
+        monitors: list[str],
         encoding: Worker,
         agreed: frozenset[Scope] | None,
         name: str,
         fps: float,
     ) -> None:
-        self._source, self._capturing, self._agreed, self._fps = source, capturing, agreed, fps
+        self._agreed = agreed
         self._gate = ConsentGate()
         self._pairing, self._digits = PairingKey.create(time.monotonic())
         sender = Sender(self._gate, SenderConfig(name=name, max_fps=fps), pairing=self._pairing)
         self.driver = SenderDriver(sender, self._happened, encoding)
+        self.showing = Showing(screen, monitors, self.driver, fps)
         self._questions: asyncio.Queue[Scope] = asyncio.Queue()
-        self._may_capture = asyncio.Event()
         self._viewer = ""
         self._state = "waiting for a viewer"
         self._failure: FastframeError | None = None
-        self._pointer_shape: CursorShape | None = None
 
     def introduce(self, address: Address, as_json: bool) -> None:
         """Tells where and with which key to connect."""
@@ -152,7 +150,7 @@ class Sharing:
 
     async def run(self, host: Host, as_json: bool) -> None:
         """Keeps the session until it is over, or Ctrl-C."""
-        tasks = [asyncio.create_task(self._capture()), asyncio.create_task(self._ask())]
+        tasks = [asyncio.create_task(self.showing.run()), asyncio.create_task(self._ask())]
         tasks.append(asyncio.create_task(show_figures(self.figures, self.table, as_json=as_json)))
         ending: list[asyncio.Task[None]] = []
         with interrupts(lambda: ending.append(asyncio.create_task(self.driver.stop(by="customer")))):
@@ -186,7 +184,7 @@ class Sharing:
                 self._questions.put_nowait(scope)
             case ConsentChanged(scope, _, after):
                 if scope is Scope.VIEW:
-                    (self._may_capture.set if after is ConsentState.GRANTED else self._may_capture.clear)()
+                    self.showing.agree(after is ConsentState.GRANTED)
                 if after is not ConsentState.REQUESTED:
                     news(f"consent to {scope.value}: {after.value}")
             case ConnectionTimedOut() | ConnectionBroken():
@@ -228,47 +226,6 @@ class Sharing:
 
     def _answer(self, scope: Scope, agrees: bool, now: float) -> None:
         (self._gate.grant if agrees else self._gate.refuse)(scope, now, by="customer")
-
-    async def _capture(self) -> None:
-        """Shows the screen while that is agreed to. The source is used in its thread alone."""
-        warnings = MaskWarnings(self._source)
-        while True:
-            await self._may_capture.wait()
-            await self._show_once()
-            pointer_is_known = False
-            pacer = Pacer(self._source, fps=self._fps, patience=PATIENCE)
-            while self._may_capture.is_set():
-                tick = await self._capturing.run(pacer.next, time.monotonic() + REFRESH)
-                if self._may_capture.is_set():
-                    warnings.update()
-                    if tick.frame is not None:
-                        self._show(tick.frame.pixels, tick.frame.damage)
-                    if tick.cursor is not None:
-                        self._point(tick.cursor, anew=not pointer_is_known)
-                        pointer_is_known = True
-
-    async def _show_once(self) -> None:
-        """The screen as it is, whether it has changed lately or not."""
-        try:
-            frame = await self._capturing.run(self._source.capture)
-        except TransientCaptureError:
-            return  # the pacer tries again
-        if self._may_capture.is_set():
-            self._show(frame.pixels, None)
-
-    def _show(self, pixels: Any, damage: Iterable[tuple[int, int, int, int]] | None) -> None:
-        height, width = pixels.shape[:2]
-        self.driver.show(Display(0, 0, 0, width, height), pixels, damage)
-
-    def _point(self, cursor: Cursor, *, anew: bool) -> None:
-        """Tells where the pointer is, and its shape if that has changed or is to be told anew."""
-        shape = cursor.shape or (self._pointer_shape if anew else None)
-        self._pointer_shape = cursor.shape or self._pointer_shape
-        if shape is not None and max(shape.pixels.shape) > MAX_POINTER:
-            shape = None  # more than the stream carries; the viewer shows the one before
-        self.driver.point(
-            0, cursor.x, cursor.y, visible=cursor.visible, shape=(shape.pixels, shape.hotspot) if shape else None
-        )
 
     def figures(self) -> dict[str, Any]:
         """The figures for JSON: no names, no addresses, no pixels."""

@@ -75,7 +75,7 @@ class SenderDriver(Driver[Sender]):
     def hide(self, number: int) -> None:
         """A display is gone."""
         self._pictures.pop(number, None)
-        self._displays_changed = self._displays.pop(number, None) is not None
+        self._displays_changed |= self._displays.pop(number, None) is not None
         self._wake.set()
 
     def point(
@@ -133,7 +133,12 @@ class SenderDriver(Driver[Sender]):
             for number, picture in list(self._pictures.items()):
                 if picture.is_due:
                     damage, picture.damage, picture.is_due = picture.damage, (), False
-                    await self._encoding.run(self.endpoint.send_frame, number, picture.pixels, damage, self.now())
+                    sent = await self._encoding.run(
+                        self.endpoint.send_frame, number, picture.pixels, damage, self.now()
+                    )
+                    if sent and number in self._pictures:
+                        # Who got the room on the line is the last to get it next time.
+                        self._pictures[number] = self._pictures.pop(number)
         except ConsentRequired:
             self._forget()
         self._tell_events()
