@@ -29,7 +29,7 @@ class Compression:
         Base-2 logarithm of how far back matches reach.
     table_log
         Base-2 logarithm of the entries of zstd's tables, at most.
-    strategy, min_match
+    strategy, min_match, search_log
         Instead of the level's.
     """
 
@@ -38,10 +38,11 @@ class Compression:
     table_log: int
     strategy: int | None = None
     min_match: int | None = None
+    search_log: int | None = None
 
     def parameters(self, max_window_log: int) -> zstandard.ZstdCompressionParameters:
         window_log = min(self.window_log, max_window_log)
-        chosen = {"strategy": self.strategy, "min_match": self.min_match}
+        chosen = {"strategy": self.strategy, "min_match": self.min_match, "search_log": self.search_log}
         # The size tells zstd how large to make its tables: without it each plane would take those of the largest.
         usual = zstandard.ZstdCompressionParameters.from_level(self.level, source_size=1 << window_log)
         return zstandard.ZstdCompressionParameters.from_level(
@@ -62,27 +63,36 @@ class Effort:
     drawing: Compression
     # Residuals.
     photo: Compression
-    # Operations, boxes, colours, vectors and cache slots: up to 15 kilobytes a frame, in records of one to four bytes.
-    small: Compression
-    # Whether the pixel model draws instead of palettes, photos and XOR: zstd is left with the small planes then.
+    # Colours: up to some 60 kilobytes a frame, four bytes each.
+    colours: Compression
+    # Operations, boxes, vectors and cache slots: a few kilobytes a frame, in records of one to four bytes.
+    records: Compression
+    # Whether the pixel model draws instead of palettes, photos and XOR: zstd is left with the records then.
     modelled: bool = False
 
 
 # What looks like a repeat in residuals is mostly chance, and costs more than the literals that it replaces. So level 1,
 # which looks at one candidate, with a table of so few entries that hardly more than flat parts are found.
 RESIDUALS = Compression(1, 17, 8, min_match=7)
-# The best search there is for small planes: it takes a tenth of the time of frames with much change, and saves 1 to 3 %
-# of the bytes of a scene; hence not for "fast".
-SMALL = Compression(13, 18, 15, strategy=zstandard.STRATEGY_BTOPT, min_match=3)
-# Indices gain 5 to 15 % from level 3 to 6. Larger tables gain 0.1 % of the bytes, for 85 MiB at level 12.
+# Matches of four bytes are one colour, or one box. The optimal parser would save 0.4 to 1.2 % of the bytes of a scene,
+# for 3 to 10 % of the time of frames with much change.
+COLOURS = Compression(5, 19, 17, strategy=zstandard.STRATEGY_LAZY, min_match=4)
+RECORDS = Compression(5, 18, 15, strategy=zstandard.STRATEGY_LAZY2, min_match=4)
+# The best search there is.
+THOROUGH = Compression(13, 18, 15, strategy=zstandard.STRATEGY_BTOPT, min_match=3)
+# The best of 32 candidates at each place: a fifth less time than level 6, which looks at 8 but then also at the next
+# place for a better one, for 0.5 to 4 % more bytes of indices. Larger tables gain 0.1 % of the bytes, for 85 MiB at
+# level 12.
+INDICES = Compression(5, 22, 17, search_log=5)
 EFFORTS = {
-    "fast": Effort(Compression(1, 20, 17), RESIDUALS, Compression(5, 18, 15, min_match=4)),
-    "balanced": Effort(Compression(6, 22, 17), RESIDUALS, SMALL),
-    "tight": Effort(Compression(6, 22, 17), RESIDUALS, SMALL, modelled=True),
+    "fast": Effort(Compression(1, 20, 17), RESIDUALS, COLOURS, RECORDS),
+    "balanced": Effort(INDICES, RESIDUALS, COLOURS, RECORDS),
+    "tight": Effort(INDICES, RESIDUALS, COLOURS, THOROUGH, modelled=True),
 }
 
 PHOTO_PLANES = frozenset(PLANES.index(name) for name in ("green", "blue", "red"))
 DRAWING_PLANES = frozenset(PLANES.index(name) for name in ("indices", "xor"))
+COLOUR_PLANE = PLANES.index("colours")
 MODELLED_PLANE = PLANES.index("modelled")
 
 
@@ -96,11 +106,13 @@ class PlaneCompressor:
     """One plane's stream on the encoder's side."""
 
     def __init__(self, number: int, effort: Effort, max_window_log: int) -> None:
-        compression = effort.small
+        compression = effort.records
         if number in PHOTO_PLANES:
             compression = effort.photo
         elif number in DRAWING_PLANES:
             compression = effort.drawing
+        elif number == COLOUR_PLANE:
+            compression = effort.colours
         # A compressor serves one stream at a time, hence one for each plane.
         parameters = compression.parameters(max_window_log)
         self._stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
