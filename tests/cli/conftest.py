@@ -3,16 +3,22 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from sessions import ANY_PORT, Process
+from xserver import XServer
 
 from fastframe.capture import VideoWriter
 
 COMMAND = [sys.executable, "-W", "error::ResourceWarning", "-m", "fastframe"]
+Eventually = Callable[[Callable[[], bool]], None]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -77,3 +83,38 @@ def recording(tmp_path: Path, video: Path, run: Run) -> Path:
     result = run("encode", video.name, "recording.ffs")
     assert result.returncode == 0, result.stderr
     return tmp_path / "recording.ffs"
+
+
+@pytest.fixture
+def start(command: list[str]) -> Iterator[Callable[..., Process]]:
+    """Starts `fastframe` with arguments; at the end of the test it is ended."""
+    with ExitStack() as stack:
+
+        def start(*arguments: str, **options: Any) -> Process:
+            process = Process([*command, *arguments], **options)
+            stack.callback(process.close)
+            return process
+
+        yield start
+
+
+@pytest.fixture
+def share_screen(start: Callable[..., Process], eventually: Eventually) -> Callable[..., tuple[Process, list[str]]]:
+    """Starts `fastframe share` of an X server; returns it and what a viewer's command line needs."""
+
+    def share_screen(server: XServer, *arguments: str, listen: str = ANY_PORT) -> tuple[Process, list[str]]:
+        process = start("share", "--display", server.display, "--listen", listen, "--json", *arguments)
+        eventually(lambda: bool(process.lines))
+        first = process.json()[0]
+        return process, [first["url"], "--key", first["key"]]
+
+    return share_screen
+
+
+@pytest.fixture
+def share(
+    share_screen: Callable[..., tuple[Process, list[str]]], xserver: XServer
+) -> Callable[..., tuple[Process, list[str]]]:
+    """The same for `xserver`, which shows one colour."""
+    xserver.fill("#336699")
+    return partial(share_screen, xserver)

@@ -7,128 +7,22 @@ import re
 import signal
 import socket
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
-import numpy.typing as npt
 import pytest
 from certificates import Certificates
+from sessions import ANY_PORT, open_a_window, picture, pixels_of, shows_the_window
 from xserver import XServer
 
-from fastframe.capture import X11Source
 from fastframe.cli.app import app
 from fastframe.errors import FastframeError
 from fastframe.geometry import Rect
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Eventually = Callable[[Callable[[], bool]], None]
-ANY_PORT = "ws://127.0.0.1:0"
-
-
-class Process:
-    """A command that runs, with what it has written so far."""
-
-    def __init__(self, command: list[str], terminal: int | None = None, **environment: str) -> None:
-        self._process = subprocess.Popen(
-            command,
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL if terminal is None else terminal,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.lines: list[str] = []
-        self.news = ""
-        self._readers = [threading.Thread(target=self._read_lines), threading.Thread(target=self._read_news)]
-        for reader in self._readers:
-            reader.start()
-
-    def _read_lines(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self.lines.append(line)
-
-    def _read_news(self) -> None:
-        assert self._process.stderr is not None
-        while text := self._process.stderr.read(1):
-            self.news += text
-
-    def signal(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
-
-    def wait(self) -> int:
-        """Waits for the end; the exit code."""
-        code = self._process.wait(timeout=30)
-        for reader in self._readers:
-            reader.join()
-        return code
-
-    def close(self) -> None:
-        self._process.kill()
-        self.wait()
-        for pipe in (self._process.stdout, self._process.stderr):
-            assert pipe is not None
-            pipe.close()
-
-    def json(self) -> list[dict[str, Any]]:
-        """The JSON objects that it has written."""
-        return [json.loads(line) for line in self.lines]
-
-
-@pytest.fixture
-def start(command: list[str]) -> Iterator[Callable[..., Process]]:
-    """Starts `fastframe` with arguments; at the end of the test it is ended."""
-    with ExitStack() as stack:
-
-        def start(*arguments: str, **options: Any) -> Process:
-            process = Process([*command, *arguments], **options)
-            stack.callback(process.close)
-            return process
-
-        yield start
-
-
-@pytest.fixture
-def share(
-    start: Callable[..., Process], xserver: XServer, eventually: Eventually
-) -> Callable[..., tuple[Process, list[str]]]:
-    """Starts `fastframe share` of the X server; returns it and what a viewer's command line needs."""
-
-    def share(*arguments: str, listen: str = ANY_PORT) -> tuple[Process, list[str]]:
-        xserver.fill("#336699")
-        process = start("share", "--display", xserver.display, "--listen", listen, "--json", *arguments)
-        eventually(lambda: bool(process.lines))
-        first = process.json()[0]
-        return process, [first["url"], "--key", first["key"]]
-
-    return share
-
-
-def pixels_of(server: XServer) -> npt.NDArray[np.uint8]:
-    """What is on the screen of a server, with X as 255."""
-    with X11Source(server.display) as source:
-        pixels = source.capture().pixels.copy()
-    pixels[..., 3] = 255
-    return pixels
-
-
-def open_a_window(server: XServer) -> None:
-    server.start("xterm", "-bg", "#204060", "-geometry", "20x8+50+80", "-e", "sleep 60")
-
-
-def shows_the_window(pixels: npt.NDArray[np.uint8]) -> bool:
-    return pixels[150, 100].tolist() == [0x60, 0x40, 0x20, 255]
-
-
-def picture(path: Path) -> npt.NDArray[np.uint8]:
-    """A PNG file as (H, W, 4) BGRX."""
-    with av.open(str(path)) as container:
-        return next(container.decode(video=0)).to_ndarray(format="bgra").astype(np.uint8)
 
 
 @pytest.mark.parametrize("scheme", ["ws", "wss", "tls"])

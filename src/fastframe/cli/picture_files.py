@@ -1,5 +1,6 @@
-"""Pictures of a session as files: a lossless video, or a folder of PNG pictures."""
+"""Pictures of a session as files: lossless videos, or folders of PNG pictures; each display has its own."""
 
+import glob
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,9 @@ from fastframe.errors import FastframeError, RecordingError
 
 class PictureFiles:
     """Writes pictures as they come, in whatever thread; use it as a context manager.
+
+    Display 0 goes to the path itself, others to files or folders beside or in it: `film-display1.mkv`,
+    `folder/display1`. A display whose size has changed goes on in another video: `film-part2.mkv`.
 
     Parameters
     ----------
@@ -37,32 +41,43 @@ class PictureFiles:
         if self._is_video and not path.parent.is_dir():
             raise FastframeError(f"{path}: there is no folder {path.parent}")
         may_write(path, force=force)
+        if self._is_video:
+            for kind in ("display", "part"):
+                for other in sorted(path.parent.glob(f"{glob.escape(path.stem)}-{kind}[0-9]*.mkv")):
+                    may_write(other, force=force)
         self._path = path
         self._stack = ExitStack()
-        self._video: VideoWriter | None = None
-        self.count = 0
+        self._videos: dict[int, _Videos] = {}
+        self._counts: dict[int, int] = {}
 
-    def write(self, pixels: npt.NDArray[np.uint8], timestamp: int) -> None:
-        """Writes a picture, (height, width, 4) uint8 BGRX, that was seen at a time in microseconds.
+    @property
+    def count(self) -> int:
+        """Pictures that were written."""
+        return sum(self._counts.values())
+
+    def write(self, display: int, pixels: npt.NDArray[np.uint8], timestamp: int) -> None:
+        """Writes a picture of a display, (height, width, 4) uint8 BGRX, that was seen at a time in microseconds.
 
         Raises
         ------
         RecordingError
-            It could not be written, or has another size than those before in the same video.
+            It could not be written.
         """
+        count = self._counts.get(display, 0)
         if self._is_video:
-            height, width = pixels.shape[:2]
-            if self._video is None:
-                self._video = self._stack.enter_context(VideoWriter(self._path, (width, height)))
-            self._video.write(pixels, timestamp)
+            if display not in self._videos:
+                stem = self._path.stem + (f"-display{display}" if display else "")
+                self._videos[display] = self._stack.enter_context(_Videos(self._path.with_name(f"{stem}.mkv")))
+            self._videos[display].write(pixels, timestamp)
         else:
+            folder = self._path / f"display{display}" if display else self._path
             try:
-                self._path.mkdir(parents=True, exist_ok=True)
+                folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise RecordingError(f"{self._path} cannot be made: {error.strerror}") from error
-            with PendingFile(self._path / f"frame-{self.count:06d}.png") as file:
+                raise RecordingError(f"{folder} cannot be made: {error.strerror}") from error
+            with PendingFile(folder / f"frame-{count:06d}.png") as file:
                 file.write(png_bytes(pixels))
-        self.count += 1
+        self._counts[display] = count + 1
 
     def __enter__(self) -> Self:
         return self
@@ -71,4 +86,33 @@ class PictureFiles:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         # What was seen is kept, however the session ended.
+        self._stack.close()
+
+
+class _Videos:
+    """The pictures of one display: a video, and another one each time that its size changes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._part = 0
+        self._size: tuple[int, int] | None = None
+        self._stack = ExitStack()
+        self._video: VideoWriter
+
+    def write(self, pixels: npt.NDArray[np.uint8], timestamp: int) -> None:
+        height, width = pixels.shape[:2]
+        if self._size != (width, height):
+            self._stack.close()
+            self._part += 1
+            path = self._path if self._part == 1 else self._path.with_stem(f"{self._path.stem}-part{self._part}")
+            self._video = self._stack.enter_context(VideoWriter(path, (width, height)))
+            self._size = width, height
+        self._video.write(pixels, timestamp)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self._stack.close()

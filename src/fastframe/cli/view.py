@@ -4,6 +4,7 @@ It is also the example of a technician's end: one receiver, and the handler of e
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -20,8 +21,8 @@ from fastframe.cli.screen import REFRESH
 from fastframe.cli.session import client_tls, interrupts, news, plain, show_figures, show_last_figures, transport_news
 from fastframe.cli.text import byte_count, ratio
 from fastframe.cli.window import Window
-from fastframe.errors import FastframeError
-from fastframe.stream import ByeReason, ConsentState, Receiver, ReceiverConfig, Scope, State
+from fastframe.errors import ConsentRequired, FastframeError, LocalProtocolError
+from fastframe.stream import ByeReason, ConsentState, Display, Receiver, ReceiverConfig, Scope, State
 from fastframe.stream.aio import CLOSE_TIMEOUT, Address, ReceiverDriver, Worker, connect
 from fastframe.stream.events import (
     Closed,
@@ -43,7 +44,8 @@ def view(
     key: Annotated[str, typer.Option(metavar="1234567", help="The key that the customer tells you.")] = "",
     name: Annotated[str, typer.Option(help="Your name; the customer sees it.")] = "",
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR|FILE.mkv", help="Write every picture, with the consent to record.")
+        Path | None,
+        typer.Option(metavar="DIR|FILE.mkv", help="Write every picture of every display, with the consent to record."),
     ] = None,
     window: Annotated[
         bool | None, typer.Option("--window/--no-window", help="Show it or not. Default: where that is possible.")
@@ -55,8 +57,9 @@ def view(
 ) -> None:
     """View the screen of somebody who runs `fastframe share`.
 
-    Without a window and without --out, it only measures. A session whose connection breaks is continued over a new
-    one. Ctrl-C, or closing the window, ends the session.
+    Of several monitors the window shows one; tabs and the keys 1 to 9 choose. Without a window and without --out, it
+    only measures. A session whose connection breaks is continued over a new one. Ctrl-C, or closing the window, ends
+    the session.
     """
     address, tls = Address.parse(url), client_tls(ca)
 
@@ -65,11 +68,10 @@ def view(
             files = stack.enter_context(PictureFiles(out, force=force)) if out is not None else None
             decoding = stack.enter_context(Worker("fastframe-decode"))
             writing = stack.enter_context(Worker("fastframe-write"))
-            shown = _open_window(window, files is not None)
-            if shown is not None:
-                stack.callback(shown.close)
             stack.enter_context(transport_news())
-            viewing = Viewing(decoding, writing, files, shown, name)
+            viewing = Viewing(decoding, writing, files, name)
+            if window or (window is None and files is None):
+                stack.callback(viewing.open_window(must=bool(window)))
             try:
                 await viewing.run(lambda: connect(address, tls=tls), key, seconds, as_json)
             finally:
@@ -78,36 +80,38 @@ def view(
     asyncio.run(main())
 
 
-def _open_window(wanted: bool | None, is_written: bool) -> Window | None:
-    if wanted is False or (wanted is None and is_written):
-        return None
-    try:
-        return Window("fastframe")
-    except FastframeError as error:
-        if wanted:
-            raise
-        news(f"figures only: {error}")
-        return None
-
-
 class Viewing:
-    """One session of the technician's. Of several displays the first is shown."""
+    """One session of the technician's. Of several displays one is shown at a time; all of them are written."""
 
-    def __init__(
-        self, decoding: Worker, writing: Worker, files: PictureFiles | None, window: Window | None, name: str
-    ) -> None:
-        self._files, self._writing, self._window = files, writing, window
+    def __init__(self, decoding: Worker, writing: Worker, files: PictureFiles | None, name: str) -> None:
+        self._files, self._writing = files, writing
+        self._window: Window | None = None
         # What is written is acknowledged when it is on the disk: a slow disk slows the customer's side down.
         config = ReceiverConfig(name=name, auto_acknowledge=files is None)
         self._receiver = Receiver(config)
         self._driver = ReceiverDriver(self._receiver, self._happened, decoding)
         self._pictures: asyncio.Queue[tuple[FrameReceived, Any, int]] = asyncio.Queue()
+        # The displays that there are, and the one that the window shows.
+        self._displays: dict[int, Display] = {}
         self._display: int | None = None
+        self._pointer: CursorMoved | None = None
+        self._choosing: asyncio.Task[None] | None = None
         self._state = "connecting"
         self._began: float | None = None
         self._frames = self._keyframes = self._packet_bytes = self._frame_bytes = 0
         self._connections = self._lost_pictures = 0
         self._refusal = ""
+
+    def open_window(self, *, must: bool) -> Callable[[], None]:
+        """Shows the session in a window as well, if that is possible (or `must` be); returns what closes it."""
+        try:
+            self._window = Window("fastframe", self._choose)
+        except FastframeError as error:
+            if must:
+                raise
+            news(f"figures only: {error}")
+            return lambda: None
+        return self._window.close
 
     async def run(self, open_transport: Callable[[], Any], key: str, seconds: float | None, as_json: bool) -> None:
         """Views until the session is over, for so many seconds, or until Ctrl-C."""
@@ -160,7 +164,13 @@ class Viewing:
                     self._refusal = f"the customer's consent to {scope.value}: {after.value}"
                     self._receiver.close(self._driver.now(), ByeReason.CONSENT)
             case LayoutChanged(displays):
-                self._display = min((display.id for display in displays), default=None)
+                self._displays = {display.id: display for display in displays}
+                if self._display not in self._displays:
+                    # The main one, if there is one, or else the first.
+                    order = sorted(displays, key=lambda each: (not each.primary, each.id))
+                    self._display = order[0].id if order else None
+                    self._redraw()
+                self._offer()
             case FrameReceived():
                 self._show(event)
             case PictureLost(_, cause):
@@ -168,8 +178,9 @@ class Viewing:
                 news(f"the picture was damaged, and is asked for again: {cause}")
             case CursorShapeChanged(_, hot_x, hot_y, pixels) if self._window is not None:
                 self._window.show_pointer(pixels, (hot_x, hot_y))
-            case CursorMoved(display, x, y, visible) if self._window is not None and display == self._display:
-                self._window.move_pointer(x, y, visible=visible)
+            case CursorMoved() if self._window is not None:
+                self._pointer = event
+                self._draw_pointer()
             case Closed(reason, text, by_peer):
                 self._state = "over"
                 if by_peer and reason not in (ByeReason.FINISHED, ByeReason.STOPPED):
@@ -177,17 +188,47 @@ class Viewing:
                 elif by_peer:
                     news(f"the customer has ended the session{': ' if text else ''}{text}")
 
+    def _choose(self, display: int) -> None:
+        """The user wants to see another display."""
+
+        def show(now: float) -> None:
+            if display in self._displays:
+                self._display = display
+                self._redraw()
+                self._offer()
+
+        self._choosing = asyncio.create_task(self._driver.call(show))
+
+    def _offer(self) -> None:
+        if self._window is not None and self._window.is_open:
+            names = {number: plain(each.name) for number, each in sorted(self._displays.items())}
+            self._window.offer(names, self._display)
+
+    def _redraw(self) -> None:
+        """Draws all of what the window is to show, while nothing is being decoded."""
+        if self._window is None or not self._window.is_open:
+            return
+        self._window.clear()
+        if self._display is not None:
+            with contextlib.suppress(LocalProtocolError, ConsentRequired):  # there is no picture of it
+                self._window.show(self._receiver.frame(self._display), ())
+        self._draw_pointer()
+
+    def _draw_pointer(self) -> None:
+        if self._window is not None and self._window.is_open and self._pointer is not None:
+            is_here = self._pointer.visible and self._pointer.display == self._display
+            self._window.move_pointer(self._pointer.x, self._pointer.y, visible=is_here)
+
     def _show(self, event: FrameReceived) -> None:
         pixels = self._receiver.frame(event.display)
         self._frames += 1
         self._keyframes += event.update.keyframe
         self._packet_bytes += len(event.packet)
         self._frame_bytes += pixels.nbytes
-        is_shown = event.display == self._display
-        if self._window is not None and self._window.is_open and is_shown:
+        if self._window is not None and self._window.is_open and event.display == self._display:
             self._window.show(pixels, event.update.dirty)
         if self._files is not None:
-            may_keep = is_shown and self._receiver.consent(Scope.RECORD) is ConsentState.GRANTED
+            may_keep = self._receiver.consent(Scope.RECORD) is ConsentState.GRANTED
             timestamp = round(1e6 * (time.monotonic() - (self._began or 0.0)))
             self._pictures.put_nowait((event, pixels.copy() if may_keep else None, timestamp))
 
@@ -197,13 +238,15 @@ class Viewing:
             event, pixels, timestamp = await self._pictures.get()
             try:
                 if pixels is not None and self._files is not None:
-                    await self._writing.run(self._files.write, pixels, timestamp)
+                    await self._writing.run(self._files.write, event.display, pixels, timestamp)
                 await self._driver.call(lambda now, event=event: self._acknowledge(event, now))  # type: ignore[misc]
             finally:
                 self._pictures.task_done()
 
     def _acknowledge(self, event: FrameReceived, now: float) -> None:
-        if self._receiver.state is State.OPEN:
+        if self._receiver.state is not State.OPEN:
+            return
+        with contextlib.suppress(LocalProtocolError):  # the display has gone meanwhile
             self._receiver.acknowledge(event.display, event.update.epoch, event.update.sequence, now)
 
     async def _show_window(self) -> None:
@@ -216,6 +259,7 @@ class Viewing:
         return {
             "state": self._state.split()[0],
             "seconds": round(self._seconds, 3),
+            "displays": len(self._displays),
             "frames": self._frames,
             "keyframes": self._keyframes,
             "fps": round(self._frames / self._seconds, 3) if self._seconds else 0.0,
@@ -240,6 +284,8 @@ class Viewing:
         table.add_row("frames", f"{self._frames}, {figures['fps']:.1f} a second, {self._keyframes} anew")
         table.add_row("received", f"{byte_count(self._packet_bytes)}, {figures['mbit_per_second']:.2f} Mbit/s")
         table.add_row("smaller than the pictures", ratio(figures["ratio"]))
+        if len(self._displays) > 1:
+            table.add_row("displays", str(len(self._displays)))
         if self._files is not None:
             table.add_row("written", str(self._files.count))
         return table
