@@ -1,5 +1,6 @@
 """Flow control on lines in virtual time: short queues, a busy line, quick recovery, the exact picture in the end."""
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from screens import HEIGHT, WIDTH, Damage, Film, Typing
 
 from fastframe.stream import ConsentGate, Display, Receiver, Scope, Sender, SenderConfig
+from fastframe.stream.serving import KEYFRAME_INTERVAL
 from fastframe.stream.simulation import LineProfile, Session, Source
 
 MBIT = 1e6 / 8
@@ -214,6 +216,16 @@ def test_the_effort_follows_the_bandwidth() -> None:
     assert fast.sender.statistics(3.0).keyframes == 1
     finish(slow, 40.0)
     finish(fast, 40.0)
+
+
+def test_an_effort_that_flips_does_not_make_a_keyframe_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    efforts = itertools.cycle(("balanced", "tight"))
+    monkeypatch.setattr(Sender, "_effort", lambda self, outlet: next(efforts))
+    session = joined(Film(fps=10, end=4.0, bits=1), LineProfile(1 * MBIT, 0.025))
+    session.run(4.0)
+    assert session.sender.statistics(4.0).frames > 20
+    assert session.sender.statistics(4.0).keyframes <= 2 + 4.0 / KEYFRAME_INTERVAL
+    finish(session, 10.0)
 
 
 def test_a_run_is_the_same_every_time() -> None:

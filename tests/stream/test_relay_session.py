@@ -18,6 +18,7 @@ from fastframe.stream import (
     MaxFragment,
     PairingKey,
     ReceiverConfig,
+    RelayEvent,
     Scope,
     Sender,
     SenderConfig,
@@ -284,6 +285,23 @@ def test_a_viewer_that_floods_takes_nothing_from_the_others() -> None:
     meeting.pump(0.5)
     assert meeting.sees(good)
     assert meeting.relay.state is State.OPEN
+
+
+def test_a_viewer_that_floods_while_nobody_asks_for_events_does_not_cost_the_others_theirs() -> None:
+    meeting = Meeting()
+    good, bad = meeting.join(), meeting.join()
+    meeting.pump(0.5)
+    pointer = m.encode(m.Pointer(0, 1, 1))
+    for _ in range(MAX_WAITING + 1):
+        meeting.relay.receive_from(bad, pointer, meeting.now)
+    with pytest.raises(LocalProtocolError):
+        meeting.relay.receive_from(bad, pointer, meeting.now)
+    meeting.relay.receive_from(good, m.encode(m.Key(65, True)), meeting.now)
+    meeting.draw(1)
+    meeting.pump(0.5)
+    assert RelayEvent(good, e.KeyInput(65, True)) in meeting.relay_events
+    assert meeting.sees(good)
+    meeting.relay.receive_from(bad, pointer, meeting.now)  # somebody has asked
 
 
 def test_who_asks_for_no_events_of_the_relay_is_told_and_not_filled() -> None:

@@ -18,7 +18,7 @@ them is refused at once.
 import contextlib
 import math
 import zlib
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 
 from fastframe.codec.packet import peek_header
@@ -103,6 +103,8 @@ class Relay:
         self._had_session = False
         self._cursor_shape: m.CursorShape | None = None
         self._events: deque[RelayEvent] = deque()
+        # How many of them are whose: who floods must not cost the others theirs.
+        self._waiting: Counter[int | None] = Counter()
 
     @property
     def state(self) -> State:
@@ -126,7 +128,21 @@ class Relay:
 
     def next_event(self) -> RelayEvent | None:
         """The next event; `None` when there is none. What viewers do has been passed on already."""
-        return self._events.popleft() if self._events else None
+        if not self._events:
+            return None
+        told = self._events.popleft()
+        self._waiting[told.viewer] -= 1
+        if not self._waiting[told.viewer]:
+            del self._waiting[told.viewer]
+        return told
+
+    def _tell(self, viewer: int | None, event: e.Event) -> None:
+        self._events.append(RelayEvent(viewer, event))
+        self._waiting[viewer] += 1
+
+    def _check_waiting(self, viewer: int | None) -> None:
+        if self._waiting[viewer] > MAX_WAITING:
+            raise LocalProtocolError(f"more than {MAX_WAITING} events wait for next_event", limit=MAX_WAITING)
 
     # -- the sender ----------------------------------------------------------------------------------------
 
@@ -136,6 +152,7 @@ class Relay:
 
     def receive(self, data: bytes | memoryview, now: float) -> None:
         """Takes one message from the sender; as `Receiver.receive`."""
+        self._check_waiting(None)
         try:
             self._upstream.receive(data, now)
         finally:
@@ -198,8 +215,7 @@ class Relay:
     def receive_from(self, viewer: int, data: bytes | memoryview, now: float) -> None:
         """Takes one message from a viewer; as `Sender.receive`. A fault ends that viewer's connection only."""
         endpoint = self._viewer(viewer)
-        if len(self._events) > MAX_WAITING:
-            raise LocalProtocolError(f"more than {MAX_WAITING} events wait for next_event", limit=MAX_WAITING)
+        self._check_waiting(viewer)
         try:
             endpoint.receive(data, now)
         finally:
@@ -268,7 +284,7 @@ class Relay:
                     # Nobody polls it, or its messages are too short for this one.
                     viewer.connection_lost(now)
                 self._take_viewer_events(number, viewer, now)
-            self._events.append(RelayEvent(None, event))
+            self._tell(None, event)
 
     def _forget_pictures(self) -> None:
         for store in self._stores.values():
@@ -361,7 +377,7 @@ class Relay:
                 self._pause_together(now)
             elif self._upstream.state is State.OPEN and viewer.admitted(now):
                 self._pass_up(number, event, now)
-            self._events.append(RelayEvent(number, event))
+            self._tell(number, event)
 
     def _pass_up(self, number: int, event: e.Event, now: float) -> None:
         try:

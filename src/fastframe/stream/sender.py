@@ -50,6 +50,8 @@ class _DisplayOutlet(Outlet):
         super().__init__(display, flow, last)
         self.encoder: Encoder | None = None
         self.effort = ""
+        # When a first picture was last begun anew with another effort.
+        self.restarted_at = -math.inf
         self.next_epoch = 1 if last is None else last[0] + 1
         self.epoch_bytes = 0
         self.damage: DamageMap | None = None
@@ -235,7 +237,10 @@ class Sender(Serving[_DisplayOutlet]):
     def _encode(self, outlet: _DisplayOutlet, damage_map: DamageMap, frame: Any) -> None:
         budget = self._flow.budget()
         effort = self._effort(outlet)
-        if outlet.partial and outlet.epoch_bytes <= CHEAP_RESTART and effort != outlet.effort:
+        is_cheap = outlet.partial and outlet.epoch_bytes <= CHEAP_RESTART
+        # At once the first time; but a bandwidth between two efforts must not make a keyframe of every packet.
+        if is_cheap and effort != outlet.effort and self._now >= outlet.restarted_at + KEYFRAME_INTERVAL:
+            outlet.restarted_at = self._now
             outlet.needs_keyframe = True
         keyframe = outlet.needs_keyframe or outlet.encoder is None
         if outlet.encoder is None or (keyframe and effort != outlet.effort):

@@ -1,22 +1,29 @@
 """A relay between one customer and several technicians, over real sockets."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-from connections import Proxy, run, until, url
+import pytest
+from connections import Proxy, ended, run, until, url
 from desk import Customer, Technician, noise
 
-from fastframe.stream import ByeReason, Relay, RelayEvent, Scope
-from fastframe.stream.aio import RelayDriver, connect, serve
+from fastframe.errors import FastframeError
+from fastframe.stream import ByeReason, PairingKey, Relay, RelayEvent, Scope
+from fastframe.stream.aio import RelayDriver, connect, serve, strangers
 from fastframe.stream.events import Closed, Connected
 
 
 class Middle:
     """A relay that serves viewers on a port."""
 
-    def __init__(self) -> None:
+    def __init__(self, pairing: Callable[[], PairingKey | None] = lambda: None) -> None:
         self.events: list[RelayEvent] = []
-        self.driver = RelayDriver(Relay(), self.events.append)
+        self.refusals: list[FastframeError] = []
+        self.driver = RelayDriver(
+            Relay(), self.events.append, pairing=pairing, on_refusal=lambda peer, error: self.refusals.append(error)
+        )
         self.port = 0
 
     async def run(self, customer: Customer) -> None:
@@ -61,6 +68,41 @@ def test_another_technician_sees_the_picture_only_with_consent() -> None:
                 assert (second.picture == noise(2)).all()
                 await customer.driver.stop()
             assert [each.of(Closed)[0].reason for each in (first, second)] == [ByeReason.STOPPED] * 2
+
+    run(main())
+
+
+def test_strangers_at_a_relays_door_are_few_and_have_little_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strangers, "HANDSHAKE_TIMEOUT", 0.5)
+
+    async def main() -> None:
+        middle = Middle(pairing=lambda: key)
+        key, digits = PairingKey.create(time.monotonic())
+        async with AsyncExitStack() as stack:
+            customer = stack.enter_context(Customer())
+            technician = stack.enter_context(Technician())
+            async with asyncio.TaskGroup() as group:
+                group.create_task(customer.share())
+                await until(lambda: customer.port)
+                group.create_task(middle.run(customer))
+                await until(lambda: middle.port)
+                silent = [await connect(url("tcp", middle.port)) for _ in range(strangers.MAX_STRANGERS)]
+                began = time.monotonic()
+                one_more = await connect(url("tcp", middle.port))
+                assert await ended(one_more)
+                assert time.monotonic() < began + 0.4
+                for transport in silent:  # their time is up
+                    assert await ended(transport)
+                    transport.abort()
+                one_more.abort()
+                await technician.view(middle.port, f"{(int(digits) + 1) % 10**7:07}")
+                assert technician.of(Closed)[0].reason is ByeReason.PAIRING
+                await until(lambda: not middle.driver.relay.viewers)
+                assert [str(error) for error in middle.refusals] == ["the pairing key is wrong"]
+                other = stack.enter_context(Technician())
+                group.create_task(other.view(middle.port, digits))
+                await other.sees(noise(0))
+                await customer.driver.stop()
 
     run(main())
 

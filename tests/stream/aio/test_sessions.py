@@ -14,7 +14,7 @@ from desk import SCREEN, Customer, Technician, noise
 
 from fastframe.errors import RemoteProtocolError, TransportError
 from fastframe.stream import ByeReason, ConsentState, Message, Scope, State
-from fastframe.stream.aio import connect, driver, host
+from fastframe.stream.aio import connect, driver, strangers
 from fastframe.stream.events import ChatReceived, Closed, Connected, ConnectionBroken, ConsentChanged, Event
 from fastframe.stream.wire import MARK
 
@@ -241,13 +241,13 @@ def test_a_viewer_gives_up_when_its_patience_ends() -> None:
 
 
 def test_garbage_and_silence_at_the_door_do_not_keep_the_viewer_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "HANDSHAKE_TIMEOUT", 0.5)
+    monkeypatch.setattr(strangers, "HANDSHAKE_TIMEOUT", 0.5)
 
     async def main() -> None:
         with Customer() as customer, Technician() as technician:
             async with going(customer.share()):
                 await until(lambda: customer.port)
-                silent = [await connect(url("tcp", customer.port)) for _ in range(host.MAX_STRANGERS - 4)]
+                silent = [await connect(url("tcp", customer.port)) for _ in range(strangers.MAX_STRANGERS - 4)]
                 for garbage in (b"\x90", b"\xc1\0\0abc", b"\x93\xa5hello\x01\x02", bytes(1000)):
                     transport = await connect(url("tcp", customer.port))
                     await transport.send(Message(garbage))

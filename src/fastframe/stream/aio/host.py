@@ -1,23 +1,17 @@
 """The customer's door: which connection may carry the session.
 
-Whoever can reach the port can connect, so a connection is a stranger's until its first message has been read. Strangers
-have little time and there are few of them. A viewer whose line broke may be back before this side has noticed, and then
-it takes its session along to the new connection; it is known by the session's token, which nobody else has.
+A connection is a stranger's until its first message has been read. A viewer whose line broke may be back before this
+side has noticed, and then it takes its session along to the new connection; it is known by the session's token, which
+nobody else has.
 """
 
 import asyncio
-from collections.abc import Callable
 
-from fastframe.errors import FastframeError, RemoteProtocolError, TransportError
+from fastframe.errors import RemoteProtocolError
 from fastframe.stream.aio.sending import SenderDriver
+from fastframe.stream.aio.strangers import Door, RefusalHandler
 from fastframe.stream.aio.transport import HANDSHAKE_TIMEOUT, LOGGER, Transport
-from fastframe.stream.messages import Bye, ByeReason, encode
-from fastframe.stream.wire import Message
-
-# Connections at once that have not said yet what they want.
-MAX_STRANGERS = 16
-
-RefusalHandler = Callable[[str, FastframeError], None]
+from fastframe.stream.messages import Bye, ByeReason
 
 
 class Host:
@@ -33,8 +27,7 @@ class Host:
 
     def __init__(self, driver: SenderDriver, on_refusal: RefusalHandler | None = None) -> None:
         self._driver = driver
-        self._on_refusal = on_refusal
-        self._strangers = 0
+        self._door = Door(on_refusal)
         # The connection that the sender has to do with, if there is one.
         self._connection: asyncio.Task[None] | None = None
         self._came: asyncio.Future[None] | None = None
@@ -61,24 +54,22 @@ class Host:
 
     async def handle(self, transport: Transport) -> None:
         """Serves one connection, to its end; what `serve` is to be given."""
-        if self._strangers >= MAX_STRANGERS:
+        if self._door.is_crowded:
             transport.abort()
             return
-        self._strangers += 1
-        try:
-            async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-                hello = await transport.receive()
-                refusal = None if hello is None else await self._free(hello)
-                text = "nothing was said"
-        except (TimeoutError, TransportError, RemoteProtocolError) as error:
-            hello, text = None, str(error) or f"nothing was said for {HANDSHAKE_TIMEOUT:g} s"
-        finally:
-            self._strangers -= 1
-        if hello is None:
-            LOGGER.info("%s: %s", transport.peer, text)
-            transport.abort()
-        elif refusal is not None:
-            await self._refuse(transport, refusal)
+        with self._door.stranger():
+            hello = await self._door.first_message(transport)
+            if hello is None:
+                return
+            try:
+                async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+                    refusal = await self._free(hello)
+            except TimeoutError:
+                LOGGER.info("%s: others were before it for too long", transport.peer)
+                transport.abort()
+                return
+        if refusal is not None:
+            await self._door.refuse(transport, refusal)
         else:
             await self._connect(transport, hello)
 
@@ -120,22 +111,6 @@ class Host:
         try:
             await self._driver.run(transport, hello)
         except RemoteProtocolError as error:
-            self._tell_refusal(transport, error)
+            self._door.tell_refusal(transport, error)
         except Exception as error:
             self._fault = error
-
-    async def _refuse(self, transport: Transport, refusal: Bye) -> None:
-        self._tell_refusal(transport, FastframeError(refusal.text))
-        try:
-            async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-                await transport.send(Message(encode(refusal)))
-            await transport.close()
-        except (TimeoutError, TransportError):
-            pass
-        finally:
-            transport.abort()
-
-    def _tell_refusal(self, transport: Transport, error: FastframeError) -> None:
-        LOGGER.info("%s: %s", transport.peer, error)
-        if self._on_refusal is not None:
-            self._on_refusal(transport.peer, error)

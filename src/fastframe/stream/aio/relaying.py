@@ -8,13 +8,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from fastframe.errors import FastframeError, RemoteProtocolError, TransportError
+from fastframe.errors import LocalProtocolError, RemoteProtocolError
 from fastframe.stream.aio.driver import Driver
 from fastframe.stream.aio.receiving import ConnectingDriver
-from fastframe.stream.aio.transport import HANDSHAKE_TIMEOUT, LOGGER, Open, Transport
+from fastframe.stream.aio.strangers import Door, RefusalHandler
+from fastframe.stream.aio.transport import Open, Transport
 from fastframe.stream.consent import Scope
 from fastframe.stream.events import Event
-from fastframe.stream.messages import ByeReason
+from fastframe.stream.messages import Bye, ByeReason
 from fastframe.stream.pairing import PairingKey
 from fastframe.stream.relay import Relay, RelayEvent
 from fastframe.stream.states import State
@@ -33,6 +34,8 @@ class RelayDriver:
     pairing
         Called for each viewer that is new: the key that it must state, or `None`. If omitted, none is needed: whoever
         reaches the port is let in, and sees what the customer's consents allow.
+    on_refusal
+        Called with the address of each peer that was not let in, or has broken the protocol, and the reason.
     """
 
     def __init__(
@@ -41,10 +44,12 @@ class RelayDriver:
         on_event: Callable[[RelayEvent], None],
         *,
         pairing: Callable[[], PairingKey | None] = lambda: None,
+        on_refusal: RefusalHandler | None = None,
     ) -> None:
         self.relay = relay
         self._on_event = on_event
         self._pairing = pairing
+        self._door = Door(on_refusal)
         self._drivers: dict[int | None, Driver[_Side]] = {}
         self._connections: dict[int, asyncio.Task[None]] = {}
         self._upstream = ConnectingDriver(_Side(self, None), _told_already, None)
@@ -65,37 +70,43 @@ class RelayDriver:
     async def handle(self, transport: Transport) -> None:
         """Serves one viewer's connection, to its end; what `serve` is to be given.
 
-        How many connections there may be is up to the server in front of it; each has `HANDSHAKE_TIMEOUT` seconds for
-        its first message, and `RelayConfig.max_viewers` bounds those that have sent one.
+        Until a viewer has shown that it may come in, it has little time, and only a few can be there at once.
         """
-        try:
-            async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-                hello = await transport.receive()
-        except (TimeoutError, TransportError, RemoteProtocolError) as error:
-            LOGGER.info("%s has not introduced itself: %s", transport.peer, error)
-            hello = None
-        if hello is None:
+        if self._door.is_crowded:
             transport.abort()
             return
-        number = self.relay.viewer_for(hello)
-        if number is not None and (before := self._connections.pop(number, None)) is not None:
-            before.cancel()
-            await asyncio.wait([before])
+        connection: asyncio.Task[None] | None = None
         try:
-            if number is None:
-                number = self.relay.add_viewer(self._upstream.now(), pairing=self._pairing())
-                self._drivers[number] = Driver(_Side(self, number), _told_already, None)
-        except FastframeError as error:
-            LOGGER.info("%s was refused: %s", transport.peer, error)
-            transport.abort()
-            return
-        connection = asyncio.create_task(self._carry(number, transport, hello))
-        self._connections[number] = connection
-        try:
+            with self._door.stranger():
+                hello = await self._door.first_message(transport)
+                if hello is None:
+                    return
+                try:
+                    number = await self._viewer_for(hello)
+                except LocalProtocolError as error:
+                    over = self.relay.state is State.CLOSED
+                    reason = ByeReason.UNKNOWN_SESSION if over else ByeReason.CONSENT
+                    await self._door.refuse(transport, Bye(reason, str(error)))
+                    return
+                connection = self._connections[number] = asyncio.create_task(self._carry(number, transport, hello))
+                let_in = asyncio.create_task(self._drivers[number].is_open.wait())
+                await asyncio.wait([connection, let_in], return_when=asyncio.FIRST_COMPLETED)
+                let_in.cancel()
             await asyncio.wait([connection])
         finally:
-            if connection.cancel():  # the server ends
+            if connection is not None and connection.cancel():  # the server ends
                 await asyncio.wait([connection])
+
+    async def _viewer_for(self, hello: bytes) -> int:
+        """The number of the viewer who says this, who may have been there before."""
+        number = self.relay.viewer_for(hello)
+        if number is None:
+            number = self.relay.add_viewer(self._upstream.now(), pairing=self._pairing())
+            self._drivers[number] = Driver(_Side(self, number), _told_already, None)
+        elif (before := self._connections.pop(number, None)) is not None:
+            before.cancel()
+            await asyncio.wait([before])
+        return number
 
     async def _carry(self, number: int, transport: Transport, hello: bytes) -> None:
         """Drives a viewer, and waits for it to come back after its connection broke."""
@@ -103,7 +114,7 @@ class RelayDriver:
         try:
             await driver.run(transport, hello)
         except RemoteProtocolError as error:
-            LOGGER.info("%s: %s", transport.peer, error)
+            self._door.tell_refusal(transport, error)
         if self.relay.viewer_state(number) is State.LOST:
             await driver.rest(asyncio.get_running_loop().create_future())
         # It was never let in, or its session is over.
