@@ -1,6 +1,7 @@
-"""`fastframe share`: the customer's end. Shows the screen to one technician who knows the key, once that was agreed to.
+"""`fastframe share`: the customer's end. Shows the screen to technicians who know a key, once that was agreed to.
 
-It is also the example of a customer's end: one source, one sender, one host, and the handler of events below.
+It is also the example of a customer's end: one sender, one host, and the handler of events below. What is captured is
+in `showing`, and how several viewers get in is in `gathering`.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from fastframe.cli.gathering import NAMELESS, Gathering
 from fastframe.cli.screen import (
     DisplayOption,
     Kind,
@@ -42,12 +44,13 @@ from fastframe.stream.events import (
 )
 from fastframe.stream.pairing import LIFETIME
 
-# What a viewer may be allowed here: this command moves no mouse and takes no files.
-ON_OFFER = (Scope.VIEW, Scope.RECORD)
-# How the questions are put.
-WISHES = {Scope.VIEW: "see your screen", Scope.RECORD: "record what is seen"}
+# What a viewer may be allowed here, and how the questions are put: this command moves no mouse and takes no files.
+WISHES = {
+    Scope.VIEW: "see your screen",
+    Scope.RECORD: "record what is seen",
+    Scope.EXTRA_TECHNICIAN: "see your screen as well",
+}
 ENCRYPTED = {"ws": "wss", "tcp": "tls"}
-MAX_POINTER = 256
 
 
 def share(
@@ -57,9 +60,13 @@ def share(
     cert: Annotated[Path | None, typer.Option(help="TLS: the certificate, in a PEM file.")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS: its private key, in a PEM file.")] = None,
     consent: Annotated[
-        str | None, typer.Option(metavar="SCOPE,...", help="Agree to view, or view,record; ask for nothing.")
+        str | None,
+        typer.Option(metavar="SCOPE,...", help="Agree to view,record,extra_technician; ask for nothing."),
     ] = None,
     name: Annotated[str, typer.Option(help="What the viewer is told about this machine.")] = "",
+    viewers: Annotated[
+        int, typer.Option(min=1, max=100, help="How many may view at a time, each with a key of its own.")
+    ] = 1,
     fps: Annotated[float, typer.Option(min=1.0, max=240.0, help="The most frames a second.")] = 60.0,
     display: DisplayOption = None,
     monitor: MonitorsOption = None,
@@ -70,10 +77,11 @@ def share(
     kind: KindOption = Kind.auto,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a second and nothing else.")] = False,
 ) -> None:
-    """Show your screen to one viewer.
+    """Show your screen to one viewer, or to several.
 
     Prints a key of seven digits to tell the viewer, who connects with `fastframe view URL --key KEY`. Nothing is seen
-    before you agree, on the terminal or by --consent. Ctrl-C takes all consents back and ends the session at once.
+    before you agree, on the terminal or by --consent; with --viewers you are asked about each further viewer as well
+    (extra_technician). Ctrl-C takes all consents back and ends the session at once.
     """
     agreed = parse_consent(consent)
     if agreed is None and not Terminal.is_there():
@@ -87,13 +95,11 @@ def share(
 
     async def main() -> None:
         with Worker("fastframe-encode") as encoding:
-            sharing = Sharing(screen, monitor or [], encoding, agreed, name, fps)
-            host = Host(sharing.driver, sharing.refused)
+            sharing = Sharing(screen, monitor or [], encoding, agreed, name, fps, viewers)
             async with sharing.showing:
                 try:
-                    async with serve(host.handle, address, tls=tls) as port:
-                        sharing.introduce(dataclasses.replace(address, port=port), as_json)
-                        await sharing.run(host, as_json)
+                    async with serve(sharing.door.handle, address, tls=tls) as port:
+                        await sharing.run(dataclasses.replace(address, port=port), as_json)
                 finally:
                     show_last_figures(sharing.figures(), sharing.table(), as_json=as_json)
 
@@ -101,16 +107,30 @@ def share(
 
 
 def parse_consent(text: str | None) -> frozenset[Scope] | None:
-    """The scopes in view,record; `FastframeError` for others."""
+    """The scopes in view,record,extra_technician; `FastframeError` for others."""
     if text is None:
         return None
     try:
         scopes = frozenset(Scope(word.strip()) for word in text.split(","))
     except ValueError:
         scopes = frozenset()
-    if not scopes or not scopes <= set(ON_OFFER):
-        raise FastframeError(f"--consent takes {','.join(ON_OFFER)} or a part of it, not {text!r}", actual=text)
+    if not scopes or not scopes <= WISHES.keys():
+        raise FastframeError(f"--consent takes {','.join(WISHES)} or a part of it, not {text!r}", actual=text)
     return scopes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Question:
+    """What somebody wants; `viewer`: the number of one more who wants to see the screen."""
+
+    scope: Scope
+    name: str
+    viewer: int | None = None
+
+    @property
+    def is_to_be_asked(self) -> bool:
+        """Whether it is up to the customer. Further viewers are asked about one by one, not by their scope alone."""
+        return self.scope in WISHES and (self.scope is not Scope.EXTRA_TECHNICIAN or self.viewer is not None)
 
 
 class Sharing:
@@ -124,38 +144,43 @@ class Sharing:
         agreed: frozenset[Scope] | None,
         name: str,
         fps: float,
+        viewers: int,
     ) -> None:
-        self._agreed = agreed
+        self._agreed, self._most = agreed, viewers
         self._gate = ConsentGate()
         self._pairing, self._digits = PairingKey.create(time.monotonic())
-        sender = Sender(self._gate, SenderConfig(name=name, max_fps=fps), pairing=self._pairing)
+        # Whether somebody may come in with that key, and until when.
+        self._has_key_out = False
+        self._expiry: asyncio.TimerHandle | None = None
+        # Viewers have lines of many speeds, so no effort fits them all; a single one's line is measured.
+        config = SenderConfig(name=name, max_fps=fps, effort="auto" if viewers == 1 else "balanced")
+        sender = Sender(self._gate, config, pairing=self._pairing if viewers == 1 else None)
         self.driver = SenderDriver(sender, self._happened, encoding)
+        self._gathering: Gathering | None = None
+        if viewers > 1:
+            self._gathering = Gathering(
+                self.driver, viewers, lambda: self._pairing, self._came, self._offer_key, self._refused
+            )
+        self.door = self._gathering or Host(self.driver, self._refused)
         self.showing = Showing(screen, monitors, self.driver, fps)
-        self._questions: asyncio.Queue[Scope] = asyncio.Queue()
+        self._questions: asyncio.Queue[Question] = asyncio.Queue()
         self._viewer = ""
         self._state = "waiting for a viewer"
         self._failure: FastframeError | None = None
+        self._address: Address
+        self._as_json = False
 
-    def introduce(self, address: Address, as_json: bool) -> None:
-        """Tells where and with which key to connect."""
-        if as_json:
-            print(f'{{"url": "{address}", "key": "{self._digits}"}}', flush=True)
-        else:
-            typer.echo(f"The viewer runs: fastframe view {address} --key {self._digits}")
-            typer.echo(
-                f"Your key: {self._digits[:3]} {self._digits[3:5]} {self._digits[5:]}   (Ctrl-C ends the session)"
-            )
+    async def run(self, address: Address, as_json: bool) -> None:
+        """Keeps the session until it is over, or Ctrl-C."""
+        self._address, self._as_json = address, as_json
+        self._tell_key("The viewer runs")
         if not address.is_encrypted and address.host not in ("127.0.0.1", "::1", "localhost"):
             news(f"warning: {address.scheme} is not encrypted; others on the way can read along. Use --cert and --key")
-
-    async def run(self, host: Host, as_json: bool) -> None:
-        """Keeps the session until it is over, or Ctrl-C."""
         tasks = [asyncio.create_task(self.showing.run()), asyncio.create_task(self._ask())]
         tasks.append(asyncio.create_task(show_figures(self.figures, self.table, as_json=as_json)))
         ending: list[asyncio.Task[None]] = []
         with interrupts(lambda: ending.append(asyncio.create_task(self.driver.stop(by="customer")))):
-            expiry = asyncio.get_running_loop().call_later(LIFETIME, self._expired)
-            hosting = asyncio.create_task(host.run())
+            hosting = asyncio.create_task(self.door.run())
             try:
                 # Whichever of them ends by itself has failed, but for the host, and figures that nobody looks at.
                 waiting = {hosting, *tasks}
@@ -164,7 +189,7 @@ class Sharing:
                     for task in done:
                         task.result()
             finally:
-                expiry.cancel()
+                self._take_key_back()
                 await self.driver.stop(ByeReason.INTERNAL)
                 await asyncio.wait([hosting], timeout=CLOSE_TIMEOUT)
                 for task in (*tasks, hosting):
@@ -173,15 +198,55 @@ class Sharing:
         if self._failure is not None:
             raise self._failure
 
+    # -- keys --------------------------------------------------------------------------------------------------
+
+    def _tell_key(self, who: str) -> None:
+        """Tells where and with which key to connect, for as long as the key is good."""
+        if self._as_json:
+            print(f'{{"url": "{self._address}", "key": "{self._digits}"}}', flush=True)
+        else:
+            digits = self._digits
+            typer.echo(f"{who}: fastframe view {self._address} --key {digits}")
+            typer.echo(f"Your key: {digits[:3]} {digits[3:5]} {digits[5:]}   (Ctrl-C ends the session)")
+        self._has_key_out = True
+        self._expiry = asyncio.get_running_loop().call_later(LIFETIME, self._expired)
+
+    def _offer_key(self) -> None:
+        """Makes a key for one more viewer, if there is room for one and no other key is out."""
+        if self._gathering is not None and not self._has_key_out and len(self._gathering.names) < self._most:
+            self._pairing, self._digits = PairingKey.create(time.monotonic())
+            self._tell_key("One more viewer runs")
+
+    def _take_key_back(self) -> None:
+        self._has_key_out = False
+        if self._expiry is not None:
+            self._expiry.cancel()
+
+    def _expired(self) -> None:
+        if not self._viewer:
+            self._give_up(f"nobody came within {LIFETIME / 60:.0f} minutes; begin again with a new key")
+        elif self._pairing.attempts_left:
+            self._take_key_back()
+            self._offer_key()
+
+    def _give_up(self, reason: str) -> None:
+        self._failure = FastframeError(reason)
+        self.driver.endpoint.close(self.driver.now(), ByeReason.PAIRING)
+        self.driver.wake()
+
+    # -- who comes ---------------------------------------------------------------------------------------------
+
     def _happened(self, event: Event) -> None:
         """Each event of the stream; called in the event loop."""
         match event:
-            case Connected(name, _, resumed):
-                self._viewer = plain(name) or "a viewer without a name"
+            case Connected(name, _, resumed) if self._gathering is None:
+                self._viewer = plain(name) or NAMELESS
                 self._state = "connected"
+                self._take_key_back()
                 news(f"{self._viewer} {'is back' if resumed else 'has the right key'}")
             case ConsentRequested(scope):
-                self._questions.put_nowait(scope)
+                name = self._viewer if self._gathering is None else self._gathering.asking.get(scope, "")
+                self._questions.put_nowait(Question(scope, name))
             case ConsentChanged(scope, _, after):
                 if scope is Scope.VIEW:
                     self.showing.agree(after is ConsentState.GRANTED)
@@ -193,44 +258,72 @@ class Sharing:
                 self._state = "over"
                 news(f"the session is over: {text or reason.value}{', by the viewer' if by_peer else ''}")
 
-    def refused(self, peer: str, error: FastframeError) -> None:
+    def _came(self, viewer: int, name: str) -> None:
+        """One of several viewers has come in."""
+        assert self._gathering is not None
+        self._viewer, self._state = name, "connected"
+        news(f"{name} has the right key")
+        if not self._gathering.is_technician(viewer):
+            self._questions.put_nowait(Question(Scope.EXTRA_TECHNICIAN, name, viewer))
+        self._take_key_back()
+        self._offer_key()
+
+    def _refused(self, peer: str, error: FastframeError) -> None:
         """Somebody was not let in."""
         news(f"{peer} was refused: {error}")
-        if not self._viewer and not self._pairing.attempts_left:
-            self._give_up("the key was guessed at too often; begin again with a new one")
+        if self._has_key_out and not self._pairing.attempts_left:
+            # It stays out, and of no use: another one would give whoever guesses five more attempts.
+            if self._viewer:
+                news("the key was guessed at too often: nobody else is let in")
+            else:
+                self._give_up("the key was guessed at too often; begin again with a new one")
 
-    def _expired(self) -> None:
-        if not self._viewer:
-            self._give_up(f"nobody came within {LIFETIME / 60:.0f} minutes; begin again with a new key")
-
-    def _give_up(self, reason: str) -> None:
-        self._failure = FastframeError(reason)
-        self.driver.endpoint.close(self.driver.now(), ByeReason.PAIRING)
-        self.driver.wake()
+    # -- what is asked -----------------------------------------------------------------------------------------
 
     async def _ask(self) -> None:
-        """Answers what the viewer asks for, with the customer's help."""
+        """Answers what viewers ask for, with the customer's help."""
         terminal = Terminal() if self._agreed is None else None
-        refused: set[Scope] = set()
+        # Who was told no does not ask again and again.
+        refused: set[Scope | int] = set()
         while True:
-            scope = await self._questions.get()
-            if scope not in ON_OFFER or scope in refused:
-                agrees = False  # who was told no is not asked again and again
+            question = await self._questions.get()
+            if question.viewer is not None and not self._is_there(question.viewer):
+                continue
+            key = question.scope if question.viewer is None else question.viewer
+            if not question.is_to_be_asked or key in refused:
+                agrees = False
             elif terminal is not None:
-                agrees = await terminal.agrees(f"May {self._viewer} {WISHES[scope]}?")
+                agrees = await terminal.agrees(f"May {question.name} {WISHES[question.scope]}?")
             else:
-                agrees = scope in (self._agreed or ())
+                agrees = question.scope in (self._agreed or ())
             if not agrees:
-                refused.add(scope)
-            await self.driver.call(partial(self._answer, scope, agrees))
+                refused.add(key)
+            await self.driver.call(partial(self._answer, question, agrees))
 
-    def _answer(self, scope: Scope, agrees: bool, now: float) -> None:
-        (self._gate.grant if agrees else self._gate.refuse)(scope, now, by="customer")
+    def _answer(self, question: Question, agrees: bool, now: float) -> None:
+        scope, viewer = question.scope, question.viewer
+        if viewer is not None and not self._is_there(viewer):
+            return
+        if agrees:
+            self._gate.grant(scope, now, by="customer")
+        elif self._gate.state(scope, now) is ConsentState.REQUESTED:
+            self._gate.refuse(scope, now, by="customer")
+        if viewer is not None and self._gathering is not None:
+            self._gathering.answer(viewer, agrees)
+
+    def _is_there(self, viewer: int) -> bool:
+        return self._gathering is not None and viewer in self._gathering.names
 
     def figures(self) -> dict[str, Any]:
         """The figures for JSON: no names, no addresses, no pixels."""
         statistics = self.driver.endpoint.statistics(self.driver.now())
-        return {"state": self._state, **dataclasses.asdict(statistics), "ratio": round(statistics.ratio, 3)}
+        viewers = len(self._gathering.names) if self._gathering is not None else int(self._state == "connected")
+        return {
+            "state": self._state,
+            "viewers": viewers,
+            **dataclasses.asdict(statistics),
+            "ratio": round(statistics.ratio, 3),
+        }
 
     def table(self) -> Table:
         """The figures for a person."""
@@ -238,6 +331,8 @@ class Sharing:
         table = Table(title=self._state, show_header=False, title_justify="left", min_width=48)
         table.add_column(style="bold")
         table.add_column(justify="right")
+        if self._gathering is not None:
+            table.add_row("viewers", str(len(self._gathering.names)))
         table.add_row("round trip", _milliseconds(statistics.rtt))
         table.add_row("of it in queues", _milliseconds(statistics.queue_delay))
         bandwidth = statistics.bandwidth

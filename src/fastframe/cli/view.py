@@ -8,6 +8,8 @@ import contextlib
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -80,6 +82,16 @@ def view(
     asyncio.run(main())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Picture:
+    """One that is to be written, if it may be kept (`pixels`), and acknowledged then, if it has just come (`event`)."""
+
+    display: int
+    pixels: Any
+    timestamp: int
+    event: FrameReceived | None
+
+
 class Viewing:
     """One session of the technician's. Of several displays one is shown at a time; all of them are written."""
 
@@ -90,7 +102,7 @@ class Viewing:
         config = ReceiverConfig(name=name, auto_acknowledge=files is None)
         self._receiver = Receiver(config)
         self._driver = ReceiverDriver(self._receiver, self._happened, decoding)
-        self._pictures: asyncio.Queue[tuple[FrameReceived, Any, int]] = asyncio.Queue()
+        self._pictures: asyncio.Queue[_Picture] = asyncio.Queue()
         # The displays that there are, and the one that the window shows.
         self._displays: dict[int, Display] = {}
         self._display: int | None = None
@@ -163,6 +175,8 @@ class Viewing:
                 if after in NO_CONSENT and (scope is Scope.VIEW or (scope is Scope.RECORD and self._files)):
                     self._refusal = f"the customer's consent to {scope.value}: {after.value}"
                     self._receiver.close(self._driver.now(), ByeReason.CONSENT)
+                elif self._files is not None and scope is Scope.RECORD and after is ConsentState.GRANTED:
+                    self._keep_all()
             case LayoutChanged(displays):
                 self._displays = {display.id: display for display in displays}
                 if self._display not in self._displays:
@@ -229,17 +243,28 @@ class Viewing:
             self._window.show(pixels, event.update.dirty)
         if self._files is not None:
             may_keep = self._receiver.consent(Scope.RECORD) is ConsentState.GRANTED
-            timestamp = round(1e6 * (time.monotonic() - (self._began or 0.0)))
-            self._pictures.put_nowait((event, pixels.copy() if may_keep else None, timestamp))
+            self._keep(event.display, pixels if may_keep else None, event)
+
+    def _keep(self, display: int, pixels: Any, event: FrameReceived | None) -> None:
+        """Puts a picture among those that are to be written."""
+        timestamp = round(1e6 * (time.monotonic() - (self._began or 0.0)))
+        self._pictures.put_nowait(_Picture(display, None if pixels is None else pixels.copy(), timestamp, event))
+
+    def _keep_all(self) -> None:
+        """What is on the screen when the customer agrees to a recording is its beginning."""
+        for display in self._displays:
+            with contextlib.suppress(LocalProtocolError, ConsentRequired):  # there is no picture of it
+                self._keep(display, self._receiver.frame(display), None)
 
     async def _write(self) -> None:
         """Writes pictures, and acknowledges each one then. No more are waiting than the line may hold."""
         while True:
-            event, pixels, timestamp = await self._pictures.get()
+            picture = await self._pictures.get()
             try:
-                if pixels is not None and self._files is not None:
-                    await self._writing.run(self._files.write, event.display, pixels, timestamp)
-                await self._driver.call(lambda now, event=event: self._acknowledge(event, now))  # type: ignore[misc]
+                if picture.pixels is not None and self._files is not None:
+                    await self._writing.run(self._files.write, picture.display, picture.pixels, picture.timestamp)
+                if picture.event is not None:
+                    await self._driver.call(partial(self._acknowledge, picture.event))
             finally:
                 self._pictures.task_done()
 

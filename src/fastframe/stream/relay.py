@@ -53,6 +53,9 @@ class RelayConfig:
         Seconds between two requests for a keyframe of one display, at least.
     max_viewers
         Viewers that are admitted at a time.
+    ask_for_each
+        Whether each viewer but the technician sees nothing before `let_in`, besides the consent to `extra_technician`:
+        for a product that can ask the customer about every one of them.
     """
 
     upstream: ReceiverConfig = field(default_factory=ReceiverConfig)
@@ -60,6 +63,7 @@ class RelayConfig:
     store_bytes: int = 16 * 2**20
     keyframe_interval: float = 2.0
     max_viewers: int = 1000
+    ask_for_each: bool = False
 
     def __post_init__(self) -> None:
         for name, lowest in (("store_bytes", 1), ("max_viewers", 1), ("keyframe_interval", 0)):
@@ -120,6 +124,11 @@ class Relay:
     def viewers(self) -> tuple[int, ...]:
         """The numbers of all viewers."""
         return tuple(self._viewers)
+
+    @property
+    def technician(self) -> int | None:
+        """The number of the technician, who was the first viewer; `None`: nobody was there yet."""
+        return self._first
 
     @property
     def held(self) -> int:
@@ -193,14 +202,26 @@ class Relay:
         self._next_viewer += 1
         viewer = RelayViewer(self._gate, self._viewer_config, pairing, (Scope.VIEW, Scope.EXTRA_TECHNICIAN))
         viewer.live = self._upstream.state is State.OPEN
+        viewer.is_let_in = not self._config.ask_for_each
         if self._upstream.paused_by_peer:
             viewer.pause(now)
         viewer.show_displays(self._upstream.displays, self._stores, now)
-        if self._cursor_shape is not None:
-            viewer.show_cursor_shape(self._cursor_shape, now)
+        self._show_pointer(viewer, now)
         self._viewers[number] = viewer
         self._pause_together(now)
         return number
+
+    def let_in(self, viewer: int, now: float) -> None:
+        """The customer agrees to this viewer (`RelayConfig.ask_for_each`): poll it then."""
+        endpoint = self._viewer(viewer)
+        endpoint.let_in()
+        self._show_pointer(endpoint, now)
+
+    def dismiss(self, viewer: int, now: float, text: str = "the customer does not agree") -> None:
+        """Ends the session for this viewer alone: poll it then."""
+        endpoint = self._viewer(viewer)
+        endpoint.close(now, m.ByeReason.CONSENT, text)
+        self._take_viewer_events(viewer, endpoint, now)
 
     def viewer_for(self, hello: bytes | memoryview) -> int | None:
         """The viewer that a new connection's first message comes from, if it is one that was there before."""
@@ -308,8 +329,8 @@ class Relay:
         match event:
             case e.LayoutChanged():
                 viewer.show_displays(event.displays, self._stores, now)
-            case e.CursorShapeChanged() if self._cursor_shape is not None:
-                viewer.show_cursor_shape(self._cursor_shape, now)
+            case e.CursorShapeChanged() | e.ConsentChanged(after=ConsentState.GRANTED):
+                self._show_pointer(viewer, now)
             case e.CursorMoved():
                 viewer.show_cursor(event, now)
             case e.PauseChanged():
@@ -327,6 +348,11 @@ class Relay:
                 viewer.close(now, event.reason, event.text)
             case _:
                 pass
+
+    def _show_pointer(self, viewer: RelayViewer, now: float) -> None:
+        """Tells a viewer what the pointer looks like, if it may see it."""
+        if self._cursor_shape is not None:
+            viewer.show_cursor_shape(self._cursor_shape, now)
 
     def _store(self, event: e.PacketReceived) -> None:
         header = peek_header(event.packet)

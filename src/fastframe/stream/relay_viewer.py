@@ -57,6 +57,8 @@ class RelayViewer(Serving[StoreOutlet]):
         self.stores: dict[int, EpochStore] = {}
         # Whether the customer's side can be heard: otherwise nobody knows what it has withdrawn meanwhile.
         self.live = False
+        # Whether this viewer may come in, as far as that is asked about each one.
+        self.is_let_in = True
 
     def show_displays(self, displays: tuple[m.Display, ...], stores: dict[int, EpochStore], now: float) -> None:
         self.stores = stores
@@ -65,11 +67,19 @@ class RelayViewer(Serving[StoreOutlet]):
     def become_first(self) -> None:
         """This is the technician."""
         self._needs = (Scope.VIEW,)
+        self.let_in()
+
+    def let_in(self) -> None:
+        """The customer agrees to this viewer, as far as that is asked about each one."""
+        self.is_let_in = True
         self._may_view = self._all_granted()
 
     def admitted(self, now: float) -> bool:
         """Whether the customer lets this viewer take part, in whatever it may see."""
-        return all(self._gate.allows(scope, now) for scope in self._needs if scope is not Scope.VIEW)
+        return self.is_let_in and all(self._gate.allows(each, now) for each in self._needs if each is not Scope.VIEW)
+
+    def _all_granted(self) -> bool:
+        return self.is_let_in and super()._all_granted()
 
     def _may_send(self) -> bool:
         return self.live and super()._may_send()

@@ -11,6 +11,7 @@ thread that you start and end.
 from fastframe.stream.aio.address import Address, connect, serve
 from fastframe.stream.aio.driver import Driver
 from fastframe.stream.aio.host import Host
+from fastframe.stream.aio.memory import MemoryTransport, joined
 from fastframe.stream.aio.receiving import ReceiverDriver
 from fastframe.stream.aio.relaying import RelayDriver
 from fastframe.stream.aio.sending import SenderDriver
@@ -24,6 +25,7 @@ __all__ = [
     "Address",
     "Driver",
     "Host",
+    "MemoryTransport",
     "ReceiverDriver",
     "RelayDriver",
     "SenderDriver",
@@ -32,5 +34,6 @@ __all__ = [
     "WebSocketTransport",
     "Worker",
     "connect",
+    "joined",
     "serve",
 ]

@@ -67,6 +67,16 @@ class RelayDriver:
         for driver in self._drivers.values():
             driver.wake()
 
+    def let_in(self, viewer: int) -> None:
+        """As `Relay.let_in`."""
+        self.relay.let_in(viewer, self._upstream.now())
+        self._drivers[viewer].wake()
+
+    def dismiss(self, viewer: int) -> None:
+        """As `Relay.dismiss`."""
+        self.relay.dismiss(viewer, self._upstream.now())
+        self._drivers[viewer].wake()
+
     async def handle(self, transport: Transport) -> None:
         """Serves one viewer's connection, to its end; what `serve` is to be given.
 
