@@ -68,6 +68,23 @@ def test_a_key_is_good_for_one_viewer(share: Any, start: Any, run: Any, eventual
     assert customer.wait() == 0, customer.news
 
 
+def test_who_guesses_keys_keeps_others_out_but_does_not_get_in(
+    share: Any, start: Any, run: Any, eventually: Eventually
+) -> None:
+    customer, (url, _, key) = share("--viewers", "2", "--consent", "view,extra_technician")
+    first = start("view", url, "--key", key, "--json")
+    eventually(lambda: frames(first) > 0)
+    right = keys(customer)[-1]
+    for attempt in range(1, 6):
+        assert run("view", url, "--key", f"{(int(right) + attempt) % 10**7:07}", "--json").returncode == 2
+    eventually(lambda: "nobody else is let in" in customer.news)
+    result = run("view", url, "--key", right, "--json")
+    assert result.returncode == 2
+    assert "pairing key is spent" in result.stderr
+    assert len(keys(customer)) == 2
+    assert first.json()[-1]["state"] == "viewing"
+
+
 def test_without_consent_another_viewer_sees_nothing(share: Any, start: Any, run: Any, eventually: Eventually) -> None:
     customer, (url, _, key) = share("--viewers", "2", "--consent", "view")
     first = start("view", url, "--key", key, "--json")

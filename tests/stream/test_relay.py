@@ -352,3 +352,45 @@ def test_viewers_are_limited_and_must_hold_what_the_relay_does() -> None:
         other.relay.receive_from(small, hello, 0.0)
     with pytest.raises(LocalProtocolError):
         RelayConfig(store_bytes=0)
+
+
+def test_where_each_viewer_is_asked_about_none_sees_anything_before_the_answer() -> None:
+    meeting = Meeting(ask_for_each=True)
+    technician, second, third = (meeting.join() for _ in range(3))
+    meeting.pump(0.5)
+    assert meeting.sees(technician)
+    assert meeting.relay.technician == technician
+    meeting.sender.send_cursor_shape(np.zeros((8, 8, 4), np.uint8), (0, 0), meeting.now)
+    meeting.draw(1)
+    meeting.pump(3.0)
+    for number in (second, third):
+        assert not meeting.viewers[number].displays
+        assert not any(isinstance(event, e.FrameReceived) for event in meeting.received[number])
+    meeting.relay.let_in(second, meeting.now)
+    meeting.relay.dismiss(third, meeting.now)
+    meeting.pump(3.0)
+    assert meeting.sees(second)
+    assert sum(isinstance(event, e.CursorShapeChanged) for event in meeting.received[second]) == 1
+    assert meeting.viewers[third].state is State.CLOSED
+    assert meeting.received[third][-1] == e.Closed(ByeReason.CONSENT, "the customer does not agree", by_peer=True)
+    # Who is let in needs the customer's consent all the same.
+    meeting.gate.withdraw(Scope.EXTRA_TECHNICIAN, meeting.now)
+    meeting.pump(0.1)
+    meeting.draw(2)
+    meeting.pump(0.5)
+    assert meeting.sees(technician)
+    assert not meeting.sees(second)
+
+
+def test_who_may_see_the_screen_later_is_told_what_the_pointer_looks_like() -> None:
+    meeting = Meeting(granted=(Scope.VIEW,))
+    meeting.join()
+    meeting.pump(0.5)
+    meeting.sender.send_cursor_shape(np.zeros((8, 8, 4), np.uint8), (0, 0), meeting.now)
+    meeting.pump(0.1)
+    second = meeting.join()
+    meeting.pump(0.5)
+    assert not any(isinstance(event, e.CursorShapeChanged) for event in meeting.received[second])
+    meeting.gate.grant(Scope.EXTRA_TECHNICIAN, meeting.now)
+    meeting.pump(0.5)
+    assert sum(isinstance(event, e.CursorShapeChanged) for event in meeting.received[second]) == 1

@@ -61,7 +61,7 @@ def share(
     key: Annotated[Path | None, typer.Option(help="TLS: its private key, in a PEM file.")] = None,
     consent: Annotated[
         str | None,
-        typer.Option(metavar="SCOPE,...", help="Agree to view,record,extra_technician; ask for nothing."),
+        typer.Option(metavar="SCOPE,...", help="What you agree to without being asked: view,record,extra_technician."),
     ] = None,
     name: Annotated[str, typer.Option(help="What the viewer is told about this machine.")] = "",
     viewers: Annotated[

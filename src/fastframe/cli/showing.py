@@ -5,11 +5,11 @@ the viewer as well, until it is back.
 """
 
 import asyncio
+import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -154,15 +154,15 @@ class _Threaded(ABC):
 
     def __init__(self, showing: Showing) -> None:
         self._showing = showing
-        self._stack = ExitStack()
+        self._stack = contextlib.ExitStack()
         self._worker = Worker("fastframe-capture")
         self.source: LiveSource
 
     async def open(self, screen: Screen) -> None:
         """Opens the source; raises what `open_source` does."""
-        with ExitStack() as stack:
+        with contextlib.ExitStack() as stack:
             # First the thread ends, then the source.
-            sources = stack.enter_context(ExitStack())
+            sources = stack.enter_context(contextlib.ExitStack())
             stack.enter_context(self._worker)
             self.source = sources.enter_context(await self._worker.run(screen.open))
             await self._begin()
@@ -236,7 +236,9 @@ class _Shown(_Threaded):
 
     def _find(self, frame: CapturedFrame) -> None:
         """Learns where the monitor is on the desktop, if that may have changed."""
-        if self._monitor and frame.layout != self._layout:
+        if not self._monitor or frame.layout == self._layout:
+            return
+        with contextlib.suppress(TransientCaptureError):  # the frame must not get lost; the next one asks again
             found = [each for each in self.source.displays() if each.name == self._monitor]
             self._place = found[0] if len(found) == 1 else replace(self._place, name=str(self._monitor))
             self._layout = frame.layout
@@ -306,7 +308,7 @@ class _EveryMonitor(_Threaded):
         for key in self._numbers.keys() - monitors.keys():
             await self._showing.remove(self._numbers.pop(key))
         self._failed &= monitors.keys()
-        for key in monitors.keys() - self._numbers.keys():
+        for key in [each for each in monitors if each not in self._numbers]:
             try:
                 await self._add(key, monitors[key])
                 self._failed.discard(key)
