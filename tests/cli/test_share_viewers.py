@@ -24,23 +24,27 @@ def frames(viewer: Process) -> int:
     return int(viewer.json()[-1]["frames"]) if viewer.lines else 0
 
 
-def test_every_viewer_has_a_key_of_its_own_and_sees_the_screen(
+def test_every_viewer_has_a_key_of_its_own_and_sees_all_monitors(
     share: Any, start: Any, xserver: XServer, eventually: Eventually, tmp_path: Path
 ) -> None:
-    customer, (url, *_) = share("--viewers", "3", "--consent", "view,record,extra_technician")
+    xserver.split(400, 400)
+    customer, (url, *_) = share("--viewers", "3", "--monitor", "all", "--consent", "view,record,extra_technician")
     folders, viewers = [], []
     for number, name in enumerate(["Ada", "Bob", "Eve"]):
         eventually(lambda number=number: len(keys(customer)) == number + 1)
         folders.append(tmp_path / name)
         viewers.append(start("view", url, "--key", keys(customer)[-1], "--name", name, "--out", str(folders[-1])))
-        eventually(lambda: (folders[-1] / "frame-000000.png").exists())
+        eventually(lambda: (folders[-1] / "display1" / "frame-000000.png").exists())
     assert len(set(keys(customer))) == 3  # there is room for no other
     open_a_window(xserver)
 
     def have_it() -> bool:
-        screen = pixels_of(xserver)
-        seen = [picture(max(folder.glob("*.png"))) for folder in folders]
-        return shows_the_window(screen) and all(np.array_equal(each, screen) for each in seen)
+        left, right = pixels_of(xserver, "part-0"), pixels_of(xserver, "part-1")
+        return shows_the_window(left) and all(
+            np.array_equal(picture(max(folder.glob("*.png"))), left)
+            and np.array_equal(picture(max((folder / "display1").glob("*.png"))), right)
+            for folder in folders
+        )
 
     eventually(have_it)
     viewers[1].signal(signal.SIGINT)

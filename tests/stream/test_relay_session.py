@@ -27,6 +27,7 @@ from fastframe.stream import (
 from fastframe.stream import events as e
 from fastframe.stream import messages as m
 from fastframe.stream.connection import MAX_WAITING
+from fastframe.stream.relay import MAX_WAITING_OF_VIEWER
 from fastframe.stream.wire import MARK
 
 
@@ -292,7 +293,7 @@ def test_a_viewer_that_floods_while_nobody_asks_for_events_does_not_cost_the_oth
     good, bad = meeting.join(), meeting.join()
     meeting.pump(0.5)
     pointer = m.encode(m.Pointer(0, 1, 1))
-    for _ in range(MAX_WAITING + 1):
+    for _ in range(MAX_WAITING_OF_VIEWER + 1):
         meeting.relay.receive_from(bad, pointer, meeting.now)
     with pytest.raises(LocalProtocolError):
         meeting.relay.receive_from(bad, pointer, meeting.now)
@@ -315,11 +316,11 @@ def test_who_asks_for_no_events_of_the_relay_is_told_and_not_filled() -> None:
             meeting.relay.receive_from(number, pointer, meeting.now)
         meeting.relay.poll(meeting.now)
 
-    for _ in range(MAX_WAITING // 100):
+    for _ in range(MAX_WAITING_OF_VIEWER // 100):
         move()
     with pytest.raises(LocalProtocolError) as caught:
         move()
-    assert caught.value.limit == MAX_WAITING
+    assert caught.value.limit == MAX_WAITING_OF_VIEWER
 
 
 def test_a_pointer_that_is_too_long_for_a_viewer_is_not_shown_to_it() -> None:

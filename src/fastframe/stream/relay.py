@@ -35,6 +35,9 @@ from fastframe.stream.relay_viewer import RelayViewer
 from fastframe.stream.states import State
 from fastframe.stream.wire import Message
 
+# Events of one viewer that wait for the caller; there may be a thousand viewers.
+MAX_WAITING_OF_VIEWER = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class RelayConfig:
@@ -150,8 +153,9 @@ class Relay:
         self._waiting[viewer] += 1
 
     def _check_waiting(self, viewer: int | None) -> None:
-        if self._waiting[viewer] > MAX_WAITING:
-            raise LocalProtocolError(f"more than {MAX_WAITING} events wait for next_event", limit=MAX_WAITING)
+        limit = MAX_WAITING if viewer is None else MAX_WAITING_OF_VIEWER
+        if self._waiting[viewer] > limit:
+            raise LocalProtocolError(f"more than {limit} events wait for next_event", limit=limit)
 
     # -- the sender ----------------------------------------------------------------------------------------
 

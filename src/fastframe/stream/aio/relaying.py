@@ -100,8 +100,10 @@ class RelayDriver:
                     return
                 connection = self._connections[number] = asyncio.create_task(self._carry(number, transport, hello))
                 let_in = asyncio.create_task(self._drivers[number].is_open.wait())
-                await asyncio.wait([connection, let_in], return_when=asyncio.FIRST_COMPLETED)
-                let_in.cancel()
+                try:
+                    await asyncio.wait([connection, let_in], return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    let_in.cancel()
             await asyncio.wait([connection])
         finally:
             if connection is not None and connection.cancel():  # the server ends
