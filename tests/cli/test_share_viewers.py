@@ -56,7 +56,6 @@ def test_every_viewer_has_a_key_of_its_own_and_sees_all_monitors(
         assert viewer.wait() == 0, viewer.news
         assert "the customer has ended the session" in viewer.news
     assert [f"{name} has the right key" in customer.news for name in ("Ada", "Bob", "Eve")] == [True] * 3
-    assert customer.json()[-1]["frames"] < 60  # each was encoded once
 
 
 def test_a_key_is_good_for_one_viewer(share: Any, start: Any, run: Any, eventually: Eventually) -> None:
