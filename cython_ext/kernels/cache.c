@@ -2,11 +2,32 @@
 
 #include <string.h>
 
+static void unlink_slot(ff_cache *cache, int32_t slot) {
+    const ff_cache_slot *entry = &cache->slots[slot];
+    cache->slots[entry->older].younger = entry->younger;
+    cache->slots[entry->younger].older = entry->older;
+}
+
+static void link_slot(ff_cache *cache, int32_t slot, int32_t older) {
+    ff_cache_slot *slots = cache->slots;
+    slots[slot].older = older;
+    slots[slot].younger = slots[older].younger;
+    slots[slots[slot].younger].older = slot;
+    slots[older].younger = slot;
+}
+
 void ff_cache_reset(ff_cache *cache) {
     memset(cache->buckets, 0xFF, sizeof cache->buckets);
-    if (cache->slot_count > 0)
-        memset(cache->slots, 0, cache->slot_count * sizeof *cache->slots);
-    cache->oldest = cache->next = 0;
+    cache->shown = -1;
+    cache->now = 0;
+    if (cache->slot_count == 0)
+        return;
+    memset(cache->slots, 0, (cache->slot_count + 1) * sizeof *cache->slots);
+    const int32_t ring = (int32_t)cache->slot_count; /* all slots, the oldest first, and the end that joins them */
+    for (int32_t slot = 0; slot <= ring; slot++) {
+        cache->slots[slot].older = slot == 0 ? ring : slot - 1;
+        cache->slots[slot].younger = slot == ring ? 0 : slot + 1;
+    }
 }
 
 int32_t ff_cache_find(const ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area) {
@@ -24,27 +45,39 @@ int32_t ff_cache_find(const ff_cache *cache, uint64_t hash, const uint32_t *pixe
     return -1;
 }
 
-/* The slot unused for longest, of several the first. Slots only ever get younger, so one walk finds all those of one age. */
-static int32_t find_oldest(ff_cache *cache) {
-    while (cache->next < cache->slot_count && cache->slots[cache->next].used != cache->oldest)
-        cache->next++;
-    if (cache->next == cache->slot_count) {
-        cache->next = 0;
-        for (uint32_t i = 1; i < cache->slot_count; i++)
-            if (cache->slots[i].used < cache->slots[cache->next].used)
-                cache->next = i;
-        cache->oldest = cache->slots[cache->next].used;
-    }
-    return (int32_t)cache->next;
+void ff_cache_begin_packet(ff_cache *cache, uint32_t packet) {
+    cache->now = packet;
+    cache->shown = -1;
+    if (cache->slot_count > 0)
+        cache->last_before = cache->slots[cache->slot_count].older;
 }
 
-int32_t ff_cache_store(ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area, uint32_t now) {
-    if (cache->slot_count == 0)
+void ff_cache_use(ff_cache *cache, int32_t slot) {
+    if (slot == cache->shown)
+        cache->shown = -1;
+    if (cache->slots[slot].used == cache->now)
+        return;
+    if (slot == cache->last_before)
+        cache->last_before = cache->slots[slot].older;
+    unlink_slot(cache, slot);
+    link_slot(cache, slot, cache->last_before);
+    cache->slots[slot].used = cache->now;
+}
+
+/* The slot to overwrite, or -1. */
+static int32_t find_room(const ff_cache *cache) {
+    const int32_t oldest = cache->slots[cache->slot_count].younger;
+    if (cache->slots[oldest].used > 0 && cache->shown >= 0)
+        return cache->shown;
+    return cache->slots[oldest].used == cache->now ? -1 : oldest;
+}
+
+int32_t ff_cache_store(ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area) {
+    const int32_t slot = find_room(cache);
+    if (slot < 0)
         return -1;
-    const int32_t slot = find_oldest(cache);
     ff_cache_slot *entry = &cache->slots[slot];
-    if (entry->used == now)
-        return -1;
+    cache->shown = -1;
     if (entry->used > 0) {
         int32_t *link = &cache->buckets[entry->hash % FF_CACHE_BUCKETS];
         while (*link != slot)
@@ -52,7 +85,7 @@ int32_t ff_cache_store(ff_cache *cache, uint64_t hash, const uint32_t *pixels, s
         *link = entry->next;
     }
     entry->hash = hash;
-    entry->used = now;
+    ff_cache_use(cache, slot);
     entry->next = cache->buckets[hash % FF_CACHE_BUCKETS];
     cache->buckets[hash % FF_CACHE_BUCKETS] = slot;
     for (uint32_t y = 0; y < area.height; y++)

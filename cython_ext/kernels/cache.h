@@ -2,7 +2,11 @@
  *
  * When a tile that has not changed for a while is drawn over, both sides keep what it held: the encoder names a slot. So a
  * menu that closes or a window that comes back costs a slot number a tile. Slots are found by a hash of their pixels and
- * verified by comparison; the slot unused for longest makes room. */
+ * verified by comparison.
+ *
+ * The slot unused for longest makes room, of those last used in one packet the one used last: where a whole screen of tiles comes
+ * back, the first to leave must not push out those that are next to come. For the same reason a tile that has come back makes room
+ * for the next one that leaves: two windows that take turns need no more slots than one of them has tiles. */
 #ifndef FF_CACHE_H
 #define FF_CACHE_H
 
@@ -16,15 +20,17 @@ typedef struct ff_cache_slot {
     uint64_t hash;
     uint32_t used; /* packet number of the last use; 0: empty */
     int32_t next;  /* next slot of the same bucket, -1: none */
+    int32_t older, younger; /* the ring in which slots make room */
 } ff_cache_slot;
 
 typedef struct ff_cache {
     uint32_t slot_count;
     uint32_t *pixels; /* FF_TILE_PIXELS a slot */
-    ff_cache_slot *slots;
+    ff_cache_slot *slots; /* slot_count, and one where the ring begins and ends */
     int32_t buckets[FF_CACHE_BUCKETS]; /* first slot of each hash value, -1: none */
-    uint32_t oldest; /* no slot was used before this packet, */
-    uint32_t next;   /* and none below this one was last used in it: where to look for the slot that makes room */
+    uint32_t now;        /* the number of the packet */
+    int32_t last_before; /* the youngest slot that it has not used, or slot_count */
+    int32_t shown;       /* the slot of a tile that the packet has brought back, if it may make room now, or -1 */
 } ff_cache;
 
 void ff_cache_reset(ff_cache *cache);
@@ -32,7 +38,14 @@ void ff_cache_reset(ff_cache *cache);
 /* The slot that holds exactly the pixels of `area`, whose ff_hash_pixels is `hash`, or -1. */
 int32_t ff_cache_find(const ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area);
 
-/* Stores pixels in the slot unused for longest and returns it, or -1 when every slot is used in this packet already. */
-int32_t ff_cache_store(ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area, uint32_t now);
+/* Packets have ascending numbers, from 1 on. */
+void ff_cache_begin_packet(ff_cache *cache, uint32_t packet);
+
+/* Says that a slot's pixels were on the screen or are now. */
+void ff_cache_use(ff_cache *cache, int32_t slot);
+
+/* Stores pixels in the slot that makes room, and returns it, or -1 when every slot is used in this packet already. The cache must
+ * have slots. */
+int32_t ff_cache_store(ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area);
 
 #endif

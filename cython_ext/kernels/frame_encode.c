@@ -66,6 +66,7 @@ void ff_begin_packet(ff_frame_encoder *encoder) {
     encoder->position = 0;
     encoder->vectors_written = 0;
     encoder->packet++;
+    ff_cache_begin_packet(&encoder->cache, encoder->packet);
     encoder->modelled_pixels = 0;
     encoder->range_coder.data = encoder->planes[FF_PLANE_MODELLED];
     ff_range_begin_encoding(&encoder->range_coder);
@@ -362,10 +363,10 @@ static uint32_t keep(ff_frame_encoder *encoder, uint32_t tile, ff_box area) {
         hash = ff_hash_pixels(old, pitch, area.width, area.height, encoder->hash_keys);
     const int32_t known = ff_cache_find(&encoder->cache, hash, old, pitch, area);
     if (known >= 0) {
-        encoder->cache.slots[known].used = encoder->packet;
+        ff_cache_use(&encoder->cache, known);
         return 0;
     }
-    const int32_t slot = ff_cache_store(&encoder->cache, hash, old, pitch, area, encoder->packet);
+    const int32_t slot = ff_cache_store(&encoder->cache, hash, old, pitch, area);
     if (slot < 0)
         return 0;
     put_u16(encoder, FF_PLANE_CACHE, (uint32_t)slot);
@@ -387,9 +388,10 @@ static uint64_t encode_tile(ff_frame_encoder *encoder, uint32_t tile, ff_analysi
         const uint32_t *pixels = encoder->tiles + (size_t)tile * FF_TILE_PIXELS;
         const int32_t slot = ff_cache_find(&encoder->cache, analysis->hash, pixels, FF_TILE, area);
         if (slot >= 0) {
-            encoder->cache.slots[slot].used = encoder->packet;
+            ff_cache_use(&encoder->cache, slot);
             put_u16(encoder, FF_PLANE_CACHE, (uint32_t)slot);
             put_operation(encoder, tile, FF_MODE_CACHED | keep(encoder, tile, area));
+            encoder->cache.shown = slot; /* from the next operation on: this one reads it after it has kept */
             return bits;
         }
     }

@@ -199,6 +199,32 @@ def test_switching_between_windows_brings_them_back() -> None:
         pair.settle(windows[number])
 
 
+def test_two_windows_that_take_turns_need_slots_for_one() -> None:
+    windows, pair = [text(WIDTH, HEIGHT, seed) for seed in range(2)], Pair(max_cache_slots=TILES)
+    for window in windows:
+        pair.settle(window)
+    for turn in range(6):
+        assert pair.send(windows[turn % 2]).tiles["cached"] >= TILES - 8
+        pair.settle(windows[turn % 2])
+
+
+def test_a_cache_that_is_too_small_for_a_window_brings_back_what_it_holds() -> None:
+    windows, pair = [text(WIDTH, HEIGHT, seed) for seed in range(2)], Pair(max_cache_slots=TILES // 2)
+    for window in windows:
+        pair.settle(window)
+    for turn in range(6):
+        assert pair.send(windows[turn % 2]).tiles["cached"] >= TILES // 2 - 8
+        pair.settle(windows[turn % 2])
+
+
+def test_a_tile_that_comes_back_in_two_places_makes_room_for_none_between_them() -> None:
+    windows, pair = [text(WIDTH, HEIGHT, seed) for seed in range(2)], Pair(max_cache_slots=4)
+    windows[0][:64, :256] = np.tile(noise(64, 64), (1, 4, 1))
+    for turn in range(8):
+        pair.send(windows[turn % 2])
+        pair.settle(windows[turn % 2])
+
+
 def test_the_cache_is_forgotten_with_the_epoch() -> None:
     first, second, pair = text(WIDTH, HEIGHT, 1), text(WIDTH, HEIGHT, 2), Pair()
     pair.settle(first)
