@@ -131,7 +131,8 @@ void ff_analyse_colours(const ff_frame_encoder *encoder, uint32_t tile, ff_analy
     }
 }
 
-/* `alone`: nothing else can be chosen, so only byte budgets ask. The differences from green together take about what green takes. */
+/* `alone`: there is no palette to compare with, so those of green say which residuals are fewer, and roughly for byte budgets how
+ * many: the differences from green together take about what green takes. */
 static uint32_t residual_bits(uint8_t planes[3][FF_TILE_PIXELS], uint32_t count, int alone) {
     const uint32_t green = ff_entropy(planes[0], count);
     return alone ? 2 * green : green + ff_entropy(planes[1], count) + ff_entropy(planes[2], count);
@@ -158,7 +159,7 @@ void ff_analyse_photo(const ff_frame_encoder *encoder, uint32_t tile, ff_analysi
     const int may_be_photo = !MAGNITUDES_APART(magnitude, difference_magnitude);
     const int may_be_difference = !MAGNITUDES_APART(difference_magnitude, magnitude);
     if (may_be_photo)
-        analysis->photo_bits = residual_bits(photo, count, !drawable && !may_be_difference);
+        analysis->photo_bits = residual_bits(photo, count, !drawable);
     if (may_be_difference)
-        analysis->difference_bits = residual_bits(difference, count, !drawable && !may_be_photo);
+        analysis->difference_bits = residual_bits(difference, count, !drawable);
 }

@@ -31,7 +31,7 @@ typedef struct ff_analysis {
     uint32_t palette_bits, patch_bits; /* besides new colours */
     ff_palette palette, patch;         /* of the base's box: of all pixels, and of those that differ from the base */
     uint32_t photo_bits, difference_bits; /* UINT32_MAX where the other is cheaper, or there is
-                                             nothing before; where no choice is left, roughly */
+                                             nothing before; where nothing else can be chosen, roughly */
     uint8_t photo[3][FF_TILE_PIXELS], difference[3][FF_TILE_PIXELS]; /* residuals of G, B - G, R - G */
 } ff_analysis;
 
