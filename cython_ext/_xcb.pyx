@@ -65,6 +65,10 @@ cdef reply_function xcb_poll_for_reply
 cdef event_function xcb_poll_for_event
 cdef discard_function xcb_discard_reply
 
+# Seconds. When asking once takes longer, somebody else had the processor meanwhile; who sleeps comes before him, who asks
+# on does not.
+cdef double LONGEST_TURN = 50e-6
+
 cdef tuple NAMES = (b"libxcb.so.1", b"libxcb.1.dylib", b"/opt/X11/lib/libxcb.1.dylib")
 
 
@@ -175,7 +179,7 @@ cdef double seconds() noexcept nogil:
 
 
 def reply(size_t handle, unsigned int sequence, double patience):
-    """Send what is queued and ask for a reply, again and again for `patience` seconds.
+    """Send what is queued and ask for a reply, again and again for `patience` seconds, or until others want the processor.
 
     Returns the whole reply; the 32 bytes of an error, of which the first is 0; empty bytes where none will come, since
     the request has none or the connection is lost; `None`: it is not here yet.
@@ -183,15 +187,18 @@ def reply(size_t handle, unsigned int sequence, double patience):
     cdef Packet *answer = NULL
     cdef Packet *error = NULL
     cdef int known
-    cdef double until
+    cdef double began, last, now
     with nogil:
         xcb_flush(<void *>handle)
-        until = seconds() + patience
+        now = began = seconds()
         while True:
             known = xcb_poll_for_reply(<void *>handle, sequence, &answer, &error)
-            if known or seconds() >= until:
+            if known or now - began >= patience:
                 break
             sched_yield()  # to the server, should it be waiting for this processor
+            now, last = seconds(), now
+            if now - last > LONGEST_TURN:
+                break
     if not known:
         return None
     try:

@@ -28,7 +28,7 @@ def server(xserver: "XServer") -> Iterator[Server]:
 
 def test_events_that_came_along_with_a_reply_are_not_slept_through(xserver: "XServer", server: Server) -> None:
     client = Client(xserver.display)
-    server.take_damage()
+    server.ask_damage().get()
     server.read_events()
     client.fill(client.root, Rect(0, 0, 10, 10), 1)
     client.synchronize()

@@ -38,9 +38,13 @@ _CREATE_NOTIFY, _DESTROY_NOTIFY, _REPARENT_NOTIFY, _CONFIGURE_NOTIFY, _PROPERTY_
 # CreateNotify to CirculateNotify: something happened to a window.
 _WINDOW_EVENTS = range(16, 27)
 _Z_PIXMAP, _ALL_PLANES = 2, 0xFFFFFFFF
-_NON_EMPTY = 3
+_BOUNDING_BOX = 2
 _GENERIC_EVENT, _RAW_MOTION, _ALL_MASTER_DEVICES = 35, 17, 1
 _MOST_RECTANGLES = 256
+# Damage that grows by more rows than this at once leaves out rows in between: those would take as long to read as it
+# takes to ask which they are.
+_LEAP = 96
+_EVENT_AREA = struct.Struct("<hhHH")
 
 
 @dataclass(slots=True)
@@ -48,7 +52,10 @@ class News:
     """What events have told since it was last reset."""
 
     layout: bool = True
-    damage: bool = False
+    damage: Rect | None = None
+    """What has changed lies in it, in pixels of the screen."""
+    sparse: bool = False
+    """Much of what lies in `damage` may not have changed."""
     windows: bool = True
     cursor: bool = True
     """The shape of the pointer is not the one that was read last."""
@@ -158,7 +165,7 @@ class Server:
         if self._damage_extension and self._xfixes:
             self._version(self._damage_extension, struct.pack("<II", 1, 1), "<II")
             self._damage, self._region = connection.new_id(), connection.new_id()
-            create = struct.pack("<IIBxxx", self._damage, self.root, _NON_EMPTY)
+            create = struct.pack("<IIBxxx", self._damage, self.root, _BOUNDING_BOX)
             connection.tell_and_check(self._damage_extension.opcode, _DAMAGE_CREATE, create)
             connection.tell_and_check(self._xfixes.opcode, _XFIXES_CREATE_REGION, struct.pack("<I", self._region))
 
@@ -190,7 +197,10 @@ class Server:
         for event in self.connection.events():
             kind = event[0] & 0x7F
             if self._damage_extension and kind == self._damage_extension.first_event:
-                news.damage = True
+                box = Rect(*_EVENT_AREA.unpack_from(event, 16))
+                if news.damage:
+                    news.sparse |= max(news.damage.y - box.y, box.bottom - news.damage.bottom) > _LEAP
+                news.damage = box
             elif self._xfixes and kind == self._xfixes.first_event + 1:
                 news.cursor = news.pointer = True
             elif self._randr and kind in (self._randr.first_event, self._randr.first_event + 1):
@@ -238,18 +248,18 @@ class Server:
         # RandR sees to it that no two have the same name.
         self.layout = Layout(screen, tuple(Monitor(each, (each.name,), each.name) for each in displays))
 
-    def take_damage(self) -> list[Rect]:
+    def ask_damage(self) -> Pending[list[Rect]]:
         """What has changed since the last time, in pixels of the screen; from now on it counts as seen.
 
-        Whoever reads pixels after that gets at least what these changes made of them.
+        Whoever asks for pixels after that gets at least what these changes made of them. Only where `has_damage`.
         """
-        self.news.damage = False
-        if not (self._damage_extension and self._xfixes):
-            return [self.layout.desktop]
+        assert self._damage_extension is not None
+        assert self._xfixes is not None
+        self.news.damage, self.news.sparse = None, False
         subtract = struct.pack("<III", self._damage, 0, self._region)
         self.connection.tell(self._damage_extension.opcode, _DAMAGE_SUBTRACT, subtract)
         fetch = struct.pack("<I", self._region)
-        return self.connection.ask(self._xfixes.opcode, _XFIXES_FETCH_REGION, fetch, _rectangles).get()
+        return self.connection.ask(self._xfixes.opcode, _XFIXES_FETCH_REGION, fetch, _rectangles)
 
     def share(self, size: int) -> Segment:
         """Memory for pixels, into which the server writes where it can."""
@@ -294,9 +304,9 @@ class Server:
         self.connection.tell(_UNGRAB_SERVER, 0, b"")
         self.connection.flush()
 
-    def pointer(self) -> tuple[int, int]:
+    def pointer(self, *, hurry: bool = True) -> tuple[int, int]:
         """Where the pointer is on the screen."""
-        return self.connection.ask(_QUERY_POINTER, 0, struct.pack("<I", self.root), _pointer).get()
+        return self.connection.ask(_QUERY_POINTER, 0, struct.pack("<I", self.root), _pointer).get(hurry=hurry)
 
     def cursor_shape(self) -> CursorShape | None:
         """What the pointer looks like; `None`: the server does not tell.

@@ -22,7 +22,7 @@ from fastframe.capture.x11.privacy import NotThere, Privacy, View
 from fastframe.capture.x11.server import Server
 from fastframe.capture.x11.shm import Buffer, Segment
 from fastframe.capture.x11.windows import WindowList
-from fastframe.capture.x11.xcb import RequestRefused
+from fastframe.capture.x11.xcb import Pending, RequestRefused
 from fastframe.geometry import Rect
 
 # A request costs the time of some fifty rows, so bands that are closer than that are read together.
@@ -127,7 +127,8 @@ class Session:
         if news.pointer:
             news.pointer = False
             event |= Event.CURSOR
-        if news.damage and not event & Event.FRAME:
+        if news.damage and not event & Event.FRAME and news.damage.intersect(self.area) != news.damage:
+            # It may lie beside what we show.
             self._take_damage()
         if self.is_missing:
             return event
@@ -135,6 +136,7 @@ class Session:
         if (
             self._changed is None
             or self._changed
+            or news.damage
             or self._layout_changed
             or self._masks is not self._privacy.masks
             or (self._windows is not None and news.windows)
@@ -145,7 +147,7 @@ class Session:
 
     def pointer_strayed(self) -> bool:
         """Whether the pointer is elsewhere than was told last: programs can place it, of which there are no events."""
-        return self._pointer is not None and self._pointer != self.server.pointer()
+        return self._pointer is not None and self._pointer != self.server.pointer(hurry=False)
 
     def sleep(self, deadline: float | None) -> None:
         """Sleep until the server says something, until the deadline, or until there is something to do."""
@@ -216,8 +218,7 @@ class Session:
             server.release()
 
     def _picture(self, view: View) -> CapturedFrame:
-        if self.server.read_events().damage:
-            self._take_damage()
+        self.server.read_events()
         if not self.knows_damage:
             self._everything_changed()
         self._show(view.area)
@@ -274,10 +275,24 @@ class Session:
         for buffer in {*self._buffers, *([self._latest] if self._latest else ())}:
             buffer.stale = [Rect(0, 0, *buffer.size)]
 
+    def _inside(self, rectangles: Iterable[Rect]) -> list[Rect]:
+        """What of a region of the screen we show, in pixels of the picture."""
+        return moved(clipped(rectangles, self.area), -self.area.x, -self.area.y)
+
     def _take_damage(self) -> None:
         """Learn from the server what has changed in what we show."""
-        inside = clipped(self.server.take_damage(), self.area)
-        self._add(moved(inside, -self.area.x, -self.area.y))
+        self._add_damage(self.server.ask_damage())
+
+    def _add_damage(self, answer: Pending[list[Rect]]) -> list[Rect]:
+        """Learn what has changed in what we show, from the server's answer; returns it, in pixels of the picture."""
+        try:
+            changed = self._inside(answer.get())
+        except RequestRefused:
+            # The server counts it as seen.
+            self._everything_changed()
+            raise
+        self._add(changed)
+        return changed
 
     def _add(self, rectangles: Iterable[Rect]) -> None:
         """Something has changed, in pixels of the picture."""
@@ -299,36 +314,58 @@ class Session:
         return buffer
 
     def _read(self, buffer: Buffer, hidden: list[Rect]) -> None:
-        """Bring a buffer up to date and blank what is hidden."""
+        """Bring a buffer up to date and blank what is hidden.
+
+        Asking the server twice takes twice as long as reading a line of text does. So the rows that its events have
+        told of are asked for together with the damage itself; if that turns out to be more, the rest is read after it.
+        """
+        damage = self.server.news.damage
+        if damage and (self.server.news.sparse or not self.server.has_shm):
+            self._take_damage()
+            damage = None
         buffer.stale += subtracted(buffer.hidden, hidden)
-        wanted = bands(subtracted(buffer.stale, hidden), _GAP)
+        expected = [*buffer.stale, *self._inside([damage])] if damage else buffer.stale
+        rows = bands(subtracted(expected, hidden), _GAP)
         # Should anything fail from here on, the buffer holds what nobody must see.
         buffer.stale, before = [Rect(0, 0, *buffer.size)], buffer.hidden
         buffer.hidden = []
-        self._read_rows(buffer.segment, wanted, 0)
+        answer = self.server.ask_damage() if damage else None
+        pending = self._ask_rows(buffer.segment, rows, 0)
+        if answer:
+            more = [
+                each
+                for each in subtracted(self._add_damage(answer), hidden)
+                if not any(first <= each.y and each.bottom <= end for first, end in rows)
+            ]
+            rows += (rest := bands(more, _GAP))
+            pending += self._ask_rows(buffer.segment, rest, 0)
+        self._receive(pending)
         pixels = buffer.pixels().view(np.uint32)[..., 0]
         for x, y, width, height in hidden:
             if hidden != before:
                 pixels[y : y + height, x : x + width] = _BLACK
                 continue
-            for first, end in wanted:
+            for first, end in rows:
                 pixels[max(y, first) : min(y + height, end), x : x + width] = _BLACK
         buffer.stale, buffer.hidden = [], hidden
         if buffer not in self._buffers:
             self.server.unshare(buffer.segment)
 
-    def _read_rows(self, segment: Segment, rows: Iterable[tuple[int, int]], top: int) -> None:
-        """Read rows of the picture into a segment whose first row is row `top`."""
+    def _ask_rows(self, segment: Segment, rows: Iterable[tuple[int, int]], top: int) -> list[Pending[None]]:
+        """Have rows of the picture read into a segment whose first row is row `top`."""
         x, y, width, _ = self.area
-        pending = [
+        return [
             self.server.read_pixels(Rect(x, y + first, width, end - first), segment, 4 * width * (first - top))
             for first, end in rows
         ]
+
+    def _receive(self, pending: list[Pending[None]], *, hurry: bool = True) -> None:
+        """Wait until rows have been read."""
         refused = None
         with contextlib.nullcontext() if self.server.has_shm else self.server.connection.limited():
             for answer in pending:
                 try:
-                    answer.get()
+                    answer.get(hurry=hurry)
                 except RequestRefused as error:
                     refused = error
         if refused:
@@ -348,7 +385,7 @@ class Session:
         if first >= end:
             return
         try:
-            self._read_rows(self._aside, [(first, end)], first)
+            self._receive(self._ask_rows(self._aside, [(first, end)], first), hurry=False)
         except RequestRefused:
             return  # The layout is changing, which is reported in its own way.
         if self.server.read_events().damage:
