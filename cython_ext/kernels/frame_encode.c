@@ -88,6 +88,10 @@ static size_t compare_row(ff_frame_encoder *encoder, const uint8_t *frame, ptrdi
         const ff_box all = {0, 0, geometry->width, height};
         ff_fill_box(encoder->reference + y * geometry->width, geometry->width, all, FF_OPAQUE);
     }
+    if (candidates != NULL && memchr(candidates + tile, 1, geometry->columns) == NULL) {
+        memset(encoder->dirty + tile, 0, geometry->columns);
+        return 0;
+    }
     const size_t count = ff_kernels->diff_tiles(frame + (ptrdiff_t)y * stride, stride,
                                                 encoder->reference + y * geometry->width, &strip, encoder->repeats + tile,
                                                 candidates == NULL ? NULL : candidates + tile, encoder->dirty + tile);
