@@ -175,15 +175,19 @@ def test_shapes_of_the_pointer_have_other_serials_on_a_server_that_was_restarted
 
 def test_a_process_that_was_forked_leaves_the_connection_alone(source: X11Source) -> None:
     source.capture()
-    child = os.fork()
-    if child == 0:
-        # As a program ends that does not know of the source.
-        try:
-            source._session.server.connection.close()
-        finally:
-            os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    assert source.capture().size == SIZE
+    for use in (
+        lambda: source._session.server.connection.close(),  # as a program ends that does not know of the source
+        lambda: source.capture(),  # on a connection of its own
+    ):
+        child = os.fork()
+        if child == 0:
+            try:
+                use()
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert source.capture().damage == ()
 
 
 def test_running_out_of_file_descriptors_passes(xserver: "XServer", source: X11Source) -> None:

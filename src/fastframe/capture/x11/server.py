@@ -9,6 +9,7 @@ monitor, without XFIXES no pointer.
 import os
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +45,8 @@ _MOST_RECTANGLES = 256
 # Damage that grows by more rows than this at once leaves out rows in between: those would take as long to read as it
 # takes to ask which they are.
 _LEAP = 96
-_EVENT_AREA = struct.Struct("<hhHH")
+_AREA = struct.Struct("<hhHH")
+_ROWS = struct.Struct("<hxxH")
 
 
 @dataclass(slots=True)
@@ -194,13 +196,12 @@ class Server:
     def read_events(self) -> News:
         """Take in what the server has told by now."""
         news = self.news
+        damage_kind = self._damage_extension.first_event if self._damage_extension else None
+        damaged = []
         for event in self.connection.events():
             kind = event[0] & 0x7F
-            if self._damage_extension and kind == self._damage_extension.first_event:
-                box = Rect(*_EVENT_AREA.unpack_from(event, 16))
-                if news.damage:
-                    news.sparse |= max(news.damage.y - box.y, box.bottom - news.damage.bottom) > _LEAP
-                news.damage = box
+            if kind == damage_kind:
+                damaged.append(event)
             elif self._xfixes and kind == self._xfixes.first_event + 1:
                 news.cursor = news.pointer = True
             elif self._randr and kind in (self._randr.first_event, self._randr.first_event + 1):
@@ -228,7 +229,20 @@ class Server:
                 # Of the root itself, not of one of its children: the screen has another size.
                 if kind == _CONFIGURE_NOTIFY and about == window == self.root:
                     news.layout = True
+        if damaged:
+            self._read_damage(damaged)
         return news
+
+    def _read_damage(self, events: list[bytes]) -> None:
+        """Take in how the rectangle around what has changed has grown: a large change makes many such events."""
+        news = self.news
+        steps = [_ROWS.unpack_from(event, 18) for event in events]
+        if news.damage:
+            steps.insert(0, (news.damage.y, news.damage.height))
+        for (old, old_height), (new, new_height) in pairwise(steps):
+            if old - new > _LEAP or new + new_height - old - old_height > _LEAP:
+                news.sparse = True
+        news.damage = Rect(*_AREA.unpack_from(events[-1], 16))
 
     def read_layout(self) -> None:
         """Learn the screen's size and the monitors anew."""
@@ -393,6 +407,8 @@ def _monitors(reply: bytes) -> list[tuple[int, bool, Rect]]:
 
 
 def _rectangles(reply: bytes) -> list[Rect]:
+    if len(reply) <= 32 + _AREA.size * _MOST_RECTANGLES:
+        return [Rect(*place) for place in _AREA.iter_unpack(reply[32:])]
     # A screen full of small changes has tens of thousands.
     place = np.frombuffer(reply, np.int16, offset=32).reshape(-1, 4).astype(np.int32)
     place[:, 2:] &= 0xFFFF

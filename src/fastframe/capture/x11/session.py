@@ -11,7 +11,7 @@ may be in the picture or not; so damage that has come up meanwhile counts for th
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -35,6 +35,8 @@ _MOST_BUFFERS = 4
 # Slices in which the whole screen is read aside, and seconds between two of them: 2 s for all of it.
 _SLICES = 8
 _SLICE_INTERVAL = 0.25
+# Seconds between two looks at where the pointer is, when nobody has told that it moved.
+_POINTER_INTERVAL = 0.1
 # After so many changes that no damage told of, damage is not believed any more.
 _MOST_MISSED = 3
 _BLACK = 0xFF000000
@@ -91,6 +93,7 @@ class Session:
         self._aside: Segment | None = None
         self._slice = 0
         self._next_slice = time.monotonic() + _SLICE_INTERVAL
+        self._next_pointer = 0.0
 
     @property
     def knows_damage(self) -> bool:
@@ -146,8 +149,15 @@ class Session:
         return event
 
     def pointer_strayed(self) -> bool:
-        """Whether the pointer is elsewhere than was told last: programs can place it, of which there are no events."""
-        return self._pointer is not None and self._pointer != self.server.pointer(hurry=False)
+        """Whether the pointer is elsewhere than was told last: programs can place it, of which there are no events.
+
+        Looks now and then only, since otherwise this would be most of what an idle screen costs.
+        """
+        now = time.monotonic()
+        if self._pointer is None or now < self._next_pointer:
+            return False
+        self._next_pointer = now + _POINTER_INTERVAL
+        return self._pointer != self.server.pointer(hurry=False)
 
     def sleep(self, deadline: float | None) -> None:
         """Sleep until the server says something, until the deadline, or until there is something to do."""
@@ -218,7 +228,6 @@ class Session:
             server.release()
 
     def _picture(self, view: View) -> CapturedFrame:
-        self.server.read_events()
         if not self.knows_damage:
             self._everything_changed()
         self._show(view.area)
@@ -340,13 +349,8 @@ class Session:
             rows += (rest := bands(more, _GAP))
             pending += self._ask_rows(buffer.segment, rest, 0)
         self._receive(pending)
-        pixels = buffer.pixels().view(np.uint32)[..., 0]
-        for x, y, width, height in hidden:
-            if hidden != before:
-                pixels[y : y + height, x : x + width] = _BLACK
-                continue
-            for first, end in rows:
-                pixels[max(y, first) : min(y + height, end), x : x + width] = _BLACK
+        if hidden:
+            _blank(buffer, hidden, rows if hidden == before else [(0, buffer.size[1])])
         buffer.stale, buffer.hidden = [], hidden
         if buffer not in self._buffers:
             self.server.unshare(buffer.segment)
@@ -419,3 +423,11 @@ class Session:
         inside = place.intersect(Rect(0, 0, self.area.width, self.area.height)) is not None
         visible = inside and not clipped(self._hidden, place)
         return Cursor(place.x, place.y, visible, shape)
+
+
+def _blank(buffer: Buffer, hidden: Iterable[Rect], rows: Sequence[tuple[int, int]]) -> None:
+    """Make black what is hidden, in some of the rows."""
+    pixels = buffer.pixels().view(np.uint32)[..., 0]
+    for x, y, width, height in hidden:
+        for first, end in rows:
+            pixels[max(y, first) : min(y + height, end), x : x + width] = _BLACK

@@ -170,6 +170,8 @@ class X11Source(Closing):
         """The session, begun anew if need be, and dropped when it cannot go on."""
         if self._closed:
             raise PermanentCaptureError("the screen source is closed")
+        if self._session is not None and self._session.server.connection.is_inherited:
+            self._disconnect()
         if self._session is None:
             try:
                 self._session = self._connect()

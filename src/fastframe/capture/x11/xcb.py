@@ -116,7 +116,6 @@ class Connection:
 
     def __init__(self, handle: int, screen: int, timeout: float) -> None:
         self._handle: int | None = handle
-        # A process that was forked has the same socket, and must leave it alone.
         self._pid = os.getpid()
         self._xcb = _library()
         self._timeout = timeout
@@ -138,6 +137,14 @@ class Connection:
         # A TCP connection to localhost may be a tunnel to another machine.
         with socket.socket(fileno=os.dup(self._fd)) as copy:
             return copy.family == getattr(socket, "AF_UNIX", None)
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether it is that of the process which this one was forked from, and all that may be done is to close it.
+
+        It takes a system call, so whoever is called for many requests at a time asks once.
+        """
+        return self._pid != os.getpid()
 
     def new_id(self) -> int:
         """A number for a new resource of ours."""
@@ -234,7 +241,7 @@ class Connection:
 
     def discard(self, sequence: int) -> None:
         """Let go of a reply that nobody waits for, whether it is here or not."""
-        if self._handle is not None and self._pid == os.getpid():
+        if self._handle is not None and not self.is_inherited:
             self._xcb.discard(self._handle, sequence)
 
     def events(self) -> list[bytes]:
@@ -275,8 +282,6 @@ class Connection:
                 timer.cancel()
 
     def _alive(self) -> int:
-        if self._pid != os.getpid():
-            self.close()
         if self._handle is None:
             raise ConnectionLost("the connection to the display server is closed")
         return self._handle
@@ -290,7 +295,7 @@ class Connection:
         handle, self._handle = self._handle, None
         if handle is None:
             return
-        if self._pid == os.getpid():
+        if not self.is_inherited:
             self._xcb.disconnect(handle)
         else:
             # xcb would hang up, for the process that this one was forked from as well.
