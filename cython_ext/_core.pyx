@@ -136,7 +136,7 @@ cdef class FrameEncoder:
                     # Pages that are never written to cost nothing.
                     self.encoder.planes[plane] = <uint8_t *> allocate(size, 1)
         if modelled:
-            self.encoder.model = <ff_pixel_model *> allocate(1, sizeof(ff_pixel_model))
+            self.encoder.model = <ff_pixel_model *> allocate_large(1, sizeof(ff_pixel_model))
         self.hash_keys = self.encoder.hash_keys = make_hash_keys(width)
         ff_encoder_reset(self.encoder)
 
@@ -375,7 +375,7 @@ cdef class FrameDecoder:
             raise PlaneError(f"plane {PLANES[plane]!r} {FAULTS[fault]}")
         if modelled_pixels > 0 and self.decoder.model == NULL:
             # Most decoders never need it.
-            self.decoder.model = <ff_pixel_model *> allocate(1, sizeof(ff_pixel_model))
+            self.decoder.model = <ff_pixel_model *> allocate_large(1, sizeof(ff_pixel_model))
             ff_model_reset(self.decoder.model)
         with nogil:
             ff_apply_planes(self.decoder, views, <uint32_t *> &framebuffer[0, 0, 0])
