@@ -121,6 +121,8 @@ cdef class FrameEncoder:
         self.encoder.changed_at = <uint32_t *> allocate(self.tiles, sizeof(uint32_t))
         self.encoder.hashes = <uint64_t *> allocate(self.tiles, sizeof(uint64_t))
         self.encoder.order = <uint32_t *> allocate(self.tiles, sizeof(uint32_t))
+        self.encoder.windows = <ff_tile_windows *> allocate(self.tiles, sizeof(ff_tile_windows))
+        self.encoder.votes = <ff_votes *> allocate((self.rows + FF_MOTION_BAND - 1) // FF_MOTION_BAND, sizeof(ff_votes))
         self.encoder.cache.slot_count = cache_slots
         self.encoder.cache.pixels = <uint32_t *> allocate(<size_t> cache_slots * FF_TILE_PIXELS + 1, sizeof(uint32_t))
         self.encoder.cache.slots = <ff_cache_slot *> allocate(cache_slots + 1, sizeof(ff_cache_slot))
@@ -147,6 +149,8 @@ cdef class FrameEncoder:
             free(self.encoder.model)
             free(self.encoder.cache.slots)
             free(self.encoder.cache.pixels)
+            free(self.encoder.votes)
+            free(self.encoder.windows)
             free(self.encoder.order)
             free(self.encoder.hashes)
             free(self.encoder.changed_at)
@@ -186,8 +190,8 @@ cdef class FrameEncoder:
         """Begins the packet of a frame.
 
         `damage`: None, or a list of (x, y, width, height) inside the frame; tiles that a byte budget left over are
-        looked at in any case. `compare`, `begin_tiles`, parts until nothing is `left` or room for no more, and `end`
-        follow.
+        looked at in any case. `compare`, `begin_tiles`, `look_for_motion`, `end_motion`, parts until nothing is `left` or room
+        for no more, and `end` follow.
         """
         self.everywhere = damage is None
         if damage is not None:
@@ -205,10 +209,27 @@ cdef class FrameEncoder:
                             first, end)
 
     def begin_tiles(self):
-        """Prepares the coding of the tiles that were found to differ; `left` tells their number."""
+        """Prepares the coding of the tiles that were found to differ; `left` tells their number, and `bands` in how many bands to look
+        for motion."""
         self.analysed = 0
         with nogil:
             ff_begin_tiles(self.encoder, self.next_tile)
+
+    @property
+    def bands(self):
+        return self.encoder.bands
+
+    def look_for_motion(self, uint32_t first, uint32_t end):
+        """Looks in bands `first` up to `end`; different threads may do so with different bands."""
+        if first > end or end > self.encoder.bands:
+            raise ValueError("no such bands")
+        with nogil:
+            ff_look_for_motion(self.encoder, first, end)
+
+    def end_motion(self):
+        """Ends the search, when all bands have been looked in."""
+        with nogil:
+            ff_end_motion(self.encoder)
 
     def begin_part(self):
         """Begins a part of the packet: the planes then hold only what is added."""

@@ -192,6 +192,26 @@ def count_differences(const uint32_t[:, ::1] tile, const uint32_t[:, :] source, 
     return ff_kernels.count_differences(&tile[0, 0], area, &source[0, 0], pitch_of(source), limit)
 
 
+cdef class Motion:
+    """What a search for motion works with, for a frame of some size."""
+
+    cdef ff_motion *motion
+    cdef ff_tile_windows *windows
+    cdef ff_votes *votes
+
+    def __cinit__(self, size_t tiles, size_t bands):
+        self.motion = <ff_motion *> calloc(1, sizeof(ff_motion))
+        self.windows = <ff_tile_windows *> calloc(tiles, sizeof(ff_tile_windows))
+        self.votes = <ff_votes *> calloc(bands, sizeof(ff_votes))
+        if self.motion == NULL or self.windows == NULL or self.votes == NULL:
+            raise MemoryError("no memory for a search")
+
+    def __dealloc__(self):
+        free(self.votes)
+        free(self.windows)
+        free(self.motion)
+
+
 def motion_search(const uint32_t[:, ::1] frame, const uint32_t[:, ::1] reference):
     """The vectors (dx, dy) of what moved from `reference` to `frame`, most votes first."""
     cdef ff_geometry geometry = ff_make_geometry(<uint32_t> frame.shape[1], <uint32_t> frame.shape[0])
@@ -199,7 +219,9 @@ def motion_search(const uint32_t[:, ::1] frame, const uint32_t[:, ::1] reference
     cdef uint8_t[::1] dirty = np.empty(count, np.uint8)
     cdef uint32_t[:, ::1] tiles = np.empty((count, FF_TILE_PIXELS), np.uint32)
     cdef const uint8_t *pixels = <const uint8_t *> &frame[0, 0]
-    cdef ff_motion *motion
+    cdef Motion search = Motion(count, geometry.rows)
+    cdef ff_motion *motion = search.motion
+    cdef uint32_t band, bands
     cdef ff_box area
     if frame.shape[0] != reference.shape[0] or frame.shape[1] != reference.shape[1]:
         raise ValueError("frame and reference do not fit together")
@@ -210,14 +232,12 @@ def motion_search(const uint32_t[:, ::1] frame, const uint32_t[:, ::1] reference
             left, top = tile % geometry.columns * FF_TILE, tile // geometry.columns * FF_TILE
             area = ff_box(left, top, min(FF_TILE, geometry.width - left), min(FF_TILE, geometry.height - top))
             ff_load_tile(pixels, frame.strides[0], area, &tiles[tile, 0])
-    motion = <ff_motion *> calloc(1, sizeof(ff_motion))
-    if motion == NULL:
-        raise MemoryError("no memory for a search")
-    try:
-        ff_kernels.motion_search(motion, &geometry, &tiles[0, 0], &dirty[0], changed, &reference[0, 0])
-        return [(motion.vectors[i].dx, motion.vectors[i].dy) for i in range(motion.vector_count)]
-    finally:
-        free(motion)
+            ff_kernels.motion_take(&tiles[tile, 0], area, &search.windows[tile])
+    bands = ff_motion_begin(motion, &geometry, search.windows, &dirty[0], changed)
+    for band in range(bands):
+        ff_kernels.motion_vote(motion, &geometry, &dirty[0], &reference[0, 0], band, &search.votes[band])
+    ff_motion_end(motion, search.votes, bands)
+    return [(motion.vectors[i].dx, motion.vectors[i].dy) for i in range(motion.vector_count)]
 
 
 def hash_row(const uint32_t[::1] row):

@@ -53,9 +53,17 @@ cdef extern from "palette.h" nogil:
 cdef extern from "motion.h" nogil:
     ctypedef struct ff_vector:
         int32_t dx, dy
+    enum:
+        FF_MOTION_BAND
+    ctypedef struct ff_tile_windows:
+        uint32_t count
+    ctypedef struct ff_votes:
+        uint32_t count
     ctypedef struct ff_motion:
         ff_vector *vectors
         uint32_t vector_count
+    uint32_t ff_motion_begin(ff_motion *, const ff_geometry *, const ff_tile_windows *, const uint8_t *, size_t)
+    void ff_motion_end(ff_motion *, const ff_votes *, uint32_t)
 
 
 cdef extern from "isa.h" nogil:
@@ -74,8 +82,9 @@ cdef extern from "isa.h" nogil:
         void (*unpredict)(const uint8_t *, const uint8_t *, const uint8_t *, int, ff_box, uint32_t *, size_t) noexcept nogil
         void (*xor_box)(const uint32_t *, const uint32_t *, size_t, ff_box, uint8_t *) noexcept nogil
         void (*unxor_box)(const uint8_t *, ff_box, uint32_t *, size_t) noexcept nogil
-        void (*motion_search)(ff_motion *, const ff_geometry *, const uint32_t *, const uint8_t *, size_t,
-                              const uint32_t *) noexcept nogil
+        void (*motion_take)(const uint32_t *, ff_box, ff_tile_windows *) noexcept nogil
+        void (*motion_vote)(const ff_motion *, const ff_geometry *, const uint8_t *, const uint32_t *, uint32_t,
+                            ff_votes *) noexcept nogil
         void (*encode_box)(ff_pixel_model *, ff_range_encoder *, const uint32_t *, ff_box) noexcept nogil
         void (*decode_box)(ff_pixel_model *, ff_range_decoder *, ff_box) noexcept nogil
     const ff_kernel_table *ff_kernels
@@ -137,6 +146,9 @@ cdef extern from "frame_encode.h" nogil:
         uint64_t part_bits
         const uint32_t *hash_keys
         uint32_t packet
+        ff_tile_windows *windows
+        ff_votes *votes
+        uint32_t bands
         ff_cache cache
         ff_pixel_model *model
         ff_range_encoder range_coder
@@ -148,6 +160,8 @@ cdef extern from "frame_encode.h" nogil:
     size_t ff_compare_rows(ff_frame_encoder *encoder, const uint8_t *frame, Py_ssize_t stride,
                            const uint8_t *candidates, uint32_t first, uint32_t end)
     void ff_begin_tiles(ff_frame_encoder *encoder, uint32_t start)
+    void ff_look_for_motion(ff_frame_encoder *encoder, uint32_t first, uint32_t end)
+    void ff_end_motion(ff_frame_encoder *encoder)
     void ff_begin_part(ff_frame_encoder *encoder)
     void ff_analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis)
     void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analyses, uint64_t bit_budget,

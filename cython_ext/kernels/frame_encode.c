@@ -105,6 +105,11 @@ static size_t compare_row(ff_frame_encoder *encoder, const uint8_t *frame, ptrdi
             ff_prefetch_ahead(frame + (ptrdiff_t)(y + line) * stride + (size_t)x * 4, stride);
             ff_load_tile(frame, stride, segment, encoder->tiles + (tile + column) * FF_TILE_PIXELS + line * FF_TILE);
         }
+    if (encoder->packet > 1) /* nothing moves on the black of a new epoch */
+        for (uint32_t column = 0; count > 0 && column < geometry->columns; column++)
+            if (encoder->dirty[tile + column])
+                ff_kernels->motion_take(encoder->tiles + (tile + column) * FF_TILE_PIXELS,
+                                        ff_tile_area(geometry, (uint32_t)tile + column), &encoder->windows[tile + column]);
     return count;
 }
 
@@ -125,10 +130,19 @@ void ff_begin_tiles(ff_frame_encoder *encoder, uint32_t start) {
     for (uint32_t tile = 0; tile < start; tile++)
         if (encoder->dirty[tile])
             encoder->order[encoder->order_count++] = tile;
-    if (encoder->packet > 1) /* nothing moves on the black of a new epoch */
-        ff_kernels->motion_search(&encoder->motion, &encoder->geometry, encoder->tiles, encoder->dirty,
-                                  encoder->order_count, encoder->reference);
+    encoder->bands = 0;
+    if (encoder->packet > 1)
+        encoder->bands = ff_motion_begin(&encoder->motion, &encoder->geometry, encoder->windows, encoder->dirty,
+                                         encoder->order_count);
 }
+
+void ff_look_for_motion(ff_frame_encoder *encoder, uint32_t first, uint32_t end) {
+    for (uint32_t band = first; band < end; band++)
+        ff_kernels->motion_vote(&encoder->motion, &encoder->geometry, encoder->dirty, encoder->reference, band,
+                                &encoder->votes[band]);
+}
+
+void ff_end_motion(ff_frame_encoder *encoder) { ff_motion_end(&encoder->motion, encoder->votes, encoder->bands); }
 
 /* Says which rows of the tile repeat the one above, now that those of a box have changed. */
 static void update_repeats(ff_frame_encoder *encoder, uint32_t tile, ff_box area, ff_box box) {

@@ -32,7 +32,10 @@ typedef struct ff_frame_encoder {
     uint32_t packet;             /* number of the packet, from 1 in each epoch */
     uint32_t position;           /* the tile that a skip of 0 would name */
     uint8_t vectors_written;     /* the packet's list of vectors stands in its plane */
+    ff_tile_windows *windows;    /* a tile: what the search for motion takes from it, if it is dirty */
     ff_motion motion;
+    ff_votes *votes;             /* a band of FF_MOTION_BAND rows of tiles */
+    uint32_t bands;              /* to look for motion in */
     ff_cache cache;
     ff_colours colours;
     ff_pixel_model *model;        /* draws all that is neither copied nor cached; NULL: the other modes do */
@@ -62,9 +65,15 @@ void ff_begin_packet(ff_frame_encoder *encoder);
 size_t ff_compare_rows(ff_frame_encoder *encoder, const uint8_t *frame, ptrdiff_t stride, const uint8_t *candidates,
                        uint32_t first, uint32_t end);
 
-/* The third, once all rows have been compared and when some tile is dirty, looks for motion, and puts the dirty tiles in the order
- * in which they are coded: from tile `start` on, around the end of the frame to the tile before `start`. */
+/* The third, once all rows have been compared, puts the dirty tiles in the order in which they are coded: from tile `start` on, around
+ * the end of the frame to the tile before `start`; and tells in how many `bands` motion is to be looked for. */
 void ff_begin_tiles(ff_frame_encoder *encoder, uint32_t start);
+
+/* The fourth does so, in bands `first` up to `end`. Several threads may take some each. */
+void ff_look_for_motion(ff_frame_encoder *encoder, uint32_t first, uint32_t end);
+
+/* The fifth, once all bands have been looked in. */
+void ff_end_motion(ff_frame_encoder *encoder);
 
 /* Then follow parts of the packet, whose planes the caller joins. Begins one: the planes are empty. (The modelled plane alone goes
  * on through the packet, and stands in its buffer when the packet has ended.) */

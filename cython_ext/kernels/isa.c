@@ -22,7 +22,8 @@ static const ff_kernel_table scalar_table = {
     .unpredict = ff_unpredict_scalar,
     .xor_box = ff_xor_box_scalar,
     .unxor_box = ff_unxor_box_scalar,
-    .motion_search = ff_motion_search_scalar,
+    .motion_take = ff_motion_take_scalar,
+    .motion_vote = ff_motion_vote_scalar,
     .encode_box = ff_encode_box_scalar,
     .decode_box = ff_decode_box_scalar,
 };
@@ -41,7 +42,8 @@ static const ff_kernel_table avx2_table = {
     .unpredict = ff_unpredict_avx2,
     .xor_box = ff_xor_box_avx2,
     .unxor_box = ff_unxor_box_avx2,
-    .motion_search = ff_motion_search_avx2,
+    .motion_take = ff_motion_take_avx2,
+    .motion_vote = ff_motion_vote_avx2,
     .encode_box = ff_encode_box_avx2,
     .decode_box = ff_decode_box_avx2,
 };

@@ -15,10 +15,13 @@
 
 #if defined(__GNUC__)
 #define FF_INLINE static inline __attribute__((always_inline))
+#define FF_NOINLINE __attribute__((noinline))
 #elif defined(_MSC_VER)
 #define FF_INLINE static __forceinline
+#define FF_NOINLINE __declspec(noinline)
 #else
 #define FF_INLINE static inline
+#define FF_NOINLINE
 #endif
 
 struct ff_pixel_model;
@@ -26,6 +29,8 @@ struct ff_range_encoder;
 struct ff_range_decoder;
 struct ff_palette;
 struct ff_motion;
+struct ff_tile_windows;
+struct ff_votes;
 
 /* The contract of each function stands in the header of its family. */
 typedef struct ff_kernel_table {
@@ -46,8 +51,9 @@ typedef struct ff_kernel_table {
                       size_t pitch);
     void (*xor_box)(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box box, uint8_t *planes);
     void (*unxor_box)(const uint8_t *planes, ff_box box, uint32_t *target, size_t pitch);
-    void (*motion_search)(struct ff_motion *motion, const ff_geometry *geometry, const uint32_t *tiles, const uint8_t *dirty,
-                          size_t dirty_count, const uint32_t *reference);
+    void (*motion_take)(const uint32_t *tile, ff_box area, struct ff_tile_windows *taken);
+    void (*motion_vote)(const struct ff_motion *motion, const ff_geometry *geometry, const uint8_t *dirty,
+                        const uint32_t *reference, uint32_t band, struct ff_votes *votes);
     void (*encode_box)(struct ff_pixel_model *model, struct ff_range_encoder *coder, const uint32_t *tile, ff_box box);
     void (*decode_box)(struct ff_pixel_model *model, struct ff_range_decoder *coder, ff_box box);
 } ff_kernel_table;

@@ -389,6 +389,11 @@ class Encoder:
         else:
             self._team.run([partial(core.compare, frame, row, row + 1) for row in range(core.rows)])
         core.begin_tiles()
+        if self._team is None or core.left < FEW_TILES:
+            core.look_for_motion(0, core.bands)
+        else:
+            self._team.run([partial(core.look_for_motion, band, band + 1) for band in range(core.bands)])
+        core.end_motion()
 
     def _room(self, budget: int | None, written: int) -> tuple[int, int]:
         """What the next tiles may take when `written` bytes are: bits by the estimate, and bytes before compression.
