@@ -25,6 +25,8 @@ FF_INLINE uint32_t code_bit(const coder *c, uint32_t one, uint32_t bit) {
     return bit;
 }
 
+#define SPAN_RATE 6
+
 FF_INLINE void learn(uint16_t *probability, uint32_t bit, int rate) {
     /* Without a branch: towards 65535 is towards 0 of the complement. Both ways end before the end. */
     const uint16_t flip = (uint16_t)-bit, distance = *probability ^ flip;

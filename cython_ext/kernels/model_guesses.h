@@ -55,11 +55,28 @@ typedef struct question {
     uint32_t agree[FF_MEMORIES], trust[FF_MEMORIES]; /* trust: confidence, at most MAX_TRUST */
 } question;
 
+/* The probabilities that speak for the bit. */
+FF_INLINE uint16_t *by_votes(ff_pixel_model *model, uint32_t rank, uint32_t votes) {
+    return model->probabilities + FF_BY_VOTES + rank * 512 + votes;
+}
+
+FF_INLINE uint16_t *by_pattern(ff_pixel_model *model, uint32_t rank, uint32_t pattern) {
+    return model->probabilities + FF_BY_PATTERN + rank * 4096 + pattern;
+}
+
+FF_INLINE uint16_t *by_ways(ff_pixel_model *model, uint32_t rank, uint32_t ways) {
+    return model->probabilities + FF_BY_WAYS + rank * 4096 + ways;
+}
+
+FF_INLINE uint16_t *by_memory(ff_pixel_model *model, uint32_t rank, uint32_t memory, uint32_t agrees, uint32_t trust) {
+    return model->probabilities + FF_BY_MEMORY + ((rank * FF_MEMORIES + memory) * 2 + agrees) * (MAX_TRUST + 1) + trust;
+}
+
 FF_INLINE uint32_t code_guess_scalar(ff_pixel_model *model, const coder *c, const question *q, uint32_t right) {
-    uint16_t *probabilities[FF_INPUTS - 1] = {&model->by_votes[q->rank][q->votes], &model->by_pattern[q->rank][q->pattern],
-                                              &model->by_ways[q->rank][q->ways]};
+    uint16_t *probabilities[FF_INPUTS - 1] = {by_votes(model, q->rank, q->votes), by_pattern(model, q->rank, q->pattern),
+                                              by_ways(model, q->rank, q->ways)};
     for (uint32_t i = 0; i < FF_MEMORIES; i++)
-        probabilities[3 + i] = &model->by_memory[q->rank][i][q->agree[i]][q->trust[i]];
+        probabilities[3 + i] = by_memory(model, q->rank, i, q->agree[i], q->trust[i]);
     int32_t *weights = model->weights[q->rank][q->literals][STEPS[q->trust[0]]][STEPS[q->trust[1]]][q->agree[0]][q->agree[1]];
     int32_t inputs[FF_INPUTS], sum = 0;
     for (uint32_t i = 0; i < FF_INPUTS - 1; i++)
@@ -110,8 +127,7 @@ FF_INLINE void remember_scalar(uint32_t *const slots[FF_MEMORIES], uint32_t pixe
 typedef struct memory_places {
     uint32_t width;   /* of the row */
     uint32_t ready;   /* the places of pixels before are known, or will not be asked for */
-    uint32_t fetched; /* pixels before are in the cache, or on their way */
-    uint32_t of[FF_MEMORIES][FF_TILE + 7]; /* the encoder has places here, the decoder what is known of their hashes */
+    uint32_t of[FF_MEMORIES][FF_TILE + 7]; /* what is known of their hashes */
 } memory_places;
 
 /* The slots of the four memories for pixel x of a row, whose neighbours are known. */
@@ -196,36 +212,25 @@ FF_INLINE uint32_t code_guesses_scalar(ff_pixel_model *model, const coder *c, co
 
 #ifdef FF_HAVE_AVX2
 
-/* How many pixels ahead the encoder finds memories, so that they come into the cache meanwhile. */
-#define AHEAD 8u
+/* All that follows is the decoder's; the encoder has passes of its own, see model_rows.h. */
 
-/* As find_memories_scalar does, for eight pixels. The decoder leaves out the pixels of this row, and does not mix. */
-FF_INLINE FF_AVX2 void find_eight_avx2(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base, uint32_t x,
+/* As find_memories_scalar does, for eight pixels, but leaves out the pixels of this row, and does not mix. */
+FF_INLINE FF_AVX2 void find_eight_avx2(ff_pixel_model *model, const uint32_t *at, const uint32_t *base, uint32_t x,
                                        memory_places *places) {
     const uint32_t *k = model->keys, *up = at - FF_WINDOW_PITCH, *upper = up - FF_WINDOW_PITCH;
 #define TIMES(pixels, key)                                                                                                  \
     _mm256_mullo_epi32(_mm256_loadu_si256((const __m256i *)(pixels)), _mm256_set1_epi32((int)k[key]))
 #define SUM(a, b) _mm256_add_epi32(a, b)
-#define ROW_SUM(a, pixels, key) (c->decoder != NULL ? (a) : SUM(a, TIMES(pixels, key)))
-    const __m256i two = ROW_SUM(TIMES(up, 1), at - 1, 0);
+    const __m256i two = TIMES(up, 1);
     __m256i hashes[FF_MEMORIES];
     hashes[2] = SUM(two, SUM(TIMES(up + 1, 2), TIMES(up - 1, 3)));
-    hashes[1] = SUM(ROW_SUM(hashes[2], at - 2, 4), TIMES(upper, 5));
-    hashes[0] = SUM(ROW_SUM(hashes[1], at - 3, 6), SUM(SUM(TIMES(upper + 1, 7), TIMES(upper - 1, 8)),
-                                                       SUM(TIMES(up - 2, 9), TIMES(up + 2, 10))));
+    hashes[1] = SUM(hashes[2], TIMES(upper, 5));
+    hashes[0] = SUM(hashes[1], SUM(SUM(TIMES(upper + 1, 7), TIMES(upper - 1, 8)), SUM(TIMES(up - 2, 9), TIMES(up + 2, 10))));
     hashes[3] = SUM(SUM(two, TIMES(base, 11)), SUM(SUM(TIMES(base - 1, 12), TIMES(base + 1, 13)), TIMES(base + FF_BASE_PITCH, 14)));
-#undef ROW_SUM
 #undef SUM
 #undef TIMES
-    for (uint32_t i = 0; i < FF_MEMORIES; i++) {
-        if (c->decoder != NULL) {
-            _mm256_storeu_si256((__m256i *)(places->of[i] + x), hashes[i]);
-            continue;
-        }
-        const __m256i mixed = _mm256_xor_si256(hashes[i], _mm256_srli_epi32(hashes[i], 15));
-        const __m256i found = _mm256_srli_epi32(_mm256_mullo_epi32(mixed, _mm256_set1_epi32((int)k[15])), 32 - FF_MEMORY_BITS);
-        _mm256_storeu_si256((__m256i *)(places->of[i] + x), found);
-    }
+    for (uint32_t i = 0; i < FF_MEMORIES; i++)
+        _mm256_storeu_si256((__m256i *)(places->of[i] + x), hashes[i]);
 }
 
 /* Completes the hashes of pixel x by the three pixels before it. */
@@ -248,21 +253,12 @@ FF_INLINE FF_AVX2 void prefetch_next(ff_pixel_model *model, const memory_places 
 
 FF_INLINE FF_AVX2 void find_memories_avx2(ff_pixel_model *model, const coder *c, const spot *o, memory_places *places,
                                           uint32_t *slots[FF_MEMORIES]) {
-    const uint32_t x = o->x, ahead = c->decoder != NULL ? 1 : AHEAD;
+    (void)c;
+    const uint32_t x = o->x;
     places->ready = places->ready < x ? x : places->ready;
-    for (; places->ready <= x + ahead && places->ready < places->width; places->ready += 8)
-        find_eight_avx2(model, c, o->at + (places->ready - x), o->base + (places->ready - x), places->ready, places);
-    if (c->decoder != NULL) {
-        finish_places(model, places, x, o->at[-1], o->at[-2], o->at[-3], slots);
-        return;
-    }
-    /* A pixel at a time: more at once wait for one another. */
-    const uint32_t end = x + AHEAD < places->ready ? x + AHEAD + 1 : places->ready;
-    for (places->fetched = places->fetched < x ? x : places->fetched; places->fetched < end; places->fetched++)
-        for (uint32_t i = 0; i < FF_MEMORIES; i++)
-            _mm_prefetch((const char *)&model->memories[i][places->of[i][places->fetched]], _MM_HINT_T0);
-    for (uint32_t i = 0; i < FF_MEMORIES; i++)
-        slots[i] = &model->memories[i][places->of[i][x]];
+    for (; places->ready <= x + 1 && places->ready < places->width; places->ready += 8)
+        find_eight_avx2(model, o->at + (places->ready - x), o->base + (places->ready - x), places->ready, places);
+    finish_places(model, places, x, o->at[-1], o->at[-2], o->at[-3], slots);
 }
 
 /* The colours that may be asked for, and what depends on their pixel only. */
@@ -302,15 +298,15 @@ FF_INLINE FF_AVX2 uint32_t code_guess_avx2(ff_pixel_model *model, const coder *c
                                            uint32_t right) {
     const uint32_t agree[FF_MEMORIES] = {votes & 1, votes >> 1 & 1, votes >> 4 & 1, votes >> 2 & 1};
     const uint32_t stays = votes >> 3 & 1, neighbours = votes >> 5;
-    uint16_t *by_votes = &model->by_votes[rank][votes];
-    uint16_t *by_pattern = &model->by_pattern[rank][o->pattern | neighbours << 5 | stays << 11];
-    uint16_t *by_ways = &model->by_ways[rank][o->ways | stays << 11];
-    uint16_t *first = &model->by_memory[rank][0][agree[0]][o->trust[0]], *second = &model->by_memory[rank][1][agree[1]][o->trust[1]];
-    uint16_t *third = &model->by_memory[rank][2][agree[2]][o->trust[4]], *fourth = &model->by_memory[rank][3][agree[3]][o->trust[2]];
+    uint16_t *of_votes = by_votes(model, rank, votes);
+    uint16_t *of_pattern = by_pattern(model, rank, o->pattern | neighbours << 5 | stays << 11);
+    uint16_t *of_ways = by_ways(model, rank, o->ways | stays << 11);
+    uint16_t *first = by_memory(model, rank, 0, agree[0], o->trust[0]), *second = by_memory(model, rank, 1, agree[1], o->trust[1]);
+    uint16_t *third = by_memory(model, rank, 2, agree[2], o->trust[4]), *fourth = by_memory(model, rank, 3, agree[3], o->trust[2]);
     const int16_t *stretch = model->stretch;
-    __m128i few = _mm_cvtsi32_si128(stretch[*by_votes >> 4]);
-    few = _mm_insert_epi16(few, stretch[*by_pattern >> 4], 1);
-    few = _mm_insert_epi16(few, stretch[*by_ways >> 4], 2);
+    __m128i few = _mm_cvtsi32_si128(stretch[*of_votes >> 4]);
+    few = _mm_insert_epi16(few, stretch[*of_pattern >> 4], 1);
+    few = _mm_insert_epi16(few, stretch[*of_ways >> 4], 2);
     few = _mm_insert_epi16(few, stretch[*first >> 4], 3);
     __m128i more = _mm_cvtsi32_si128(stretch[*second >> 4]);
     more = _mm_insert_epi16(more, stretch[*third >> 4], 1);
@@ -337,9 +333,9 @@ FF_INLINE FF_AVX2 uint32_t code_guess_avx2(ff_pixel_model *model, const coder *c
     _mm256_storeu_si256(at, _mm256_max_epi32(weights, _mm256_set1_epi32(-MAX_WEIGHT)));
     const int32_t goal = goal_of(right, CONTEXT_RATE), slow_goal = goal_of(right, MEMORY_RATE);
     learn_two(correction, right, CORRECTION_RATE);
-    learn_towards(by_votes, goal, CONTEXT_RATE);
-    learn_towards(by_pattern, goal, CONTEXT_RATE);
-    learn_towards(by_ways, goal, CONTEXT_RATE);
+    learn_towards(of_votes, goal, CONTEXT_RATE);
+    learn_towards(of_pattern, goal, CONTEXT_RATE);
+    learn_towards(of_ways, goal, CONTEXT_RATE);
     learn_towards(first, slow_goal, MEMORY_RATE);
     learn_towards(second, slow_goal, MEMORY_RATE);
     learn_towards(third, slow_goal, MEMORY_RATE);
@@ -398,7 +394,7 @@ FF_INLINE FF_AVX2 uint32_t code_guesses_avx2(ff_pixel_model *model, const coder 
 #pragma GCC unroll 3
     for (uint32_t rank = 0; rank < FF_GUESSES; rank++) {
         const uint32_t colour = candidates[(uint32_t)__builtin_ctz(open)];
-        if (c->decoder != NULL && s->x + 1 < places->ready)
+        if (s->x + 1 < places->ready)
             prefetch_next(model, places, s, colour);
         const __m256i asked = _mm256_set1_epi32((int)colour);
         const uint32_t votes = equal_lanes_avx2(o.colours, asked) | (uint32_t)(o.nw == colour) << 8;
@@ -419,11 +415,16 @@ FF_INLINE FF_AVX2 uint32_t code_guesses_avx2(ff_pixel_model *model, const coder 
     return FF_GUESSES;
 }
 
-FF_INLINE FF_AVX2 void remember_avx2(uint32_t *const slots[FF_MEMORIES], uint32_t pixel) {
-    __m128i old = _mm_cvtsi32_si128((int)*slots[0]);
-    old = _mm_insert_epi32(old, (int)*slots[1], 1);
-    old = _mm_insert_epi32(old, (int)*slots[2], 2);
-    old = _mm_insert_epi32(old, (int)*slots[3], 3);
+/* Entries of the four memories. */
+FF_INLINE FF_AVX2 __m128i load_entries(uint32_t *const slots[FF_MEMORIES]) {
+    __m128i entries = _mm_cvtsi32_si128((int)*slots[0]);
+    entries = _mm_insert_epi32(entries, (int)*slots[1], 1);
+    entries = _mm_insert_epi32(entries, (int)*slots[2], 2);
+    return _mm_insert_epi32(entries, (int)*slots[3], 3);
+}
+
+/* Stores what the entries are once the pixel is known. */
+FF_INLINE FF_AVX2 void remember_entries(uint32_t *const slots[FF_MEMORIES], __m128i old, uint32_t pixel) {
     const __m128i one = _mm_set1_epi32(1 << 24), rgb = _mm_set1_epi32((int)FF_RGB_MASK);
     const __m128i colour = _mm_set1_epi32((int)(pixel & FF_RGB_MASK)), confidence = _mm_srli_epi32(old, 24);
     const __m128i old_colour = _mm_and_si128(old, rgb);
@@ -437,6 +438,10 @@ FF_INLINE FF_AVX2 void remember_avx2(uint32_t *const slots[FF_MEMORIES], uint32_
     *slots[1] = (uint32_t)_mm_extract_epi32(fresh, 1);
     *slots[2] = (uint32_t)_mm_extract_epi32(fresh, 2);
     *slots[3] = (uint32_t)_mm_extract_epi32(fresh, 3);
+}
+
+FF_INLINE FF_AVX2 void remember_avx2(uint32_t *const slots[FF_MEMORIES], uint32_t pixel) {
+    remember_entries(slots, load_entries(slots), pixel);
 }
 
 #endif

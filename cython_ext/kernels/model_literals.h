@@ -68,22 +68,27 @@ FF_INLINE uint32_t code_class_scalar(uint16_t *a, uint16_t *b, const coder *c, u
 
 FF_INLINE uint32_t first_of_class(uint32_t bits) { return 6 + (1u << bits); }
 
+/* How a residual is coded: its class, and `bits` raw bits, which say `rest`. */
+typedef struct residual_code {
+    uint32_t symbol, bits, rest;
+} residual_code;
+
 /* The class of a folded residual, and the raw bits. */
-FF_INLINE ff_residual_code code_of_residual(uint32_t folded) {
-    ff_residual_code code = {.symbol = (uint8_t)folded};
+FF_INLINE residual_code code_of_residual(uint32_t folded) {
+    residual_code code = {.symbol = folded};
     if (folded < FIRST_WIDE)
         return code;
     code.bits = 2;
-    while (folded >= first_of_class(code.bits + 1u))
+    while (folded >= first_of_class(code.bits + 1))
         code.bits++;
     code.symbol = code.bits + 8;
-    code.rest = (uint8_t)(folded - first_of_class(code.bits));
+    code.rest = folded - first_of_class(code.bits);
     return code;
 }
 
 /* A residual, folded to 0 to 255: its class, then the bits that tell it from others of the class. */
 FF_INLINE uint32_t code_residual_scalar(uint16_t *a, uint16_t *b, const coder *c, uint32_t folded) {
-    const ff_residual_code code = code_of_residual(c->decoder == NULL ? folded : 0);
+    const residual_code code = code_of_residual(c->decoder == NULL ? folded : 0);
     const uint32_t symbol = code_class_scalar(a, b, c, code.symbol), bits = symbol - 8;
     if (symbol < FIRST_WIDE)
         return symbol;
@@ -365,25 +370,17 @@ FF_INLINE uint32_t bounds_of_class(const uint16_t *a, const uint16_t *b, uint32_
     return of_a + of_b; /* the sums of two are below 65536 */
 }
 
-/* Codes a residual and returns it, modulo 256. */
-FF_INLINE FF_AVX2 int32_t code_residual_avx2(ff_pixel_model *model, uint16_t *a, uint16_t *b, const coder *c, int32_t residual) {
-    if (c->decoder == NULL) {
-        const ff_residual_code code = model->residual_codes[residual & 255];
-        const uint32_t bounds = bounds_of_class(a, b, code.symbol), first = bounds & UINT16_MAX;
-        ff_range_encode(c->encoder, first, ((bounds >> 16) - first) & UINT16_MAX);
-        ff_range_encode_bits(c->encoder, code.rest, code.bits);
-        learn_class_avx2(a, b, code.symbol);
-        return residual;
-    }
+/* Decodes a residual, modulo 256. */
+FF_INLINE FF_AVX2 int32_t decode_residual_avx2(uint16_t *a, uint16_t *b, ff_range_decoder *decoder) {
     const __m256i sums = _mm256_add_epi16(_mm256_loadu_si256((const __m256i *)a), _mm256_loadu_si256((const __m256i *)b));
-    const uint32_t symbol = find_class_avx2(sums, ff_range_share(c->decoder));
+    const uint32_t symbol = find_class_avx2(sums, ff_range_share(decoder));
     const uint32_t bounds = bounds_of_class(a, b, symbol), first = bounds & UINT16_MAX;
-    ff_range_decode(c->decoder, first, ((bounds >> 16) - first) & UINT16_MAX);
+    ff_range_decode(decoder, first, ((bounds >> 16) - first) & UINT16_MAX);
     learn_class_avx2(a, b, symbol);
-    return unfold(symbol < FIRST_WIDE ? symbol
-                                      : (first_of_class(symbol - 8) + ff_range_decode_bits(c->decoder, symbol - 8)) & 255);
+    return unfold(symbol < FIRST_WIDE ? symbol : (first_of_class(symbol - 8) + ff_range_decode_bits(decoder, symbol - 8)) & 255);
 }
 
+/* The decoder's; the encoder has passes of its own, see model_rows.h. */
 FF_INLINE FF_AVX2 uint32_t code_literal_avx2(ff_pixel_model *model, const coder *c, const uint32_t *at, const uint32_t *base,
                                              const ff_model_errors *above, ff_model_errors *here, uint32_t pixel) {
     /* What is added to predictions: G, but in lane 3, and B in lane 6 of R. */
@@ -395,8 +392,7 @@ FF_INLINE FF_AVX2 uint32_t code_literal_avx2(ff_pixel_model *model, const coder 
     literal_avx2 l;
     predict_avx2(at, base, &l);
     weigh_errors_avx2(model, above, here, &l);
-    if (c->decoder != NULL)
-        pixel = FF_OPAQUE;
+    pixel = FF_OPAQUE;
     uint32_t misses[3] = {0}, predicted = 0;
 #pragma GCC unroll 3
     for (int i = 0; i < 3; i++) {
@@ -413,12 +409,8 @@ FF_INLINE FF_AVX2 uint32_t code_literal_avx2(ff_pixel_model *model, const coder 
         const int32_t prediction = clamp(corrected >> 4);
         uint16_t *a = model->classes[i][0][l.levels[i] * 4 + ((uint32_t)corrected >> 2 & 3)];
         uint16_t *b = model->classes[i][1][second_context(model, i, l.steepness, i < 2 ? l.smallest[i] : 0, misses)];
-        int32_t value = channel(pixel, i);
-        const int32_t residual = code_residual_avx2(model, a, b, c, value - prediction);
-        if (c->decoder != NULL) {
-            value = (prediction + residual) & 255;
-            pixel |= (uint32_t)value << SHIFTS[i];
-        }
+        const int32_t value = (prediction + decode_residual_avx2(a, b, c->decoder)) & 255;
+        pixel |= (uint32_t)value << SHIFTS[i];
         learn_bias(bias, 16 * value - mean);
         misses[i] = (uint32_t)abs(value - prediction);
         predicted |= misses[i] << (8 * i);

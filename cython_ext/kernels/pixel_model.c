@@ -5,8 +5,7 @@
 #include "hash.h"
 #include "model_guesses.h"
 #include "model_literals.h"
-
-#define SPAN_RATE 6
+#include "model_ways.h"
 
 static uint8_t level_of(uint32_t value) {
     uint32_t level = 8, start = 8, width = 2;
@@ -27,10 +26,7 @@ static void fill(uint16_t *values, size_t count, uint16_t value) {
 
 void ff_model_reset(ff_pixel_model *model) {
     memset(model, 0, sizeof *model);
-    fill(&model->by_votes[0][0], sizeof model->by_votes / 2, FF_PROBABILITY_ONE / 2);
-    fill(&model->by_pattern[0][0], sizeof model->by_pattern / 2, FF_PROBABILITY_ONE / 2);
-    fill(&model->by_ways[0][0], sizeof model->by_ways / 2, FF_PROBABILITY_ONE / 2);
-    fill(&model->by_memory[0][0][0][0], sizeof model->by_memory / 2, FF_PROBABILITY_ONE / 2);
+    fill(model->probabilities, FF_PROBABILITIES, FF_PROBABILITY_ONE / 2);
     fill(model->spans, sizeof model->spans / 2, FF_PROBABILITY_ONE / 2);
     for (uint32_t rank = 0; rank < FF_GUESSES; rank++)
         for (uint32_t votes = 0; votes < 512; votes++)
@@ -52,8 +48,11 @@ void ff_model_reset(ff_pixel_model *model) {
         model->stretch[i] = (int16_t)stretched;
         model->squash[i] = (uint16_t)squash((int32_t)i - 2048);
     }
-    for (int32_t i = 0; i < 256; i++)
-        model->residual_codes[i] = code_of_residual(fold(i));
+    for (int32_t i = 0; i < 256; i++) {
+        const residual_code code = code_of_residual(fold(i));
+        const uint32_t unit = code.bits > 0 ? FF_PROBABILITY_ONE >> code.bits : 0;
+        model->residual_shares[i] = (ff_residual_shares){code.rest * unit | unit << 16, (uint16_t)code.symbol, code.bits > 0 ? 2 : 1};
+    }
     ff_hash_keys(model->keys, 16);
     for (uint32_t i = 0; i < 16; i++)
         model->keys[i] |= 1;
@@ -164,20 +163,6 @@ FF_INLINE void extend_rows(ff_model_row *above, ff_model_row *row, uint32_t widt
     above->errors[FF_MARGIN + width] = above->errors[FF_MARGIN + width - 1];
 }
 
-/* What a row needs to know of the ways of the row above it, by pixel. */
-typedef struct ways_above {
-    uint8_t literals[FF_TILE]; /* how many of the three pixels above are */
-    uint8_t packed[FF_TILE];   /* n, ne, nw from bit 2 on */
-} ways_above;
-
-FF_INLINE void look_at_ways(const ff_model_row *above, ways_above *w) {
-    const uint8_t *n = above->ways + FF_MARGIN, *ne = n + 1, *nw = n - 1;
-    for (uint32_t x = 0; x < FF_TILE; x++) {
-        w->literals[x] = (uint8_t)((n[x] == FF_GUESSES) + (ne[x] == FF_GUESSES) + (nw[x] == FF_GUESSES));
-        w->packed[x] = (uint8_t)(n[x] << 2 | ne[x] << 4 | nw[x] << 6);
-    }
-}
-
 FF_INLINE void code_box(ff_pixel_model *model, const coder c, const uint32_t *tile, ff_box box, const variant *v) {
     memory_places places;
     places.width = box.width;
@@ -190,9 +175,9 @@ FF_INLINE void code_box(ff_pixel_model *model, const coder c, const uint32_t *ti
         ff_model_row *row = &model->rows[y & 1], *above = &model->rows[~y & 1];
         uint32_t *at = ff_model_window_at(model, (int32_t)box.x, (int32_t)(box.y + y));
         const uint32_t *base = model->base + (box.y + y + 1) * FF_BASE_PITCH + box.x + 1;
-        places.ready = places.fetched = 0;
+        places.ready = 0;
         ways_above of_above;
-        look_at_ways(above, &of_above);
+        look_at_ways(above->ways + FF_MARGIN, &of_above);
         extend_rows(above, row, box.width);
         for (uint32_t x = 0; x < box.width; x++, at++, base++) {
             const uint32_t column = FF_MARGIN + x;
@@ -244,10 +229,6 @@ void ff_decode_box_scalar(ff_pixel_model *model, ff_range_decoder *coder_, ff_bo
 static const variant avx2_variant = {
     look_at_span_avx2, code_literal_avx2, code_guesses_avx2, find_memories_avx2, remember_avx2,
 };
-
-FF_AVX2 void ff_encode_box_avx2(ff_pixel_model *model, ff_range_encoder *coder_, const uint32_t *tile, ff_box box) {
-    code_box(model, (coder){coder_, NULL}, tile, box, &avx2_variant);
-}
 
 FF_AVX2 void ff_decode_box_avx2(ff_pixel_model *model, ff_range_decoder *coder_, ff_box box) {
     code_box(model, (coder){NULL, coder_}, NULL, box, &avx2_variant);

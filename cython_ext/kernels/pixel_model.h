@@ -50,32 +50,40 @@ typedef struct ff_model_row {
     uint8_t ways[FF_WINDOW_PITCH]; /* the number of the right guess, or FF_GUESSES for a literal */
 } ff_model_row;
 
-/* How a residual is coded: its class, and `bits` raw bits, which say `rest`. */
-typedef struct ff_residual_code {
-    uint8_t symbol, bits, rest, unused;
-} ff_residual_code;
+/* How the encoder codes a residual: its class, then raw bits, as a share of the range: the lower half begins it, the upper half is its
+ * size, both in 65536ths. `count`: 2, or 1 where the class has no bits. */
+typedef struct ff_residual_shares {
+    uint32_t bits;
+    uint16_t symbol, count;
+} ff_residual_shares;
+
+/* Where the probabilities of each kind of context begin: of FF_GUESSES ranks each. 16 bits tell them apart. */
+enum {
+    FF_BY_VOTES = 0,
+    FF_BY_PATTERN = FF_BY_VOTES + FF_GUESSES * 512,
+    FF_BY_WAYS = FF_BY_PATTERN + FF_GUESSES * 4096,
+    FF_BY_MEMORY = FF_BY_WAYS + FF_GUESSES * 4096,
+    FF_PROBABILITIES = FF_BY_MEMORY + FF_GUESSES * FF_MEMORIES * 128
+};
 
 typedef struct ff_pixel_model {
     uint32_t memories[FF_MEMORIES][1u << FF_MEMORY_BITS]; /* confidence in the top byte (0: empty), a colour below it */
-    uint16_t by_votes[FF_GUESSES][512];                   /* probabilities of a guess, in 65536ths */
-    uint16_t by_pattern[FF_GUESSES][4096];
-    uint16_t by_ways[FF_GUESSES][4096];
-    uint16_t by_memory[FF_GUESSES][FF_MEMORIES][2][64];
+    uint16_t probabilities[FF_PROBABILITIES];             /* of guesses, in 65536ths, by several contexts */
     uint16_t corrections[FF_GUESSES][512][33];
     int32_t weights[FF_GUESSES][3][4][4][2][2][FF_INPUTS];
     uint16_t spans[32];
-    uint32_t last_spans;
     uint16_t classes[3][2][FF_LEVELS * FF_LEVELS][FF_CLASSES]; /* cumulative, in 32768ths */
     uint16_t end_of_classes; /* 0, as the first class of a distribution is: the end of the last one modulo 65536 */
+    uint32_t last_spans;
     int16_t biases[3][FF_LEVELS / 2][8];
     uint8_t levels[2048];    /* of a sum of errors: see SPEC.md */
     int16_t stretch[4096];   /* the inverse of squash */
     uint16_t squash[4096];   /* of what is mixed, and 2048 */
-    ff_residual_code residual_codes[256];
+    ff_residual_shares residual_shares[256];
     uint32_t keys[16];
-    /* Both with seven more, as pixels are looked at by eight. */
-    uint32_t window[(FF_ABOVE + FF_TILE) * FF_WINDOW_PITCH + 7];
-    uint32_t base[FF_BASE_PITCH * FF_BASE_PITCH + 7];
+    /* Both with more behind, as pixels are looked at by sixteen. */
+    uint32_t window[(FF_ABOVE + FF_TILE) * FF_WINDOW_PITCH + 16];
+    uint32_t base[FF_BASE_PITCH * FF_BASE_PITCH + 16];
     ff_model_row rows[2];
 } ff_pixel_model;
 

@@ -602,13 +602,17 @@ def test_unxor_box(isa: str, width: int, height: int) -> None:
 
 
 def drawn_tiles(random: np.random.Generator) -> list[Pixels]:
-    """Tiles that call for each way to code a pixel: flat ones, drawings, gradients, noise, and some that come back."""
+    """Tiles that call for each way to code a pixel: flat ones, drawings, grains, gradients, noise, some that come back."""
     slope = np.add.outer(np.arange(TILE), 2 * np.arange(TILE)).astype(np.uint32)
     gradient = (slope * 0x010101 & 0xFFFFFF) + random.integers(0, 3, (TILE, TILE), np.uint32) | np.uint32(0xFF000000)
     drawing = pixels(random, 8, 8, 3).repeat(8, axis=0).repeat(8, axis=1)
     flat = np.full((TILE, TILE), 0xFFEEDDCC, np.uint32)
     few, noise = pixels(random, TILE, TILE, 5), pixels(random, TILE, TILE)
-    return [flat, drawing, few, noise, gradient, np.roll(drawing, 9, axis=1), few, np.roll(gradient, 3, axis=0)]
+    grains = np.where(
+        random.random((TILE, TILE)) < 0.02, noise, flat
+    )  # in some rows only, some of them at the left edge
+    grains[::9, 0] = noise[::9, 0]
+    return [flat, drawing, grains, few, noise, gradient, np.roll(drawing, 9, axis=1), few, np.roll(gradient, 3, axis=0)]
 
 
 def model_passes(random: np.random.Generator) -> list[tuple[Pixels, Pixels, tuple[int, int, int, int], int]]:
