@@ -602,7 +602,7 @@ def test_unxor_box(isa: str, width: int, height: int) -> None:
 
 
 def drawn_tiles(random: np.random.Generator) -> list[Pixels]:
-    """Tiles that call for each way to code a pixel: flat ones, drawings, grains, gradients, noise, some that come back."""
+    """Tiles that call for each way to code a pixel: flat, drawn, grains, gradients, noise, and some that come back."""
     slope = np.add.outer(np.arange(TILE), 2 * np.arange(TILE)).astype(np.uint32)
     gradient = (slope * 0x010101 & 0xFFFFFF) + random.integers(0, 3, (TILE, TILE), np.uint32) | np.uint32(0xFF000000)
     drawing = pixels(random, 8, 8, 3).repeat(8, axis=0).repeat(8, axis=1)
