@@ -55,6 +55,24 @@ def test_the_line_is_busy_and_its_queue_short(rate: float, round_trip: float) ->
 
 
 @pytest.mark.parametrize("round_trip", [0.005, 0.050, 0.300])
+def test_a_tile_that_takes_the_line_long_is_no_queue(round_trip: float) -> None:
+    """A packet has one tile at least; one of noise takes 0.4 s of this line, which goes out piece by piece."""
+    film = Film(fps=5, end=20.0, bits=8, size=(64, 64))
+    gate = ConsentGate()
+    gate.grant(Scope.VIEW, 0.0)
+    sender, receiver = Sender(gate, SenderConfig(effort="fast")), Receiver()
+    sender.set_displays([Display(0, 0, 0, 64, 64)], 0.0)
+    receiver.connect(0.0)
+    session = Session(sender, receiver, {0: film}, LineProfile(0.25 * MBIT, round_trip / 2))
+    session.run(SETTLED)
+    sent = session.down.sent_bytes
+    session.run(20.0)
+    assert percentile(session.measured.queues, 0.95) < 0.100
+    assert session.down.sent_bytes - sent > 0.8 * 16 * 0.25 * MBIT
+    finish(session, 24.0)
+
+
+@pytest.mark.parametrize("round_trip", [0.005, 0.050, 0.300])
 def test_a_line_that_slows_down_and_speeds_up_again(round_trip: float) -> None:
     # What is on the line when it slows down takes its time at the lower rate; then the queue is short again.
     settled = 7 + int((round_trip + 0.1) * 10 / 0.5)
@@ -75,10 +93,10 @@ def test_a_line_that_becomes_longer_is_not_taken_for_a_queue() -> None:
     session = joined(Film(fps=60, end=14.0, bits=8), LineProfile(10 * MBIT, 0.005))
     session.run(4.0)
     session.down.profile = session.up.profile = LineProfile(10 * MBIT, 0.150)
-    session.run(10.0)
+    session.run(7.0)
     sent = session.down.sent_bytes
     session.run(14.0)
-    assert session.down.sent_bytes - sent > 0.5 * 4 * 10 * MBIT
+    assert session.down.sent_bytes - sent > 0.8 * 7 * 10 * MBIT
     finish(session, 24.0)
 
 

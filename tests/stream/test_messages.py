@@ -34,7 +34,7 @@ LONGEST: list[m.ControlMessage] = [
     m.Layout(DISPLAYS),
     m.CursorPosition(255, -(2**31), 2**31 - 1, False),
     m.Ack(255, 2**32 - 1, 2**32 - 1),
-    m.KeyframeRequest(255, 2**32 - 1, 2**32 - 1),
+    m.KeyframeRequest(255, 2**32 - 1, 2**32 - 1, 2**32 - 1),
     m.KeyframeRequest(3),
     m.Pause(),
     m.Resume(),

@@ -35,13 +35,15 @@ class Delivery:
         """When the oldest packet that the viewer still needs went out; `None` if there is none."""
         return next((sent.at for sent in self._sent if sent.packet is not None), None)
 
-    def sent(self, epoch: int, sequence: int, packet: bytes, now: float) -> None:
+    def sent(self, epoch: int, sequence: int, packet: bytes, now: float) -> InFlight:
         """A packet goes out."""
         if self.last is not None and self.last[0] != epoch:
             for earlier in self._sent:
                 earlier.packet = None
         self.last = epoch, sequence
-        self._sent.append(_Sent(epoch, sequence, packet, len(packet), self._flow.sent(len(packet), now), now))
+        flight = self._flow.sent(len(packet), now)
+        self._sent.append(_Sent(epoch, sequence, packet, len(packet), flight, now))
+        return flight
 
     def acknowledge(self, epoch: int, sequence: int, now: float) -> None:
         """The viewer has this packet and all before it; `RemoteProtocolError` for one that was never sent."""
@@ -56,26 +58,30 @@ class Delivery:
             if flight is not None:
                 self._flow.acknowledged(flight, now)
 
-    def again(self, epoch: int, sequence: int, now: float, pause: float) -> list[bytes] | None:
-        """The packets from this one on that have not gone out for `pause` seconds, to be sent once more.
+    def again(self, epoch: int, sequence: int, count: int, now: float, pause: float) -> list[bytes] | None:
+        """Of so many packets from this one on (0: all) those that have not gone out for `pause` seconds, for once more.
 
-        `None` if not all of them are there. Their round trips tell nothing about the line any more: nobody knows which
-        copy an acknowledgement is for.
+        `None` if not all of them are there. Round trips of what is on its way tell nothing about the line any more:
+        nobody knows which copy an acknowledgement is for, and what has arrived is acknowledged with what was missing.
         """
         wanted = self._from(epoch, sequence)
         if wanted is None:
             return None
-        due = [sent for sent in wanted if now - sent.at >= pause]
+        due = [sent for sent in wanted[: count or None] if now - sent.at >= pause]
+        if due:
+            for sent in self._sent:
+                if sent.flight is not None:
+                    sent.flight.counts = False
         for sent in due:
             sent.at = now
-            if sent.flight is not None:
-                sent.flight.counts = False
         return [sent.packet for sent in due if sent.packet is not None]
 
-    def all_again(self, now: float) -> list[bytes]:
-        """All that the viewer still needs, to be sent once more."""
+    def late(self, now: float, *, everything: bool) -> list[bytes]:
+        """The oldest packet that the viewer still needs, or everything, to be sent once more."""
         first = next((sent for sent in self._sent if sent.packet is not None), None)
-        return [] if first is None else self.again(first.epoch, first.sequence, now, 0.0) or []
+        if first is None:
+            return []
+        return self.again(first.epoch, first.sequence, 0 if everything else 1, now, 0.0) or []
 
     def connection_lost(self, flow: FlowControl) -> None:
         """Nothing is on the line any more, and what was may have arrived or not; the next line begins anew."""

@@ -13,7 +13,9 @@ rate at which bytes arrived while it was on its way. From these follow
   then a round of a little more than the bandwidth probes for more, as long as the delay is below 25 ms; a delay above
   50 ms takes the bandwidth back to what arrives now,
 - the *window*, which bounds what is not acknowledged: what the line holds by itself and a little more,
-- the *budget* of a packet: no more than 40 ms of the line, so that what changes next need not wait long.
+- the *budget* of a packet: no more than 40 ms of the line, so that what changes next need not wait long,
+- the *pieces* of one that is larger all the same, since a tile is the least that a packet holds: each goes out when the
+  line is nearly done with the one before it, so that the pointer and a line of chat need not wait for the whole.
 """
 
 import math
@@ -31,6 +33,9 @@ SHRINK_ABOVE = 0.050
 PACKET_TIME = 0.040
 # Of the line's time, what may still be on its way out when the next packet follows: so that it never runs dry.
 SLACK = 0.010
+# The headers of smaller pieces would take more than a hundredth of the line; where larger ones fit, so does a tile.
+MIN_PIECE = 1200
+MAX_PIECE = 16 * 1024
 
 # Besides what the line itself holds at the highest rate of frames.
 MAX_FRAMES = 3
@@ -56,8 +61,10 @@ STILL_GROWING = 1.15
 
 # A queue that never empties would pass for the line's own delay in time: every so often it is let run empty.
 BASE_LIFETIME = 10.0
-# A delay for so long that what is on the line does not explain may be that of a line which has become longer.
-DELAYED_BASE_LIFETIME = 2.0
+# A delay that lasts for so long and so many round trips, though less is sent, may be that of a line which has become
+# longer.
+DELAYED_BASE_LIFETIME = 0.5
+DELAYED_ROUND_TRIPS = 2.0
 # No acknowledgement for so long, or so many round trips: the line stood still, and what it was is no longer known.
 STALL = 2.0
 STALL_ROUND_TRIPS = 8.0
@@ -72,7 +79,16 @@ class InFlight:
     delivered: int
     delivered_at: float
     first_sent_at: float
+    # It goes out in pieces of so many bytes, one every so many seconds from a time on.
+    piece: int
+    interval: float = 0.0
+    begins_at: float = 0.0
     counts: bool = True  # whether its round trip tells something about the line
+    tells_rate: bool = True  # whether what was acknowledged since then has arrived since then
+
+    def due(self, offset: int) -> float:
+        """When the piece goes out that begins at a byte of the packet."""
+        return self.begins_at + self.interval * (offset // self.piece)
 
 
 class FlowControl:
@@ -95,7 +111,9 @@ class FlowControl:
         self.delay = 0.0
         self._base_at = 0.0
         self._base_before: float | None = None
+        # Since when packets have been late, and the bandwidth before.
         self._delayed_since = math.inf
+        self._undelayed = 0.0
         self._delays: deque[float] = deque(maxlen=3)
         self._rates: deque[tuple[int, float]] = deque()
         self._queued: deque[tuple[float, int]] = deque(maxlen=5)
@@ -105,6 +123,7 @@ class FlowControl:
         self._blocked_until = 0
         self._round = 0
         self._round_ends_at = 0
+        self._round_began_at = 0.0
         self._round_rate = 0.0
         self._last_round_rate = 0.0
         self._flat_rounds = 0
@@ -115,7 +134,10 @@ class FlowControl:
         self._probe_gain = PROBE_GAIN
         self._probed = 0.0
         self._line_free_at = 0.0
-        self._waits_for_empty = False
+        # By how much the last packet exceeded what a packet should have. That does not fill the window, since it is not
+        # all on the line.
+        self._excess = 0
+        self._repairing = False
         self._packets: deque[InFlight] = deque()
 
     # -- what may be sent -------------------------------------------------------------------------------
@@ -133,17 +155,19 @@ class FlowControl:
         return None if full else free_at
 
     def _is_full(self, now: float) -> bool:
-        if self._base_is_old(now):
-            self._waits_for_empty = True
         return (
-            self._waits_for_empty
-            or self.frames_in_flight >= MAX_FRAMES + int((self.base_rtt or 0.0) * self._max_fps)
-            or self.in_flight + MIN_BUDGET > self.window
+            self._base_is_old(now)  # nothing goes out until the line is empty, and then a ping
+            or self.frames_in_flight >= self._allowed(MAX_FRAMES + int((self.base_rtt or 0.0) * self._max_fps))
+            or self.in_flight + MIN_BUDGET > self._allowed(self.window) + self._excess
         )
+
+    def _allowed(self, usual: int) -> int:
+        """What may be on its way. Nothing is acknowledged for a round trip while a lost packet comes again."""
+        return min(2 * usual, MAX_WINDOW) if self._repairing else usual
 
     def budget(self) -> int:
         """How many bytes the next packet should have at most, when one may go out."""
-        room = self.window - self.in_flight
+        room = self._allowed(self.window) - self.in_flight
         if self.bandwidth is not None:
             # While nothing is known but a few packets, the line may be much faster than what they tell.
             gain = self._startup_gain if self._startup else 1.0
@@ -161,13 +185,32 @@ class FlowControl:
         """A packet goes out."""
         if not self.in_flight:
             self._delivered_at = self._first_sent_at = now
-        packet = InFlight(size, now, self._delivered, self._delivered_at, self._first_sent_at)
+        packet = InFlight(
+            size, now, self._delivered, self._delivered_at, self._first_sent_at, piece=size, begins_at=now
+        )
         self._packets.append(packet)
         self.in_flight += size
         self.frames_in_flight += 1
         if self.bandwidth is not None:
-            self._line_free_at = max(self._line_free_at, now) + size / (self.bandwidth * self._gain())
+            self._pace(packet, now, self.bandwidth)
         return packet
+
+    def sent_again(self, size: int, now: float) -> None:
+        """A packet that is on its way, or was lost there, goes out once more."""
+        self._repairing = True
+        if self.bandwidth is not None:
+            self._line_free_at = max(self._line_free_at, now) + size / self.bandwidth
+
+    def _pace(self, packet: InFlight, now: float, bandwidth: float) -> None:
+        fits = int(bandwidth * PACKET_TIME)
+        begins_at, rate = max(self._line_free_at, now), bandwidth * self._gain()
+        self._line_free_at = begins_at + packet.size / rate
+        self._excess = 0
+        if fits < MAX_PIECE and packet.size > max(1.5 * fits, MIN_PIECE):
+            self._excess = packet.size - fits
+            packet.piece = max(MIN_PIECE, fits)
+            packet.interval = packet.piece / rate
+            packet.begins_at = max(now, begins_at - SLACK)
 
     def acknowledged(self, packet: InFlight, now: float) -> None:
         """A packet has arrived; each is named once."""
@@ -178,10 +221,17 @@ class FlowControl:
             self._after_stall()
         if packet.counts:
             self._measure(packet, now)
+        else:
+            # What has waited for a packet that was lost is acknowledged all at once.
+            self._repairing = False
+            self._queued.clear()
+            for other in self._packets:
+                other.tells_rate = False
         self._delivered_at, self._first_sent_at = now, packet.sent_at
 
     def lost(self, packet: InFlight) -> None:
         """A packet is no longer waited for."""
+        self._repairing = False
         self._remove(packet)
 
     def wants_ping(self, now: float) -> bool:
@@ -192,7 +242,7 @@ class FlowControl:
         if self.in_flight or not self._base_is_old(now):
             return False
         self._base_before, self._delayed_since = self.base_rtt, math.inf
-        self.base_rtt, self._base_at, self._waits_for_empty = None, now, False
+        self.base_rtt, self._base_at = None, now
         return True
 
     def heard(self, rtt: float, now: float) -> None:
@@ -202,6 +252,7 @@ class FlowControl:
             self._startup, self._draining, self._flat_rounds = True, False, 0
             self._delays.clear()
             self.delay = 0.0
+            self._rates = deque([(self._round, max(self.bandwidth or 0.0, self._undelayed / 2))])
         self._base_before = None
         self._update_base(max(rtt, 1e-4), now)
 
@@ -215,7 +266,8 @@ class FlowControl:
     def _base_is_old(self, now: float) -> bool:
         if self.base_rtt is None:
             return False
-        return now - self._base_at > BASE_LIFETIME or now - self._delayed_since > DELAYED_BASE_LIFETIME
+        patience = max(DELAYED_BASE_LIFETIME, DELAYED_ROUND_TRIPS * (self.rtt or 0.0))
+        return now - self._base_at > BASE_LIFETIME or now - self._delayed_since > patience
 
     def _update_base(self, rtt: float, now: float) -> None:
         # A round trip as short as the shortest shows that the line is empty at times.
@@ -236,15 +288,16 @@ class FlowControl:
         self._set_window()
 
     def _measure(self, packet: InFlight, now: float) -> None:
-        rtt = max(now - packet.sent_at, 1e-4)
+        last_piece = (packet.size - 1) // packet.piece * packet.piece
+        rtt = max(now - packet.due(last_piece), 1e-4)
         self._update_base(rtt, now)
         base = self.base_rtt or rtt
         self.rtt = rtt if self.rtt is None else self.rtt + 0.25 * (rtt - self.rtt)
         interval = max(now - packet.delivered_at, packet.sent_at - packet.first_sent_at, 1e-4)
-        rate = (self._delivered - packet.delivered) / interval
+        rate = (self._delivered - packet.delivered) / interval if packet.tells_rate else self.bandwidth or 0.0
 
         # A packet's own time on the line is no delay. The least of three: one late packet is jitter.
-        own = 0.0 if self.bandwidth is None else packet.size / self.bandwidth
+        own = 0.0 if self.bandwidth is None else (packet.size - last_piece) / self.bandwidth
         self._delays.append(max(0.0, rtt - base - own))
         self.delay = min(self._delays)
         delayed = len(self._delays) == self._delays.maxlen
@@ -252,7 +305,7 @@ class FlowControl:
         # Whether more had been sent while it was on its way, had the line let it.
         busy = self._blocked_until > packet.delivered
         if packet.delivered >= self._round_ends_at:
-            self._begin_round(busy=busy)
+            self._begin_round(now, busy=busy)
         self._round_rate = max(self._round_rate, rate)
 
         if self.bandwidth is None and self.delay > SHRINK_ABOVE:
@@ -261,17 +314,17 @@ class FlowControl:
             self._rates = deque([(self._round, packet.size / self.delay)])
         elif delayed and self.delay > SHRINK_ABOVE:
             # The line is full, so what arrives now is what it carries.
+            if self._delayed_since == math.inf:
+                self._delayed_since, self._undelayed = now, self.bandwidth or 0.0
             self._startup, self._draining = False, True
-            self._rates = deque([(self._round, full_rate or rate)])
+            # With gaps between packets that may be no more than what was sent, on a line that has become longer.
+            self._rates = deque([(self._round, full_rate or max(rate, self._undelayed / MAX_STEP))])
         elif full_rate is not None or busy or self.bandwidth is None or rate > self.bandwidth:
             rate = max(rate, full_rate or 0.0)
             while self._rates and self._rates[-1][1] <= rate:
                 self._rates.pop()
             self._rates.append((self._round, rate))
         if self.delay > GROW_BELOW:
-            # What is on the line cannot wait for much longer than the line needs for all of it.
-            too_late = self.bandwidth is not None and self.rtt * self.bandwidth > 2 * self.window
-            self._delayed_since = min(self._delayed_since, now) if too_late else math.inf
             if delayed and full_rate is not None:
                 self._startup = False
         else:
@@ -280,9 +333,9 @@ class FlowControl:
             self._rates.popleft()
         if self._rates:
             self.bandwidth = max(self._rates[0][1], 1000.0)
-            # The packet went over the line at this rate at least. Half of it, since a millisecond more or less says
+            # The last piece went over the line at this rate at least. Half of it, since a millisecond more or less says
             # little.
-            own_rate = packet.size / max(rtt - base, 0.001)
+            own_rate = (packet.size - last_piece) / max(rtt - base, 0.001)
             self._startup_gain = min(MAX_STARTUP_GAIN, max(STARTUP_GAIN, own_rate / self.bandwidth / 2))
         self._set_window()
 
@@ -291,8 +344,9 @@ class FlowControl:
 
         It is what the line carries, then, and is known long before the rate over whole round trips.
         """
-        if packet.sent_at + base > self._delivered_at:
-            # On a free line it would not have come before its predecessor: the line may have been free.
+        if packet.sent_at + base > self._delivered_at or packet.piece < packet.size:
+            # On a free line it would not have come before its predecessor: the line may have been free, or was so
+            # between pieces.
             self._queued.clear()
         self._queued.append((now, self._delivered))
         (begun, before), (_, delivered) = self._queued[0], self._queued[-1]
@@ -302,10 +356,12 @@ class FlowControl:
         # Acknowledgements that were held up somewhere come all at once.
         return rate if self.bandwidth is None else min(rate, MAX_STEP * self.bandwidth)
 
-    def _begin_round(self, *, busy: bool) -> None:
+    def _begin_round(self, now: float, *, busy: bool) -> None:
         """A round ends when what was sent at its beginning has arrived."""
         growing = self._round_rate > self._last_round_rate * STILL_GROWING
-        least_gain = min(PROBE_GAIN, PROBE_QUEUE / max(self.base_rtt or 0.0, 1e-3))
+        # A probe lasts as long as a round, which a packet of a single tile may make longer than a round trip.
+        least_gain = min(PROBE_GAIN, PROBE_QUEUE / max(now - self._round_began_at, self.base_rtt or 0.0, 1e-3))
+        self._round_began_at = now
         # What was known of the line does not get old while nothing tries it.
         self._round += busy
         self._round_ends_at = self._delivered
@@ -315,10 +371,10 @@ class FlowControl:
                 self._startup = False
         self._probing = (self._probing + 1) % len(PROBES)
         if self._probing == 2:
-            if self.delay < GROW_BELOW and (self.bandwidth or 0.0) > self._probed * (1 + self._probe_gain / 2):
+            if self.delay < GROW_BELOW and (self.bandwidth or 0.0) > self._probed * (1 + 0.6 * self._probe_gain):
                 self._probing, self._probe_gain = 0, 2 * self._probe_gain
                 # The line has become much faster.
-                if self._probe_gain >= RESTART_GAIN * least_gain:
+                if self._probe_gain >= max(RESTART_GAIN * least_gain, 2 * PROBE_GAIN):
                     self._startup, self._flat_rounds = True, 0
         elif self._probing == 3 or self.delay > GROW_BELOW:
             self._probe_gain = least_gain

@@ -207,11 +207,13 @@ class KeyframeRequest(_Message, frozen=True, tag="keyframe"):
     """The viewer lacks packets of a display.
 
     With `epoch` and `sequence` it can go on from that packet, if the sender still has it; without, it needs a keyframe.
+    Of the packets from there on it lacks the first `count`, or, with 0, perhaps all.
     """
 
     display: U8
     epoch: U32 | None = None
     sequence: U32 = 0
+    count: U32 = 0
 
 
 class Pause(_Message, frozen=True, tag="pause"):

@@ -1,10 +1,11 @@
 """The technician's end: messages in, pictures out.
 
 Packets of a display form a chain. Each is looked at before it is decoded: one that was seen before is dropped, and
-where one is missing, the sender is asked to go on from there, which costs no keyframe if it still has the packets. Only
-a packet that is damaged needs one.
+where one is missing, the sender is asked to go on from there, which costs no keyframe if it still has the packets. What
+comes meanwhile waits for it. Only a packet that is damaged needs a keyframe.
 """
 
+import contextlib
 import zlib
 
 import numpy as np
@@ -20,11 +21,18 @@ from fastframe.stream import wire
 from fastframe.stream.config import ReceiverConfig
 from fastframe.stream.connection import Endpoint, Rejected, checked_display
 from fastframe.stream.consent import MAX_CHANGES, ConsentState, Scope
+from fastframe.stream.flow import MAX_WINDOW
 from fastframe.stream.states import Action, Role, State
 
 # What was asked for and has not come after so long is asked for again, each time after twice as long.
 ASK_AGAIN_AFTER = 1.0
 ASK_AGAIN_AT_MOST_AFTER = 8.0
+# A packet that others have overtaken may only be late: for so long, or until so many have come, it is not asked for.
+OVERTAKEN_FOR = 0.015
+OVERTAKEN_BY = 3
+# Packets of a display that wait for one that is missing: as much as flow control has on the line at most.
+MAX_EARLY_PACKETS = 256
+MAX_EARLY_BYTES = MAX_WINDOW
 
 
 class _Screen:
@@ -38,9 +46,41 @@ class _Screen:
         self.last_epoch: int = -1 if before is None else before.last_epoch
         # The latest packet that has come, which may be acknowledged whatever has become of the picture since.
         self.arrived: tuple[int, int] | None = None if before is None else before.arrived
+        # Packets of the same epoch, by their sequence numbers, that came before one that is missing.
+        self.early: dict[int, memoryview] = {}
+        self.early_bytes = 0
+        self.early_since = 0.0
         # Packets are missing, and were asked for.
         self.asked_at: float | None = None
         self.patience = ASK_AGAIN_AFTER
+
+    def keep_early(self, sequence: int, packet: memoryview, now: float) -> None:
+        """A packet of this epoch has come before one that is missing."""
+        if sequence not in self.early and len(self.early) < MAX_EARLY_PACKETS:
+            if not self.early:
+                self.early_since = now
+            self.early[sequence] = packet
+            self.early_bytes += len(packet)
+
+    def may_be_late(self, now: float) -> bool:
+        """Whether what is missing need not be lost: it has been overtaken by a few packets, a moment ago."""
+        return 0 < len(self.early) < OVERTAKEN_BY and now < self.early_since + OVERTAKEN_FOR - 1e-9
+
+    def missing(self) -> int:
+        """How many packets are, from the one on that comes next; 0: nobody knows."""
+        return min(self.early) - self.next[1] if self.early and self.next is not None else 0
+
+    def take_early(self) -> memoryview | None:
+        """The packet that comes next, if it has come already."""
+        packet = None if self.next is None else self.early.pop(self.next[1], None)
+        if packet is not None:
+            self.early_bytes -= len(packet)
+        return packet
+
+    def clear_early(self) -> None:
+        """Nothing waits any more."""
+        self.early.clear()
+        self.early_bytes = 0
 
 
 class Receiver(Endpoint):
@@ -117,6 +157,7 @@ class Receiver(Endpoint):
         self._heard_at = None
         for screen in self._screens.values():
             screen.assembler.clear()
+            screen.clear_early()
             screen.asked_at = None
         self._queue(hello)
 
@@ -257,7 +298,7 @@ class Receiver(Endpoint):
         try:
             packet = screen.assembler.add(fragment)
         except wire.FragmentsLost as lost:
-            self._lost(fragment.display, screen, str(lost))
+            self._lost(fragment.display, screen, str(lost), screen.missing() or 1)
             return
         self._check_held()
         if packet is not None:
@@ -284,12 +325,37 @@ class Receiver(Endpoint):
             if header.epoch <= screen.last_epoch:
                 self._repeated(display, screen, place)
                 return
+            screen.clear_early()
         elif screen.next is None or place != screen.next:
             if screen.next is not None and place < screen.next:
                 self._repeated(display, screen, place)
             else:
-                self._lost(display, screen, f"packet {place[1]} of epoch {place[0]} instead of {screen.next}")
+                self._keep_early(screen, place, packet)
+                if not screen.may_be_late(self._now):
+                    cause = f"packet {place[1]} of epoch {place[0]} instead of {screen.next}"
+                    self._lost(display, screen, cause, screen.missing())
             return
+        shown: memoryview | None = packet
+        while shown is not None:
+            if not self._show(display, screen, place, shown):
+                return
+            place, shown = screen.next or place, screen.take_early()
+        if self._config.auto_acknowledge:
+            self._answer(m.Ack(display, *(screen.arrived or place)))
+        screen.early_since = self._now
+
+    def _keep_early(self, screen: _Screen, place: tuple[int, int], packet: memoryview) -> None:
+        if screen.next is None or place[0] != screen.next[0]:
+            return
+        if sum(each.early_bytes for each in self._screens.values()) + len(packet) > MAX_EARLY_BYTES:
+            return
+        # One that is damaged must not take the place of its repetition.
+        with contextlib.suppress(RemoteProtocolError):
+            parse_header(packet, self._config.limits)
+            screen.keep_early(place[1], packet, self._now)
+
+    def _show(self, display: int, screen: _Screen, place: tuple[int, int], packet: memoryview) -> bool:
+        """Takes the packet that comes next; whether it was as it should be."""
         try:
             if screen.decoder is None:
                 parse_header(packet, self._config.limits)
@@ -299,28 +365,29 @@ class Receiver(Endpoint):
         except RemoteProtocolError as error:
             # A decoder that was refused something is of no use before the next keyframe.
             screen.next = None
+            screen.clear_early()
             self._lost(display, screen, str(error))
-            return
-        screen.next, screen.last_epoch = (header.epoch, header.sequence + 1), header.epoch
+            return False
+        screen.next, screen.last_epoch = (place[0], place[1] + 1), place[0]
         screen.arrived = place
         screen.asked_at, screen.patience = None, ASK_AGAIN_AFTER
         self._events.append(event)
-        if self._config.auto_acknowledge:
-            self._answer(m.Ack(display, *place))
+        return True
 
     def _repeated(self, display: int, screen: _Screen, place: tuple[int, int]) -> None:
         """A packet that was there before: the acknowledgement may have been lost."""
         if self._config.auto_acknowledge and screen.next is not None and place < screen.next:
             self._answer(m.Ack(display, screen.next[0], screen.next[1] - 1))
 
-    def _lost(self, display: int, screen: _Screen, cause: str) -> None:
+    def _lost(self, display: int, screen: _Screen, cause: str, count: int = 0) -> None:
         if screen.asked_at is None:
             self._events.append(e.PictureLost(display, cause))
-            self._ask(display, screen)
+            self._ask(display, screen, count)
 
-    def _ask(self, display: int, screen: _Screen) -> None:
+    def _ask(self, display: int, screen: _Screen, count: int) -> None:
         screen.asked_at = self._now
-        self._send(m.KeyframeRequest(display, *(screen.next or ())), always=True)
+        request = m.KeyframeRequest(display, *screen.next, count) if screen.next else m.KeyframeRequest(display)
+        self._send(request, always=True)
 
     # -- what time brings about --------------------------------------------------------------------------------
 
@@ -329,11 +396,17 @@ class Receiver(Endpoint):
         if not self._is_open:
             return due
         for display, screen in self._screens.items():
+            if screen.asked_at is None and screen.early:
+                if screen.may_be_late(self._now):
+                    due = min(due, screen.early_since + OVERTAKEN_FOR)
+                else:
+                    cause = f"{len(screen.early)} packets have overtaken {screen.next}"
+                    self._lost(display, screen, cause, screen.missing())
             if screen.asked_at is None:
                 continue
             if self._now >= screen.asked_at + screen.patience - 1e-9:
                 screen.patience = min(2 * screen.patience, ASK_AGAIN_AT_MOST_AFTER)
-                self._ask(display, screen)
+                self._ask(display, screen, 0)
             due = min(due, screen.asked_at + screen.patience)
         return due
 
@@ -359,8 +432,9 @@ class Receiver(Endpoint):
         """Only who sends pictures needs to know the line."""
 
     def _ended(self) -> None:
-        for number in self._screens:
-            self._screens[number].assembler.clear()
+        for screen in self._screens.values():
+            screen.assembler.clear()
+            screen.clear_early()
 
 
 def _cursor_shape(message: m.CursorShape) -> e.CursorShapeChanged:

@@ -161,10 +161,8 @@ class RelayViewer(Serving[StoreOutlet]):
                 return math.inf
             if ready_at > self._now + 1e-9:
                 return ready_at
-            outlet.delivery.sent(store.epoch or 0, outlet.next, packet, self._now)
-            self._send_packets(outlet.display, (packet,))
+            self._send_new(outlet, store.epoch or 0, outlet.next, packet)
             outlet.next += 1
-            outlet.sent_at = self._now
         return math.inf
 
     def _too_slow(self, outlet: StoreOutlet) -> bool:

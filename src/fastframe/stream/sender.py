@@ -288,9 +288,7 @@ class Sender(Serving[_DisplayOutlet]):
             outlet.epoch_bytes = 0
             self._keyframes += 1
         outlet.epoch_bytes += len(packet)
-        outlet.sent_at = self._now
-        outlet.delivery.sent(header.epoch, header.sequence, packet, self._now)
-        self._send_packets(outlet.display, (packet,))
+        self._send_new(outlet, header.epoch, header.sequence, packet)
         self._frame_count += 1
         self._packet_bytes += len(packet)
         if not outlet.has_work:

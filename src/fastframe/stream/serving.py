@@ -39,6 +39,8 @@ KEYFRAME_INTERVAL = 0.5
 RESEND_AFTER = 0.5
 RESEND_ROUND_TRIPS = 3.0
 RESEND_AT_MOST_AFTER = 8.0
+# Of the line's own round trip: what was asked for by somebody who has not got it went out at least so long ago.
+SAME_AGAIN = 0.9
 
 AnyOutlet = TypeVar("AnyOutlet", bound=Outlet)
 
@@ -71,7 +73,8 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         # Of displays that are gone, the last packet: acknowledgements may still come, and numbers may come back.
         self._gone: dict[int, tuple[int, int] | None] = {}
         self._flow = self._new_flow()
-        self._frames: list[Message] = []
+        # Each with the time from which on it may leave, in order.
+        self._frames: deque[tuple[float, Message]] = deque()
         self._cursor_serial = 0
         self._cursor_shape: bytes | None = None
         self._cursor: m.CursorPosition | None = None
@@ -288,7 +291,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             if packets is None:
                 outlet.restart()
             else:
-                self._send_packets(number, packets)
+                self._send_again(number, packets)
 
     def _ask_for(self, scope: Scope, text: str) -> None:
         try:
@@ -321,21 +324,31 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         if outlet.needs_keyframe or not self._may_send():
             return
         if request.epoch is not None:
-            if any(wire.display_of(message) == outlet.display for message in self._frames):
+            if any(due <= self._now and wire.display_of(each) == outlet.display for due, each in self._frames):
                 return  # nothing has gone out since the last request
             # The same once within a round trip: what went out a moment ago may only be late.
-            pause = self._flow.rtt or RESEND_AFTER
-            packets = outlet.delivery.again(request.epoch, request.sequence, self._now, pause)
+            pause = SAME_AGAIN * self._flow.base_rtt if self._flow.base_rtt else RESEND_AFTER
+            packets = outlet.delivery.again(request.epoch, request.sequence, request.count, self._now, pause)
             if packets is not None:
-                self._send_packets(outlet.display, packets)
+                self._send_again(outlet.display, packets)
                 return
         # What has not gone out yet is of no use any more.
         self._drop_outlet(outlet)
         outlet.restart()
 
-    def _send_packets(self, display: int, packets: Iterable[bytes]) -> None:
+    def _send_new(self, outlet: AnyOutlet, epoch: int, sequence: int, packet: bytes) -> None:
+        """Sends a packet for the first time; one that takes the line long goes out piece by piece."""
+        outlet.sent_at = self._now
+        flight = outlet.delivery.sent(epoch, sequence, packet, self._now)
+        offset = 0
+        for message in wire.cut(outlet.display, packet, min(self._max_message, flight.piece + wire.PART_HEADER_BYTES)):
+            self._frames.append((flight.due(offset), message))
+            offset += len(message.payload)
+
+    def _send_again(self, display: int, packets: Iterable[bytes]) -> None:
         for packet in packets:
-            self._frames += wire.cut(display, packet, self._max_message)
+            self._flow.sent_again(len(packet), self._now)
+            self._frames += [(self._now, message) for message in wire.cut(display, packet, self._max_message)]
 
     # -- what is decided everywhere --------------------------------------------------------------------------
 
@@ -412,7 +425,8 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             self._ping()
         if not self._config.reliable:
             due = min(due, self._resend_late())
-        return min(due, self._serve())
+        due = min(due, self._serve())
+        return min(due, self._frames[0][0]) if self._frames else due
 
     def _tell_cursor(self) -> None:
         if self._cursor_changed and self._cursor_shape is not None:
@@ -433,28 +447,30 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             if self._now >= oldest + patience - 1e-9:
                 outlet.resends = min(outlet.resends + 1, 10)
                 oldest = self._now
-                self._send_packets(outlet.display, outlet.delivery.all_again(self._now))
+                # The oldest may be all that is missing; if that did not help, the others go out once more as well.
+                late = outlet.delivery.late(self._now, everything=outlet.resends > 1)
+                self._send_again(outlet.display, late)
             due = min(due, oldest + patience)
         return due
 
     def _take_frames(self) -> list[Message]:
-        if not self._frames:
-            return []
+        frames: list[Message] = []
+        while self._frames and self._frames[0][0] <= self._now + 1e-9:
+            frames.append(self._frames.popleft()[1])
         # Queues are emptied where pauses and consents change; this is one more look before pixels leave.
-        frames, self._frames = self._frames, []
-        return frames if self._may_send() and self._all_granted() else []
+        return frames if frames and self._may_send() and self._all_granted() else []
 
     def _drop_frames(self) -> None:
-        self._frames = []
+        self._frames.clear()
 
     def _drop_outlet(self, outlet: AnyOutlet) -> None:
         """A display is gone: what is on the line of it is not waited for any more."""
         outlet.delivery.abandon()
-        self._frames = [message for message in self._frames if wire.display_of(message) != outlet.display]
+        self._frames = deque(item for item in self._frames if wire.display_of(item[1]) != outlet.display)
 
     def _pause_changed(self) -> None:
         if self.paused:
-            for number in {wire.display_of(message) for message in self._frames}:
+            for number in {wire.display_of(message) for _, message in self._frames}:
                 self._outlets[number].restart()
             self._drop_frames()
 
