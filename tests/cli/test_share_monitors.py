@@ -56,7 +56,7 @@ def test_each_monitor_is_a_display_while_it_is_plugged_in(
 
     eventually(lambda: is_exact(out, monitors, "DUMMY0") and is_exact(out / "display1", monitors, "DUMMY1"))
     assert (latest(out) != latest(out)[0, 0]).any()
-    assert displays(viewer) == 2
+    eventually(lambda: displays(viewer) == 2)
     monitors.unplug(1)
     eventually(lambda: displays(viewer) == 1)
     paint(monitors, "+400+300")

@@ -73,6 +73,8 @@ def written_by(modelled: bool) -> list[Planes]:
         encoder.begin(None)
         encoder.compare(frame, 0, encoder.rows)
         encoder.begin_tiles()
+        encoder.look_for_motion(0, encoder.bands)
+        encoder.end_motion()
         changed = encoder.encode_part(1 << 40, 1 << 40)
         assert encoder.left == 0
         encoder.end()

@@ -106,6 +106,7 @@ class Viewing:
         # The displays that there are, and the one that the window shows.
         self._displays: dict[int, Display] = {}
         self._display: int | None = None
+        self._is_chosen = False
         self._pointer: CursorMoved | None = None
         self._choosing: asyncio.Task[None] | None = None
         self._state = "connecting"
@@ -179,11 +180,10 @@ class Viewing:
                     self._keep_all()
             case LayoutChanged(displays):
                 self._displays = {display.id: display for display in displays}
-                if self._display not in self._displays:
-                    # The main one, if there is one, or else the first.
+                if self._display not in self._displays or not self._is_chosen:
+                    # The main one, if there is one, or else the first; others may have come before it.
                     order = sorted(displays, key=lambda each: (not each.primary, each.id))
-                    self._display = order[0].id if order else None
-                    self._redraw()
+                    self._switch(order[0].id if order else None)
                 self._offer()
             case FrameReceived():
                 self._show(event)
@@ -207,11 +207,17 @@ class Viewing:
 
         def show(now: float) -> None:
             if display in self._displays:
-                self._display = display
-                self._redraw()
+                self._is_chosen = True
+                self._switch(display)
                 self._offer()
 
         self._choosing = asyncio.create_task(self._driver.call(show))
+
+    def _switch(self, display: int | None) -> None:
+        """Shows another display, or the one that is shown already."""
+        if display != self._display:
+            self._display = display
+            self._redraw()
 
     def _offer(self) -> None:
         if self._window is not None and self._window.is_open:
