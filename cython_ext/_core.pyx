@@ -7,7 +7,7 @@ trust their callers in fastframe.codec: rules of the packet format and of the pu
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.buffer cimport PyBUF_READ
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from kernels cimport *
@@ -72,6 +72,14 @@ cdef void *allocate(size_t count, size_t size) except NULL:
     return memory
 
 
+cdef void *allocate_sparse(size_t count, size_t size) except NULL:
+    # Not zeroed, so that pages that are never written to cost nothing.
+    cdef void *memory = malloc(count * size)
+    if memory == NULL:
+        raise MemoryError(f"no memory for {count * size} bytes")
+    return memory
+
+
 cdef void *allocate_large(size_t count, size_t size) except NULL:
     # Not zeroed.
     cdef void *memory = ff_allocate_large(count * size)
@@ -124,7 +132,7 @@ cdef class FrameEncoder:
         self.encoder.windows = <ff_tile_windows *> allocate(self.tiles, sizeof(ff_tile_windows))
         self.encoder.votes = <ff_votes *> allocate((self.rows + FF_MOTION_BAND - 1) // FF_MOTION_BAND, sizeof(ff_votes))
         self.encoder.cache.slot_count = cache_slots
-        self.encoder.cache.pixels = <uint32_t *> allocate(<size_t> cache_slots * FF_TILE_PIXELS + 1, sizeof(uint32_t))
+        self.encoder.cache.pixels = <uint32_t *> allocate_sparse(<size_t> cache_slots * FF_TILE_PIXELS + 1, sizeof(uint32_t))
         self.encoder.cache.slots = <ff_cache_slot *> allocate(cache_slots + 1, sizeof(ff_cache_slot))
         self.encoder.dirty = <uint8_t *> allocate(self.tiles, 1)
         self.encoder.modes = <uint8_t *> allocate(self.tiles, 1)
@@ -135,8 +143,7 @@ cdef class FrameEncoder:
                 if plane in (FF_PLANE_INDICES, FF_PLANE_GREEN, FF_PLANE_BLUE, FF_PLANE_RED):
                     self.encoder.planes[plane] = <uint8_t *> allocate_large(size, 1)
                 else:
-                    # Pages that are never written to cost nothing.
-                    self.encoder.planes[plane] = <uint8_t *> allocate(size, 1)
+                    self.encoder.planes[plane] = <uint8_t *> allocate_sparse(size, 1)
         if modelled:
             self.encoder.model = <ff_pixel_model *> allocate_large(1, sizeof(ff_pixel_model))
         self.hash_keys = self.encoder.hash_keys = make_hash_keys(width)
