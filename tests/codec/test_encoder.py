@@ -253,15 +253,19 @@ def test_a_new_size_shows_exactly() -> None:
         assert_shows(pair.decoder, frame)
 
 
-def test_a_keyframe_is_a_fresh_start_for_a_late_joiner() -> None:
-    encoder = Encoder()
+@pytest.mark.parametrize("effort", ["fast", "balanced", "tight"])
+def test_a_keyframe_is_a_fresh_start_for_a_late_joiner(effort: str) -> None:
+    encoder = Encoder(EncoderConfig(effort=effort))
     for seed in range(5):
         encoder.encode(desktop(200, 130, seed))
     late, frame = Decoder(), desktop(200, 130, 9)
     late.decode(encoder.encode(frame, keyframe=True))
     assert_shows(late, frame)
-    # And it is the packet that a new encoder begins with.
-    assert encoder.encode(frame, keyframe=True) == Encoder(EncoderConfig(first_epoch=3)).encode(frame)
+    # And it is the packet that a new encoder begins with, and goes on from.
+    fresh = Encoder(EncoderConfig(effort=effort, first_epoch=3))
+    assert encoder.encode(frame, keyframe=True) == fresh.encode(frame)
+    for frame in (noise(200, 130), desktop(200, 130, 9), desktop(200, 130, 10)):
+        assert encoder.encode(frame) == fresh.encode(frame)
 
 
 @pytest.mark.parametrize("false", [False, None, 0, [], np.False_], ids=repr)

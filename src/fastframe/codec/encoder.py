@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._core import MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, PLANES, FrameEncoder
+from fastframe._core import MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, FrameEncoder
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, Header, PlaneInPieces, pack
 from fastframe.codec.parts import WINDOW_TILES, Part, PlaneStream, end_packet
-from fastframe.codec.planes import EFFORTS, MODELLED_PLANE
+from fastframe.codec.planes import EFFORTS, MODELLED_PLANE, RECORD_PLANES, STREAMED_PLANES, PlaneCompressor
 from fastframe.codec.stats import FrameStats, PlaneSizes, frame_stats
 from fastframe.codec.team import Team
 from fastframe.errors import FastframeError, LocalProtocolError
@@ -177,6 +177,13 @@ class Encoder:
     ----------
     config
         Settings; `EncoderConfig()` if omitted.
+
+    Raises
+    ------
+    LocalProtocolError
+        For a wrong argument.
+    FastframeError
+        Memory ran out.
     """
 
     def __init__(self, config: EncoderConfig | None = None) -> None:
@@ -187,6 +194,7 @@ class Encoder:
         self._lock = threading.Lock()
         self._team = Team(self._config.threads) if self._config.threads > 1 else None
         self._core: FrameEncoder | None = None
+        self._compressors: dict[int, PlaneCompressor] = {}
         self._streams: dict[int, PlaneStream] = {}
         self._next_epoch = self._config.first_epoch
         self._epoch = 0
@@ -197,6 +205,20 @@ class Encoder:
         self._estimate_factor = 1.0
         self._last: tuple[int, bytes, PlaneSizes, dict[str, float]] | None = None
         self._header: Header | None = None
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Does now what does not depend on the first frame, which takes long enough."""
+        try:
+            self._compressors = self._make_compressors()
+            for number in RECORD_PLANES if self._effort.modelled else STREAMED_PLANES:
+                self._compressors[number].prepare()
+        except MemoryError as error:
+            raise FastframeError(f"not enough memory for an encoder: {error}") from error
+
+    def _make_compressors(self) -> dict[int, PlaneCompressor]:
+        max_window_log = self._config.limits.max_window_log
+        return {number: PlaneCompressor(number, self._effort, max_window_log) for number in STREAMED_PLANES}
 
     @property
     def stats(self) -> FrameStats | None:
@@ -260,8 +282,9 @@ class Encoder:
             try:
                 return self._encode(array, rectangles, begin_epoch, checked)
             except BaseException:
-                # Also after KeyboardInterrupt: nobody knows how far it got, so the next frame begins a new epoch.
-                self._core = None
+                # Also after KeyboardInterrupt: nobody knows how far it got, so the next frame begins a new epoch with
+                # nothing of this one.
+                self._core, self._compressors = None, {}
                 raise
         except MemoryError as error:
             raise FastframeError(f"not enough memory to encode the frame: {error}") from error
@@ -326,11 +349,11 @@ class Encoder:
         else:
             core.reset()
         self._core = core
-        max_window_log = self._config.limits.max_window_log
+        self._compressors = self._compressors or self._make_compressors()
+        for compressor in self._compressors.values():
+            compressor.restart()
         self._streams = {
-            number: PlaneStream(core, number, self._effort, max_window_log)
-            for number in range(len(PLANES))
-            if number != MODELLED_PLANE
+            number: PlaneStream(core, number, compressor) for number, compressor in self._compressors.items()
         }
         self._epoch = self._next_epoch
         self._next_epoch = (self._epoch + 1) & MAX_U32

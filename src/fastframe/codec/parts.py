@@ -12,7 +12,7 @@ from functools import partial
 from time import perf_counter
 
 from fastframe._core import PLANES, FrameEncoder
-from fastframe.codec.planes import Effort, PlaneCompressor
+from fastframe.codec.planes import PlaneCompressor
 from fastframe.codec.team import Task, Team
 
 # Tiles that are analysed before they are chosen: few, so that compression begins soon, and enough that threads seldom
@@ -33,11 +33,10 @@ SMALL_PLANES = tuple(PLANES.index(name) for name in ("colours", "operations", "b
 class PlaneStream:
     """One plane's way through zstd, as long as the epoch lasts."""
 
-    def __init__(self, core: FrameEncoder, number: int, effort: Effort, max_window_log: int) -> None:
+    def __init__(self, core: FrameEncoder, number: int, compressor: PlaneCompressor) -> None:
         self._core = core  # and with it the memory that is viewed, also when an interrupt leaves a task behind
-        self._make_compressor = partial(PlaneCompressor, number, effort, max_window_log)
         self._number = number
-        self._compressor: PlaneCompressor | None = None
+        self._compressor = compressor
         # Bytes to compress; None ends a part.
         self._waiting: deque[memoryview | None] = deque()
         self._idle = deque([None])  # holds a mark, which a thread takes while it is at work
@@ -70,8 +69,6 @@ class PlaneStream:
         return [self._compress]
 
     def _compress(self) -> list[Task]:
-        if self._compressor is None:
-            self._compressor = self._make_compressor()
         while self._waiting:
             data = self._waiting.popleft()
             self.pieces.append(self._compressor.flush() if data is None else self._compressor.feed(data))

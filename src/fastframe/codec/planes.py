@@ -94,6 +94,9 @@ PHOTO_PLANES = frozenset(PLANES.index(name) for name in ("green", "blue", "red")
 DRAWING_PLANES = frozenset(PLANES.index(name) for name in ("indices", "xor"))
 COLOUR_PLANE = PLANES.index("colours")
 MODELLED_PLANE = PLANES.index("modelled")
+STREAMED_PLANES = tuple(number for number in range(len(PLANES)) if number != MODELLED_PLANE)
+# What is left to zstd where the pixel model draws.
+RECORD_PLANES = tuple(PLANES.index(name) for name in ("operations", "boxes", "vectors", "cache"))
 
 
 def _check_memory(error: zstandard.ZstdError) -> None:
@@ -103,7 +106,11 @@ def _check_memory(error: zstandard.ZstdError) -> None:
 
 
 class PlaneCompressor:
-    """One plane's stream on the encoder's side."""
+    """One plane's streams on the encoder's side, one after the other.
+
+    They share zstd's tables: to allocate and clear these takes longer than many a frame. What zstd finds in a stream
+    does not hang on the streams before it.
+    """
 
     def __init__(self, number: int, effort: Effort, max_window_log: int) -> None:
         compression = effort.records
@@ -114,8 +121,16 @@ class PlaneCompressor:
         elif number == COLOUR_PLANE:
             compression = effort.colours
         # A compressor serves one stream at a time, hence one for each plane.
-        parameters = compression.parameters(max_window_log)
-        self._stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+        self._compressor = zstandard.ZstdCompressor(compression_params=compression.parameters(max_window_log))
+        self.restart()
+
+    def restart(self) -> None:
+        """Begins the stream of another epoch."""
+        self._stream = self._compressor.compressobj()
+
+    def prepare(self) -> None:
+        """Has zstd allocate now what it would allocate when the first bytes come."""
+        self.flush()  # gives nothing, as there is nothing to compress
 
     def feed(self, data: memoryview) -> bytes:
         """Takes bytes and returns what is compressed of them already; how they are cut makes no difference."""
