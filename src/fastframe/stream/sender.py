@@ -270,14 +270,14 @@ class Sender(Serving[_DisplayOutlet]):
         little more than fits, and nothing but small changes while it has something left.
         """
         if not keyframe and outlet.partial and not damage_map.unknown:
-            return damage_map.take(SMALL_TILES, self._pointer(outlet.display), small=True), 0
+            return damage_map.take(SMALL_TILES, self._pointer_on(outlet.display), small=True), 0
         if keyframe or damage_map.unknown:
             return damage_map.take_all(), 0
         tiles = damage_map.count
         if tiles * outlet.tile_bytes <= 2 * budget:
             return damage_map.take_all(), tiles
         tiles = max(1, int(1.5 * budget / outlet.tile_bytes))
-        return damage_map.take(tiles, self._pointer(outlet.display)), tiles
+        return damage_map.take(tiles, self._pointer_on(outlet.display)), tiles
 
     def _sent_packet(self, outlet: _DisplayOutlet, packet: bytes, header: Header, damage_map: DamageMap) -> None:
         outlet.partial = header.partial
@@ -304,9 +304,9 @@ class Sender(Serving[_DisplayOutlet]):
             return "tight"
         return "fast" if self._flow.bandwidth > FAST_ABOVE else "balanced"
 
-    def _pointer(self, display: int) -> tuple[int, int] | None:
-        cursor = self._cursor
-        return (cursor.x, cursor.y) if cursor is not None and cursor.display == display else None
+    def _pointer_on(self, display: int) -> tuple[int, int] | None:
+        position = self._pointer.position
+        return (position.x, position.y) if position is not None and position.display == display else None
 
 
 def _holds(limits: Limits, width: int, height: int) -> bool:

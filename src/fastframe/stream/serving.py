@@ -10,13 +10,10 @@ anything else happens: queues are emptied first, and then the viewer is told.
 import hmac
 import math
 import secrets
-import zlib
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
-
-import numpy as np
 
 from fastframe.codec.packet import VERSION as PACKET_VERSION
 from fastframe.errors import LocalProtocolError, RemoteProtocolError
@@ -30,6 +27,7 @@ from fastframe.stream.consent import ConsentGate, ConsentState, Scope
 from fastframe.stream.flow import FlowControl
 from fastframe.stream.outlet import Outlet
 from fastframe.stream.pairing import PairingKey, PairingResult
+from fastframe.stream.pointer import PointerNews
 from fastframe.stream.states import Action, Role, State
 from fastframe.stream.wire import Message
 
@@ -75,10 +73,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         self._flow = self._new_flow()
         # Each with the time from which on it may leave, in order.
         self._frames: deque[tuple[float, Message]] = deque()
-        self._cursor_serial = 0
-        self._cursor_shape: bytes | None = None
-        self._cursor: m.CursorPosition | None = None
-        self._cursor_moved = self._cursor_changed = False
+        self._pointer = PointerNews()
         # Whether the viewer has shown that it knows the token.
         self._confirmed = False
         self.limits = config.limits
@@ -146,19 +141,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         """
         self._tick(now)
         self._require_needs()
-        array = np.ascontiguousarray(pixels)
-        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 4:
-            raise LocalProtocolError(
-                f"a pointer must be (H, W, 4) of uint8, not {array.shape} of {array.dtype}",
-                expected="(H, W, 4) uint8",
-                actual=f"{array.shape} {array.dtype}",
-            )
-        serial = self._cursor_serial + 1 & 0xFFFFFFFF
-        height, width = array.shape[:2]
-        if not (0 <= hotspot[0] < width and 0 <= hotspot[1] < height):
-            raise LocalProtocolError(f"hotspot {hotspot} is outside of {width} x {height}", actual=hotspot)
-        self._set_cursor_shape(m.CursorShape(serial, width, height, *hotspot, zlib.compress(array.tobytes())))
-        self._cursor_serial = serial
+        self._set_cursor_shape(self._pointer.make_shape(pixels, hotspot))
 
     def send_cursor_position(self, display: int, x: int, y: int, now: float, *, visible: bool = True) -> None:
         """Tells where the pointer's hotspot is, in pixels of the display; the latest position is what `poll` sends.
@@ -170,8 +153,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         checked_display(self._outlets, display)
         position = m.CursorPosition(display, x, y, visible)
         m.encode(position)
-        self._cursor_moved = self._cursor_moved or position != self._cursor
-        self._cursor = position
+        self._pointer.set_position(position)
 
     def send_input_activity(self, party: m.Party, now: float, *, name: str = "") -> None:
         """Tells who moves mouse and keyboard now."""
@@ -187,7 +169,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
                 actual=len(shape),
             )
         # The latest is what `poll` sends, if the consent is still there then.
-        self._cursor_shape, self._cursor_changed = shape, True
+        self._pointer.set_shape(message.serial, shape)
 
     # -- what the viewer does ------------------------------------------------------------------------------
 
@@ -273,8 +255,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         self._events.append(e.Connected(hello.name, hello.capabilities, resumed))
         # Its round trip is that of the line alone: nothing else is on it yet.
         self._ping()
-        self._cursor_changed = self._cursor_shape is not None and len(self._cursor_shape) <= self._max_message
-        self._cursor_moved = self._cursor is not None
+        self._pointer.tell_anew(self._max_message)
         self._resume_displays({position.display: position for position in hello.positions} if resumed else {})
         # Who comes back has asked before, and may have been told no.
         for scope in () if resumed else hello.scopes:
@@ -387,8 +368,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         if gone.intersection(self._needs):
             stale = (e.FrameWanted, e.PointerInput, e.KeyInput)
             self._drop_frames()
-            self._cursor_moved, self._cursor, self._cursor_shape = False, None, None
-            self._cursor_changed = False
+            self._pointer.forget()
             for outlet in self._outlets.values():
                 outlet.forget()
         elif Scope.CONTROL in gone:
@@ -419,21 +399,17 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             self._told = self._displays
         if not self._may_send():
             return due
-        if self._cursor_changed or self._cursor_moved:
-            self._tell_cursor()
+        shape, position = self._pointer.take(self._outlets)
+        if shape is not None:
+            self._queue(shape, always=True)
+        if position is not None:
+            self._send(position, always=True)
         if self._flow.wants_ping(self._now):
             self._ping()
         if not self._config.reliable:
             due = min(due, self._resend_late())
         due = min(due, self._serve())
         return min(due, self._frames[0][0]) if self._frames else due
-
-    def _tell_cursor(self) -> None:
-        if self._cursor_changed and self._cursor_shape is not None:
-            self._queue(self._cursor_shape, always=True)
-        if self._cursor_moved and self._cursor is not None and self._cursor.display in self._outlets:
-            self._send(self._cursor, always=True)
-        self._cursor_changed = self._cursor_moved = False
 
     def _resend_late(self) -> float:
         """Sends again what has not been acknowledged for too long; returns when to look again."""
@@ -489,7 +465,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         if self._pause_by_peer:
             self._pause_by_peer = False
             self._events.append(e.PauseChanged(self._pause_by_us, False))
-        self._cursor_moved = self._cursor_changed = False
+        self._pointer.tell_nothing()
         for outlet in self._outlets.values():
             outlet.delivery.connection_lost(self._flow)
         if self._state is State.LOST and not self._token:

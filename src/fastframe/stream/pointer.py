@@ -1,0 +1,66 @@
+"""What a viewer is to be told of the customer's pointer: always the latest, never what was in between."""
+
+import zlib
+from collections.abc import Container
+from typing import Any
+
+import numpy as np
+
+from fastframe.errors import LocalProtocolError
+from fastframe.stream import messages as m
+
+
+class PointerNews:
+    """The pointer's latest shape and position, and which of them the viewer does not know yet."""
+
+    def __init__(self) -> None:
+        self._serial = 0
+        self._shape: bytes | None = None
+        self.position: m.CursorPosition | None = None
+        self._shape_is_new = self._position_is_new = False
+
+    def make_shape(self, pixels: Any, hotspot: tuple[int, int]) -> m.CursorShape:
+        """The message that tells a shape, with the next number; see `Serving.send_cursor_shape`."""
+        array = np.ascontiguousarray(pixels)
+        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 4:
+            raise LocalProtocolError(
+                f"a pointer must be (H, W, 4) of uint8, not {array.shape} of {array.dtype}",
+                expected="(H, W, 4) uint8",
+                actual=f"{array.shape} {array.dtype}",
+            )
+        height, width = array.shape[:2]
+        if not (0 <= hotspot[0] < width and 0 <= hotspot[1] < height):
+            raise LocalProtocolError(f"hotspot {hotspot} is outside of {width} x {height}", actual=hotspot)
+        return m.CursorShape(self._serial + 1 & 0xFFFFFFFF, width, height, *hotspot, zlib.compress(array.tobytes()))
+
+    def set_shape(self, serial: int, message: bytes) -> None:
+        """The shape is another one, which an encoded message tells."""
+        self._serial, self._shape, self._shape_is_new = serial, message, True
+
+    def set_position(self, position: m.CursorPosition) -> None:
+        """The pointer is somewhere, perhaps where it was."""
+        self._position_is_new = self._position_is_new or position != self.position
+        self.position = position
+
+    def forget(self) -> None:
+        """What was to be told must not be told any more."""
+        self._shape = self.position = None
+        self.tell_nothing()
+
+    def tell_nothing(self) -> None:
+        """The viewer is away."""
+        self._shape_is_new = self._position_is_new = False
+
+    def tell_anew(self, max_message: int) -> None:
+        """A viewer is here that knows nothing yet, and takes messages of so many bytes."""
+        self._shape_is_new = self._shape is not None and len(self._shape) <= max_message
+        self._position_is_new = self.position is not None
+
+    def take(self, displays: Container[int]) -> tuple[bytes | None, m.CursorPosition | None]:
+        """What there is to tell now, where the pointer is on one of the displays."""
+        if not (self._shape_is_new or self._position_is_new):
+            return None, None
+        shape = self._shape if self._shape_is_new else None
+        is_shown = self._position_is_new and self.position is not None and self.position.display in displays
+        self.tell_nothing()
+        return shape, self.position if is_shown else None
