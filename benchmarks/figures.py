@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 from scene_figures import measure_scene, size_figures, time_figures
 from scenes import find_scenes
+from stream_figures import stream_figures
 
 import fastframe as ff
 
@@ -80,6 +81,7 @@ def main() -> None:
         *thread_figures(options.effort, scenes, CONSOLE),
         *size_figures(options.effort, results, peers),
         *memory_figures(options.effort, scenes, options.frames),
+        *stream_figures(options.effort, reference_picture(scenes)),
         *capture_figures(options.effort, scenes, CONSOLE),
     ]
     if options.json:
