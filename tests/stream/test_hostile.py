@@ -75,7 +75,8 @@ def test_a_flood_of_requests_costs_two_keyframes_a_second() -> None:
     pair.assert_exact()
 
 
-def test_asking_for_the_same_packets_again_and_again_gives_them_once_a_round_trip() -> None:
+@pytest.mark.parametrize("count", [0, 1, 2**32 - 1])
+def test_asking_for_the_same_packets_again_and_again_gives_them_once_a_round_trip(count: int) -> None:
     pair = Pair().connect()
     pair.pump(0.2)
     pair.on_up = lambda message: ()
@@ -85,7 +86,7 @@ def test_asking_for_the_same_packets_again_and_again_gives_them_once_a_round_tri
     sequence = pair.seen(e.FrameReceived)[-1].update.sequence
     before = len(pair.down)
     for _ in range(1000):
-        pair.sender.receive(m.encode(m.KeyframeRequest(0, epoch, sequence)), pair.now)
+        pair.sender.receive(m.encode(m.KeyframeRequest(0, epoch, sequence, count)), pair.now)
     pair.pump()
     assert len(pair.down) - before <= 1
 
