@@ -254,7 +254,8 @@ report(samples)
 """
     )
     assert len(samples) >= 19
-    assert max(samples[5:]) - samples[4] < 2**20
+    # By then zstd has filled the windows that it keeps.
+    assert max(samples[10:]) - samples[9] < 2**20
 
 
 @apart.measures_memory
