@@ -1,7 +1,5 @@
 """Memory does not grow with time, faults give back what they took, and an encoder stays within its figure."""
 
-from statistics import median
-
 import apart
 import pytest
 
@@ -49,7 +47,7 @@ def test_100_000_frames_do_not_grow() -> None:
 def test_faults_and_refusals_do_not_grow() -> None:
     samples = apart.run(
         """
-        # Caches of the usual 8 MiB come and go whole, and the samples would jump by as much.
+        # A small cache is full at once.
         limits = ff.Limits(max_cache_slots=4)
         encoder, decoder = ff.Encoder(ff.EncoderConfig(limits=limits)), ff.Decoder(limits)
         frames = [pictures.desktop(130, 70, 1), pictures.noise(130, 70), pictures.desktop(300, 200)]
@@ -87,9 +85,8 @@ def test_faults_and_refusals_do_not_grow() -> None:
         """
     )
     assert len(samples) == 10
-    # The allocator keeps more or less of what was given back, so the medians of both halves are compared; a kilobyte
-    # lost each time would come to more than this.
-    assert median(samples[5:]) - median(samples[:5]) < 3 * MIB
+    # A kilobyte lost each time would come to more than this.
+    assert max(samples[1:]) - samples[0] < MIB
 
 
 @apart.measures_memory
@@ -103,13 +100,14 @@ def test_encoders_and_decoders_give_back_what_they_took() -> None:
             for frame in frames:
                 decoder.decode(encoder.encode(frame))
             encoder.encode(frames[0][:200])
+            del encoder, decoder
             if round % 6 == 5:
                 samples.append(memory())
         report(samples)
         """
     )
-    # One pair of them takes about 20 MiB; whether the allocator has given back the last 8 MiB cache is chance.
-    assert max(samples[1:]) - samples[0] < 16 * MIB
+    # A pair of them takes about 30 MiB.
+    assert max(samples[1:]) - samples[0] < MIB
 
 
 @apart.measures_memory
