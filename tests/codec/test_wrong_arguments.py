@@ -1,5 +1,7 @@
 """Wrong arguments: a typed error that names what was expected, and an encoder that goes on as before."""
 
+import copy
+import pickle
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -168,6 +170,17 @@ def test_wrong_settings_are_refused() -> None:
         EncoderConfig(limits=4096)  # type: ignore[arg-type]
     with pytest.raises(LocalProtocolError):
         Encoder("tight")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_what_goes_on_from_packet_to_packet_cannot_be_doubled(twin: Callable[[object], object]) -> None:
+    pair = Pair()
+    pair.send(GOOD)
+    for original in (pair.encoder, pair.decoder):
+        with pytest.raises(TypeError, match="cannot be copied or pickled"):
+            twin(original)
+    pair.send(GOOD[::-1])
+    assert_shows(pair.decoder, GOOD[::-1])
 
 
 def test_a_second_thread_is_refused_while_the_first_one_encodes() -> None:

@@ -9,7 +9,7 @@ colour tables and the pixel model cannot go on from a gap, and a wrong pixel is 
 import threading
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -88,6 +88,9 @@ class Decoder:
         self._frame: Framebuffer | None = None
         # Of the last good packet: length, modes, weights by tile and plane, sizes of the planes, seconds by stage.
         self._last: tuple[int, bytes, bytes, PlaneSizes, dict[str, float]] | None = None
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Decoder cannot be copied or pickled: two would draw into one frame")
 
     @property
     def frame(self) -> Framebuffer:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from operator import index
 from time import perf_counter
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -206,6 +206,9 @@ class Encoder:
         self._last: tuple[int, bytes, PlaneSizes, dict[str, float]] | None = None
         self._header: Header | None = None
         self._prepare()
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("an Encoder cannot be copied or pickled: two would go on from what one has sent")
 
     def _prepare(self) -> None:
         """Does now what does not depend on the first frame, which takes long enough."""
