@@ -395,7 +395,16 @@ def test_time_is_a_finite_number(now: float) -> None:
     pair.assert_exact()
 
 
-@pytest.mark.parametrize("wrong", [{"name": "x" * 65}, {"capabilities": ("x" * 65,)}, {"capabilities": ("x",) * 17}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "x" * 65},
+        {"name": "caf\udce9"},
+        {"capabilities": "files"},
+        {"capabilities": ("x" * 65,)},
+        {"capabilities": ("x",) * 17},
+    ],
+)
 def test_names_that_cannot_be_sent_are_refused_at_once(wrong: dict[str, object]) -> None:
     for kind in (SenderConfig, ReceiverConfig):
         with pytest.raises(LocalProtocolError):

@@ -24,9 +24,15 @@ class MaxFragment:
 
 
 def _check_names(name: str, capabilities: tuple[str, ...]) -> None:
+    if not isinstance(capabilities, tuple):
+        raise LocalProtocolError(f"capabilities must be a tuple of names, not {capabilities!r}", actual=capabilities)
     for each in (name, *capabilities):
         if not isinstance(each, str) or len(each) > MAX_NAME:
             raise LocalProtocolError(f"a name has at most {MAX_NAME} characters: {each!r}", limit=MAX_NAME, actual=each)
+        try:
+            each.encode()
+        except UnicodeEncodeError as error:  # what stands for bytes of a host's or a user's name that are no UTF-8
+            raise LocalProtocolError(f"a name must be text: {each!r}", actual=each) from error
     if len(capabilities) > MAX_CAPABILITIES:
         raise LocalProtocolError(f"at most {MAX_CAPABILITIES} capabilities can be stated", limit=MAX_CAPABILITIES)
 
