@@ -32,20 +32,23 @@ class PendingFile:
     Raises
     ------
     RecordingError
-        The folder does not exist or cannot be written to, or `path` is a folder.
+        The folder does not exist or cannot be written to, or `path` is a folder or a device.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         if self.path.is_dir():
             raise RecordingError(f"cannot write {self.path}: it is a folder")
+        if self.path.exists() and not self.path.is_file():
+            # Renaming would put a file in the place of /dev/null, or of a pipe that somebody reads from.
+            raise RecordingError(f"cannot write {self.path}: it is no file")
         self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
         try:
             self.file: BinaryIO = self._temporary.open("xb")
         except OSError as error:
             raise RecordingError(f"cannot write {self.path}: {reason(error)}") from error
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append bytes.
 
         Raises

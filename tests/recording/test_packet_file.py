@@ -4,6 +4,7 @@ import os
 import threading
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -145,14 +146,25 @@ def test_damage_is_named_with_its_offset(tmp_path: Path, record: bytes, complain
     assert message.startswith(f"{path} is damaged at offset 21: {complaint}")
 
 
-@pytest.mark.parametrize(("timestamp", "packet"), [(4, b"x"), (-1, b"x"), (2**63, b"x"), (5, b""), (5, b"too long")])
-def test_the_writer_refuses_what_no_reader_takes(tmp_path: Path, timestamp: int, packet: bytes) -> None:
+@pytest.mark.parametrize(
+    ("timestamp", "packet"),
+    [(4, b"x"), (-1, b"x"), (2**63, b"x"), (6.5, b"x"), (5, b""), (5, b"too long"), (5, "text"), (5, None)],
+)
+def test_the_writer_refuses_what_no_reader_takes(tmp_path: Path, timestamp: Any, packet: Any) -> None:
     path = tmp_path / "out.ffs"
     with PacketWriter(path, limits=Limits(max_packet_bytes=4)) as writer:
         writer.write(5, b"fine")
         with pytest.raises(LocalProtocolError):
             writer.write(timestamp, packet)
     assert read(path) == ([(5, b"fine")], None)
+
+
+def test_any_bytes_like_object_is_written_as_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "out.ffs"
+    with PacketWriter(path) as writer:
+        writer.write(0, memoryview(b"12345678").cast("I"))
+        writer.write(1, memoryview(b"x"))
+    assert read(path) == ([(0, b"12345678"), (1, b"x")], None)
 
 
 def test_a_failure_leaves_the_earlier_file_and_nothing_else(recording: Path) -> None:
@@ -185,6 +197,14 @@ def test_the_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_created_is_one_line(tmp_path: Path, name: str, why: str) -> None:
     with pytest.raises(RecordingError, match=f"cannot write {tmp_path / name}: {why}"):
         PacketWriter(tmp_path / name)
+
+
+def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.ffs"
+    os.mkfifo(pipe)
+    with pytest.raises(RecordingError, match=f"cannot write {pipe}: it is no file"):
+        PacketWriter(pipe)
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize(("name", "why"), [("missing.ffs", "No such file or directory"), ("", "Is a directory")])

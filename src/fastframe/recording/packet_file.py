@@ -77,7 +77,7 @@ class PacketWriter:
         self._pending = PendingFile(path)
         self._pending.write(_HEADER.pack(SIGNATURE, VERSION))
 
-    def write(self, timestamp: int, packet: bytes) -> None:
+    def write(self, timestamp: int, packet: bytes | memoryview) -> None:
         """Append one packet.
 
         Parameters
@@ -85,29 +85,34 @@ class PacketWriter:
         timestamp
             Microseconds, not less than the one before.
         packet
-            What `Encoder.encode` returned.
+            What `Encoder.encode` returned, or any bytes-like object of it.
 
         Raises
         ------
         LocalProtocolError
-            The timestamp goes back or does not fit, or the packet is empty or too long; nothing was written.
+            The timestamp is no integer, goes back or does not fit, or the packet is not bytes-like, empty or too
+            long; nothing was written.
         RecordingError
             The file could not be written.
         """
-        if not self._last <= timestamp <= MAX_TIMESTAMP:
+        if not isinstance(timestamp, int) or not self._last <= timestamp <= MAX_TIMESTAMP:
             raise LocalProtocolError(
-                f"timestamp must be from {self._last} to {MAX_TIMESTAMP} microseconds, not {timestamp}",
+                f"timestamp must be an integer from {self._last} to {MAX_TIMESTAMP} microseconds, not {timestamp!r}",
                 expected=(self._last, MAX_TIMESTAMP),
                 actual=timestamp,
             )
-        if not 1 <= len(packet) <= self._limit:
+        try:
+            data = memoryview(packet).cast("B")
+        except (TypeError, ValueError) as error:
+            raise LocalProtocolError(f"a packet must be a contiguous bytes-like object: {error}") from error
+        if not 1 <= len(data) <= self._limit:
             raise LocalProtocolError(
-                f"a packet must have 1 to {self._limit} bytes, not {len(packet)}",
-                actual=len(packet),
+                f"a packet must have 1 to {self._limit} bytes, not {len(data)}",
+                actual=len(data),
                 limit=self._limit,
             )
-        self._pending.write(_RECORD.pack(len(packet), timestamp))
-        self._pending.write(packet)
+        self._pending.write(_RECORD.pack(len(data), timestamp))
+        self._pending.write(data)
         self._last = timestamp
 
     def close(self) -> None:
