@@ -72,6 +72,18 @@ def test_the_heat_map_is_a_picture_whose_tiles_shine_where_bytes_went(
     assert abs((flat[..., 2] - flat[..., 0]).mean()) < 80
 
 
+def test_of_a_narrow_and_high_picture_the_heat_map_has_a_size_that_can_be_shown(run: "Run", tmp_path: Path) -> None:
+    with PacketWriter(tmp_path / "high.ffs") as writer:
+        writer.write(0, fastframe.Encoder().encode(np.full((16000, 3, 4), 200, np.uint8)))
+    result = run("info", "high.ffs", "--heatmap", "heat.png")
+    assert (result.returncode, result.stderr) == (0, "")
+    with ReplaySource(tmp_path / "heat.png") as source:
+        (frame,) = frames(source)
+    assert frame.pixels.shape[1] == 960
+    assert 16000 < frame.pixels.shape[0] < 17000
+    assert frame.pixels[8000, 1, :3].any()
+
+
 def test_a_heat_map_is_not_overwritten_without_force(run: "Run", tmp_path: Path, recording: Path) -> None:
     (tmp_path / "heat.png").write_bytes(b"earlier")
     result = run("info", recording.name, "--heatmap", "heat.png")

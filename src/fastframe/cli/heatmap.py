@@ -32,8 +32,9 @@ _COLORS: dict[str, Color] = {
 }
 _WHITE: Color = (255, 255, 255)
 _BLACK: Color = (0, 0, 0)
-# The legend needs this much width; smaller pictures are enlarged.
+# The legend needs this much width. Smaller pictures are enlarged, as long as they do not become much higher than that.
 _MIN_WIDTH = 960
+_MAX_ENLARGED_HEIGHT = 4 * _MIN_WIDTH
 _MARGIN = 16
 _LINE = GLYPH_HEIGHT * 2 + 12
 
@@ -90,9 +91,12 @@ def draw_heatmap(costs: TileCosts, frame: Picture, name: str) -> Picture:
     -------
     (height, width, 4) uint8 BGRX.
     """
-    zoom = math.ceil(_MIN_WIDTH / frame.shape[1])
+    height, width = frame.shape[:2]
+    zoom = min(math.ceil(_MIN_WIDTH / width), max(1, _MAX_ENLARGED_HEIGHT // height))
     screen = _draw_tiles(costs, frame).repeat(zoom, 0).repeat(zoom, 1)
     _draw_numbers(costs, screen, costs.tile_size * zoom)
+    margin = max(0, _MIN_WIDTH - screen.shape[1])
+    screen = np.pad(screen, ((0, 0), (0, margin), (0, 0)))
     legend = _draw_legend(costs, frame, name, screen.shape[1])
     colors = np.concatenate([screen, legend])
     return np.concatenate([colors, np.full((*colors.shape[:2], 1), 255, np.uint8)], axis=2)
