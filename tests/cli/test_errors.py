@@ -171,6 +171,54 @@ def test_a_full_disk_is_one_line_and_the_old_file_stays(command: list[str], reco
     assert sorted(folder.iterdir()) == before
 
 
+@pytest.mark.parametrize("arguments", ["info recording.ffs", "info recording.ffs --json", "--version"])
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_full_disk_behind_stdout_is_one_line(
+    command: list[str], recording: Path, arguments: str, buffered: str
+) -> None:
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [*command, *arguments.split()],
+            cwd=recording.parent,
+            env={**os.environ, "PYTHONUNBUFFERED": buffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (result.returncode, result.stderr) == (2, "fastframe: No space left on device\n")
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_reader_that_has_gone_is_no_fault(command: list[str], recording: Path, buffered: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = subprocess.run(
+        [*command, "info", recording.name, "--json"],
+        cwd=recording.parent,
+        env={**os.environ, "PYTHONUNBUFFERED": buffered},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    assert (result.returncode, result.stderr) == (1, "")
+
+
+def test_a_name_that_is_too_long_is_one_line(run: "Run", recording: Path) -> None:
+    result = run("encode", recording.name, "x" * 300 + ".ffs")
+    assert (result.returncode, result.stderr) == (2, "fastframe: File name too long\n")
+
+
+def test_without_stdin_nothing_is_overwritten(command: list[str], recording: Path) -> None:
+    result = subprocess.run(
+        ["sh", "-c", '"$@" <&-', "sh", *command, "encode", "video.mkv", recording.name],
+        cwd=recording.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stderr) == (2, "fastframe: recording.ffs exists; --force overwrites it\n")
+
+
 def test_version(run: "Run") -> None:
     result = run("--version")
     assert (result.returncode, result.stdout) == (0, f"fastframe {fastframe.__version__}\n")

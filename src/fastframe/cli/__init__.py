@@ -4,8 +4,10 @@ Commands stand in modules of their own; `app` joins them. Whatever fails for a r
 ends in one line on stderr and exit code 2. Exit code 1 means that a picture did not come back exactly.
 """
 
+import os
 import sys
 
+from fastframe._files import reason
 from fastframe.errors import FastframeError
 
 
@@ -19,9 +21,20 @@ def main() -> None:
     from fastframe.cli.app import app
 
     try:
-        app(prog_name="fastframe")
+        try:
+            app(prog_name="fastframe")
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # not when the interpreter ends: here it can be told that it failed
     except FastframeError as error:
         _fail(str(error))
+    except OSError as error:  # stdout is full, or nobody reads it, or a name is too long for any file
+        if sys.stdout is not None:
+            # So that the interpreter does not fail once more with what is left.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            sys.exit(1)
+        _fail(reason(error))
 
 
 def _fail(message: str) -> None:

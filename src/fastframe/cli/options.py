@@ -36,7 +36,8 @@ def may_write(path: Path, *, force: bool) -> None:
     what = "is not empty" if path.is_dir() else "exists"
     if path.is_dir() and not any(path.iterdir()):
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    # A stream that the shell has closed (`<&-`) is None.
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         raise FastframeError(f"{path} {what}; --force overwrites it")
     if not typer.confirm(f"{path} {what}. Overwrite?", err=True):
         raise FastframeError(f"{path} stays as it was")
