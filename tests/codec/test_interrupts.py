@@ -30,7 +30,7 @@ def strike(call: Callable[[], object], line: int) -> bool:
         nonlocal passed
         if not frame.f_code.co_filename.startswith(SOURCES):
             return None
-        # Between taking the lock and the `try` that gives it back, which are in these two, nothing can help.
+        # No interrupt comes between the lines of these two, which take and give back the lock: see the last test.
         if event == "line" and frame.f_code.co_name not in ("encode", "decode"):
             passed += 1
             if passed == line:
@@ -95,3 +95,45 @@ def test_after_an_encoder_was_interrupted_the_next_frame_arrives(threads: int, m
                 decoder.decode(encoder.encode(second))
                 assert_shows(decoder, second)
         assert line > 50
+
+
+def test_an_interrupt_after_any_call_leaves_no_lock_behind() -> None:
+    """Python looks for interrupts when a call of C returns, such as one that has taken a lock."""
+    encoder, decoder = Encoder(), Decoder()
+    frame = desktop(149, 101)
+    packet = encoder.encode(frame)
+    for call, again in (
+        (lambda: encoder.encode(frame), lambda: encoder.encode(frame, keyframe=True)),
+        (lambda: decoder.decode(packet), lambda: decoder.decode(encoder.encode(frame, keyframe=True))),
+    ):
+        number, struck = 0, True
+        while struck:
+            number += 1
+            struck = _strike_after_call(call, number)
+            again()
+        assert number > 1
+    assert_shows(decoder, frame)
+
+
+def _strike_after_call(call: Callable[[], object], number: int) -> bool:
+    """Makes the call and raises `Struck` when the so many-th call of C that `encode` or `decode` makes has returned."""
+    passed = 0
+
+    def profile(frame: FrameType, event: str, _function: Any) -> None:
+        nonlocal passed
+        code = frame.f_code
+        if event == "c_return" and code.co_name in ("encode", "decode") and code.co_filename.startswith(SOURCES):
+            passed += 1
+            if passed == number:
+                raise Struck
+
+    sys.setprofile(profile)
+    try:
+        call()
+    except Struck:
+        return True
+    except RemoteProtocolError:  # the packet was decoded before
+        return False
+    finally:
+        sys.setprofile(None)
+    return False

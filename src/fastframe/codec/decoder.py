@@ -160,18 +160,17 @@ class Decoder:
             data = memoryview(packet).cast("B")
         except (TypeError, ValueError) as error:
             raise LocalProtocolError(f"a packet must be a contiguous bytes-like object: {error}") from error
-        if not self._lock.acquire(blocking=False):
+        if self._lock.locked():
             raise LocalProtocolError("the decoder is in use by another thread")
-        try:
-            return self._decode(data)
-        except BaseException as error:
-            # Also after KeyboardInterrupt: zstd's streams, the colour tables and the model may have moved on.
-            self._epoch = None
-            if isinstance(error, MemoryError):
-                raise FastframeError(f"not enough memory to decode the packet: {error}") from error
-            raise
-        finally:
-            self._lock.release()
+        with self._lock:  # as in `Encoder.encode`
+            try:
+                return self._decode(data)
+            except BaseException as error:
+                # Also after KeyboardInterrupt: zstd's streams, the colour tables and the model may have moved on.
+                self._epoch = None
+                if isinstance(error, MemoryError):
+                    raise FastframeError(f"not enough memory to decode the packet: {error}") from error
+                raise
 
     def _decode(self, data: memoryview) -> FrameUpdate:
         started = perf_counter()

@@ -275,24 +275,25 @@ class Encoder:
         FastframeError
             Memory ran out; the next frame begins a new epoch.
         """
-        if not self._lock.acquire(blocking=False):
+        if self._lock.locked():
             raise LocalProtocolError("the encoder is in use by another thread")
-        try:
-            array = _checked_frame(frame, self._config.limits)
-            height, width = array.shape[:2]
-            rectangles = None if damage is None else _clipped_damage(damage, width, height)
-            begin_epoch, checked = bool(keyframe), _checked_budget(budget)
+        # By `with`, in which no interrupt can strike between taking the lock and the duty to give it back. (Two threads
+        # that found it free at the same moment take turns.)
+        with self._lock:
             try:
-                return self._encode(array, rectangles, begin_epoch, checked)
-            except BaseException:
-                # Also after KeyboardInterrupt: nobody knows how far it got, so the next frame begins a new epoch with
-                # nothing of this one.
-                self._core, self._compressors = None, {}
-                raise
-        except MemoryError as error:
-            raise FastframeError(f"not enough memory to encode the frame: {error}") from error
-        finally:
-            self._lock.release()
+                array = _checked_frame(frame, self._config.limits)
+                height, width = array.shape[:2]
+                rectangles = None if damage is None else _clipped_damage(damage, width, height)
+                begin_epoch, checked = bool(keyframe), _checked_budget(budget)
+                try:
+                    return self._encode(array, rectangles, begin_epoch, checked)
+                except BaseException:
+                    # Also after KeyboardInterrupt: nobody knows how far it got, so the next frame begins a new epoch
+                    # with nothing of this one.
+                    self._core, self._compressors = None, {}
+                    raise
+            except MemoryError as error:
+                raise FastframeError(f"not enough memory to encode the frame: {error}") from error
 
     def _encode(
         self,
