@@ -27,6 +27,7 @@ from fastframe.stream import (
 from fastframe.stream import events as e
 from fastframe.stream import messages as m
 from fastframe.stream.connection import MAX_WAITING
+from fastframe.stream.consent import MAX_CHANGES
 from fastframe.stream.relay import MAX_WAITING_OF_VIEWER
 from fastframe.stream.wire import MARK
 
@@ -53,6 +54,28 @@ def leave(meeting: Meeting, number: int) -> None:
 
 
 # -- consents ----------------------------------------------------------------------------------------------------
+
+
+def test_a_viewer_that_asks_without_end_does_not_use_up_what_the_customer_can_decide() -> None:
+    meeting = Meeting(granted=(Scope.VIEW, Scope.EXTRA_TECHNICIAN))
+    technician, other = meeting.join(), meeting.join()
+    meeting.pump(0.1)
+
+    def ask_without_end() -> None:
+        for _ in range(MAX_CHANGES):
+            meeting.viewers[other].request_consent(Scope.CONTROL, meeting.now)
+            meeting.pump()
+            meeting.gate.refuse(Scope.CONTROL, meeting.now)
+
+    with pytest.raises(RemoteProtocolError):
+        ask_without_end()
+    leave(meeting, other)
+    assert meeting.gate.revision < MAX_CHANGES // 10
+    meeting.viewers[technician].request_consent(Scope.CONTROL, meeting.now)
+    meeting.pump()
+    meeting.gate.grant(Scope.CONTROL, meeting.now)
+    meeting.pump()
+    assert meeting.viewers[technician].consent(Scope.CONTROL) is ConsentState.GRANTED
 
 
 def test_nothing_is_shown_while_the_customer_cannot_be_heard() -> None:

@@ -2,6 +2,7 @@
 
 import math
 
+from fastframe.errors import RemoteProtocolError
 from fastframe.limits import Limits
 from fastframe.stream import events as e
 from fastframe.stream import messages as m
@@ -20,6 +21,9 @@ JOIN_BYTES = 256 * 1024
 # Who is so many seconds behind, and by more than this many pictures, is skipped.
 MAX_LAG = 3.0
 SKIP_PICTURES = 2
+# How often a viewer who is not the technician may ask for a scope. All requests of a session use up the changes of one
+# gate (`consent.MAX_CHANGES`), and then nobody can be granted anything any more.
+MAX_REQUESTS = 20
 # Packets are there already, so only bytes bound what is on the line.
 MAX_PACKETS_A_SECOND = 1000.0
 
@@ -59,6 +63,8 @@ class RelayViewer(Serving[StoreOutlet]):
         self.live = False
         # Whether this viewer may come in, as far as that is asked about each one.
         self.is_let_in = True
+        self._is_first = False
+        self._requests = 0
 
     def show_displays(self, displays: tuple[m.Display, ...], stores: dict[int, EpochStore], now: float) -> None:
         self.stores = stores
@@ -66,6 +72,7 @@ class RelayViewer(Serving[StoreOutlet]):
 
     def become_first(self) -> None:
         """This is the technician."""
+        self._is_first = True
         self._needs = (Scope.VIEW,)
         self.let_in()
 
@@ -85,6 +92,9 @@ class RelayViewer(Serving[StoreOutlet]):
         return self.live and super()._may_send()
 
     def _ask_for(self, scope: Scope, text: str) -> None:
+        self._requests += 1
+        if self._requests > MAX_REQUESTS and not self._is_first:
+            raise RemoteProtocolError(f"the viewer asks for {scope.value!r} too often", limit=MAX_REQUESTS)
         if scope is Scope.FILES:
             self._answer(m.ConsentNotice(scope, ConsentState.REFUSED))
         else:
