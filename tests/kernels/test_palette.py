@@ -1,0 +1,91 @@
+"""Palettes are collected and drawn as NumPy does it, on every instruction set; entropy is what its formula says."""
+
+import numpy as np
+import pytest
+from buffers import BOXES, POISONS, SIDES, TILE, Target, assert_guards, guarded, pixels, tile_with
+
+from fastframe import _kernels
+
+
+@pytest.mark.parametrize("box", BOXES)
+@pytest.mark.parametrize("colours", [1, 2, 3, 16, 255, 256, 0])
+def test_collect_palette(isa: str, box: tuple[int, int, int, int], colours: int) -> None:
+    random = np.random.default_rng(colours)
+    chosen = pixels(random, box[2], box[3], colours)
+    if colours == 255 and chosen.size >= 256:
+        chosen.flat[:255] = np.arange(255, dtype=np.uint32) | np.uint32(0xFF000000)
+        chosen.flat[255:] = random.permutation(chosen.flat[:255])[random.integers(0, 255, chosen.size - 255)]
+    first: dict[int, int] = {}
+    for colour in chosen.ravel().tolist():
+        first.setdefault(colour, len(first))
+    other_left, other_above = np.ones(chosen.shape, bool), np.ones(chosen.shape, bool)
+    other_left[:, 1:] = chosen[:, 1:] != chosen[:, :-1]
+    other_above[1:] = chosen[1:] != chosen[:-1]
+    for poison in POISONS:
+        result = _kernels.collect_palette(tile_with(chosen, box, poison), box)
+        if len(first) > _kernels.PALETTE_MAX:
+            assert result is None
+            continue
+        assert result is not None
+        found, indices, transitions = result
+        assert found.tolist() == list(first)
+        np.testing.assert_array_equal(found[indices], chosen)
+        assert transitions == (other_left & other_above).sum()
+
+
+def test_collect_palette_keeps_apart_colours_that_share_a_hash_bucket() -> None:
+    # The map's bucket is the top ten bits of colour * 0x9E3779B1: find many colours for the same few buckets.
+    candidates = np.arange(1 << 20, dtype=np.uint32) | np.uint32(0xFF000000)
+    buckets = (candidates * np.uint32(0x9E3779B1)) >> np.uint32(22)
+    crowded = candidates[buckets >= 1022][:255]
+    tile = np.resize(crowded, (TILE, TILE)).astype(np.uint32)
+    result = _kernels.collect_palette(tile, (0, 0, TILE, TILE))
+    assert result is not None
+    np.testing.assert_array_equal(result[0][result[1]], tile)
+    assert len(result[0]) == 255
+
+
+@pytest.mark.parametrize("width", SIDES)
+@pytest.mark.parametrize("height", [1, 3, 64])
+@pytest.mark.parametrize("runs", [True, False])
+def test_expand_palette(isa: str, width: int, height: int, runs: bool) -> None:
+    random = np.random.default_rng(width)
+    colours = pixels(random, 256, 1)[0]
+    indices = random.integers(0, 256, (height, width), np.uint8)
+    if runs:
+        indices[...] = np.sort(indices // 100 * 100, axis=1)
+    for poison in POISONS:
+        target = Target(pixels(random, width, height), poison)
+        _kernels.expand_palette(indices, colours, target.pixels)
+        np.testing.assert_array_equal(target.pixels, colours[indices])
+        target.assert_guards()
+
+
+@pytest.mark.parametrize("width", SIDES)
+@pytest.mark.parametrize("height", [1, 3, 64])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.9, 1.0])
+def test_expand_patch(isa: str, width: int, height: int, share: float) -> None:
+    random = np.random.default_rng(width)
+    colours, before = pixels(random, 256, 1)[0], pixels(random, width, height)
+    kept = random.random((height, width)) < share
+    indices = np.where(kept, 0, random.integers(1, 256, (height, width))).astype(np.uint8)
+    for poison in POISONS:
+        target = Target(before, poison)
+        _kernels.expand_patch(indices, colours, target.pixels)
+        np.testing.assert_array_equal(target.pixels, np.where(kept, before, colours[indices]))
+        target.assert_guards()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7, 63, 64, 255, 256, 257, 1000, 2047, 4093, 4095, 4096])
+@pytest.mark.parametrize("values", [1, 2, 3, 16, 255, 256])
+def test_entropy(count: int, values: int) -> None:
+    random = np.random.default_rng(count * values)
+    for spread in (1.0, 6.0):
+        data = (random.random(count) ** spread * values).astype(np.uint8)
+        shares = np.bincount(data) / count
+        bits = -(shares[shares > 0] * np.log2(shares[shares > 0])).sum() * count
+        whole, part = guarded(count, 0xA5)
+        part[...] = data
+        # It computes logarithms of eight bits, so it may be off by a hundredth of a bit for each byte.
+        assert _kernels.entropy(part) == pytest.approx(bits, abs=1 + 0.02 * count)
+        assert_guards(whole, 0xA5)
