@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+from drawn_scenes import Scene, Step
 from packets import (
     BOXED,
     CACHED,
@@ -37,7 +38,6 @@ from packets import (
     vectors,
 )
 from spec_decoder import SpecDecoder, SpecError, frame_hash
-from strategies import Scene, Step
 
 from fastframe import Encoder, EncoderConfig
 

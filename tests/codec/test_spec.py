@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import packets
 import pytest
+from drawn_scenes import Scene, Shot, Step, scenes, sizes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from programs import SLOTS, Mutation, Program, mutations, programs
 from spec_decoder import SpecDecoder, SpecError
-from strategies import SLOTS, Mutation, Program, Scene, Shot, Step, mutations, programs, scenes, sizes
 
 from fastframe import Decoder, Encoder, EncoderConfig, FrameUpdate, Limits
 from fastframe.codec import PLANES

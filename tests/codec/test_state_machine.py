@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawing import EDITS, LAYOUTS, PICTURES, Pixels
+from drawn_scenes import sizes
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from packets import HASH, parse, seal
 from pictures import shown
-from strategies import EDITS, LAYOUTS, PICTURES, Mutation, Pixels, mutations, sizes
+from programs import Mutation, mutations
 
 from fastframe import Decoder, Encoder, EncoderConfig, Rect, RemoteProtocolError
 

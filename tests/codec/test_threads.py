@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn_scenes import Scene, Step, scenes
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pictures import Frame, assert_shows, desktop, noise
-from strategies import Scene, Step, scenes
 
 import fastframe.codec.encoder
 from fastframe import Decoder, Encoder, EncoderConfig, FastframeError, Limits, LocalProtocolError
