@@ -1,8 +1,8 @@
 """A customer's desk and a technician's for tests: drivers with threads of their own, a log of events, a picture."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -129,3 +129,33 @@ class Technician(_Desk):
         self.events.append(event)
         if isinstance(event, FrameReceived):
             self.picture = self.receiver.frame(event.display).copy()
+
+
+@asynccontextmanager
+async def sharing(customer: Customer, **how: Any) -> AsyncIterator[asyncio.Task[None]]:
+    """The customer shares beside the test, as `Customer.share` is told; one can connect already.
+
+    A session that is over by the end of the test has to end the sharing by itself. Its faults are the test's.
+    """
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(customer.share(**how))
+        await until(lambda: customer.port)
+        yield task
+        if not customer.driver.is_over:
+            task.cancel()
+
+
+@asynccontextmanager
+async def viewing(
+    customer: Customer, technician: Technician, port: int | None = None, **how: Any
+) -> AsyncIterator[asyncio.Task[None]]:
+    """The technician views beside the test, as `Technician.view` is told, and sees the customer's picture already.
+
+    At the end the customer stops the session, unless it is over; that must end the viewing. Its faults are the test's.
+    """
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(technician.view(port or customer.port, customer.digits, **how))
+        await technician.sees(customer.picture)
+        yield task
+        if not customer.driver.is_over:
+            await customer.driver.stop()

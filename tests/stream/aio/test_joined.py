@@ -1,7 +1,6 @@
 """Both ends of a connection in one process."""
 
 import asyncio
-from contextlib import ExitStack
 
 import pytest
 from connections import ended, run
@@ -53,8 +52,7 @@ def test_the_end_of_one_side_is_the_end_of_the_other(orderly: bool) -> None:
 
 def test_a_session_in_one_process_shows_the_pixels() -> None:
     async def main() -> None:
-        with ExitStack() as stack:
-            customer, technician = stack.enter_context(Customer()), stack.enter_context(Technician())
+        with Customer() as customer, Technician() as technician:
             customer.driver = SenderDriver(Sender(customer.gate), customer._happened, customer.worker)
             ours, theirs = joined()
 

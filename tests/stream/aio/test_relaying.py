@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from connections import Proxy, ended, run, until, url
-from desk import HEIGHT, WIDTH, Customer, Technician, noise
+from desk import HEIGHT, WIDTH, Customer, Technician, noise, sharing, viewing
 
 from fastframe.errors import FastframeError
 from fastframe.stream import ByeReason, PairingKey, Relay, RelayEvent, Scope
@@ -26,8 +26,7 @@ class Middle:
         )
         self.port = 0
 
-    async def run(self, customer: Customer) -> None:
-        """Until the customer's session is over."""
+    async def _run(self, customer: Customer) -> None:
         async with serve(self.driver.handle, url("tcp")) as self.port:
             await self.driver.run(
                 lambda: connect(url("tcp", customer.port)),
@@ -36,18 +35,22 @@ class Middle:
             )
             await until(lambda: not self.driver.relay.viewers)
 
+    @asynccontextmanager
+    async def relaying(self, customer: Customer) -> AsyncIterator[asyncio.TaskGroup]:
+        """Relays beside the test; at its end the customer stops, unless the session is over. For viewers: a group."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._run(customer))
+            await until(lambda: self.port)
+            yield group
+            if not customer.driver.is_over:
+                await customer.driver.stop()
+
 
 def test_another_technician_sees_the_picture_only_with_consent() -> None:
     async def main() -> None:
         middle = Middle()
-        async with AsyncExitStack() as stack:
-            customer = stack.enter_context(Customer(agrees=(Scope.VIEW,)))
-            first, second = (stack.enter_context(Technician()) for _ in range(2))
-            async with asyncio.TaskGroup() as group:
-                group.create_task(customer.share())
-                await until(lambda: customer.port)
-                group.create_task(middle.run(customer))
-                await until(lambda: middle.port)
+        with Customer() as customer, Technician() as first, Technician() as second:
+            async with sharing(customer), middle.relaying(customer) as group:
                 group.create_task(first.view(middle.port))
                 await first.sees(noise(0))
                 group.create_task(second.view(middle.port))
@@ -68,7 +71,6 @@ def test_another_technician_sees_the_picture_only_with_consent() -> None:
                 await first.sees(noise(3))
                 assert second.picture is not None
                 assert (second.picture == noise(2)).all()
-                await customer.driver.stop()
             assert [each.of(Closed)[0].reason for each in (first, second)] == [ByeReason.STOPPED] * 2
 
     run(main())
@@ -80,14 +82,8 @@ def test_strangers_at_a_relays_door_are_few_and_have_little_time(monkeypatch: py
     async def main() -> None:
         middle = Middle(pairing=lambda: key)
         key, digits = PairingKey.create(time.monotonic())
-        async with AsyncExitStack() as stack:
-            customer = stack.enter_context(Customer())
-            technician = stack.enter_context(Technician())
-            async with asyncio.TaskGroup() as group:
-                group.create_task(customer.share())
-                await until(lambda: customer.port)
-                group.create_task(middle.run(customer))
-                await until(lambda: middle.port)
+        with Customer() as customer, Technician() as technician, Technician() as other:
+            async with sharing(customer), middle.relaying(customer) as group:
                 silent = [await connect(url("tcp", middle.port)) for _ in range(strangers.MAX_STRANGERS)]
                 began = time.monotonic()
                 one_more = await connect(url("tcp", middle.port))
@@ -101,10 +97,8 @@ def test_strangers_at_a_relays_door_are_few_and_have_little_time(monkeypatch: py
                 assert technician.of(Closed)[0].reason is ByeReason.PAIRING
                 await until(lambda: not middle.driver.relay.viewers)
                 assert [str(error) for error in middle.refusals] == ["the pairing key is wrong"]
-                other = stack.enter_context(Technician())
                 group.create_task(other.view(middle.port, digits))
                 await other.sees(noise(0))
-                await customer.driver.stop()
 
     run(main())
 
@@ -112,23 +106,17 @@ def test_strangers_at_a_relays_door_are_few_and_have_little_time(monkeypatch: py
 def test_a_viewer_of_a_relay_comes_back_after_its_line_broke() -> None:
     async def main() -> None:
         middle = Middle()
-        async with AsyncExitStack() as stack:
-            customer = stack.enter_context(Customer())
-            technician = stack.enter_context(Technician())
-            async with asyncio.TaskGroup() as group:
-                group.create_task(customer.share())
-                await until(lambda: customer.port)
-                group.create_task(middle.run(customer))
-                await until(lambda: middle.port)
-                async with Proxy(middle.port).running() as proxy:
-                    group.create_task(technician.view(proxy.port))
-                    await technician.sees(noise(0))
-                    proxy.cut_at = proxy.down_bytes + 30_000
-                    customer.show(noise(1))
-                    await technician.sees(noise(1))
-                    assert [event.resumed for event in technician.of(Connected)] == [False, True]
-                    assert len(middle.driver.relay.viewers) == 1
-                    await customer.driver.stop()
-                    await until(lambda: technician.of(Closed))
+        with Customer() as customer, Technician() as technician:
+            async with (
+                sharing(customer),
+                middle.relaying(customer),
+                Proxy(middle.port).running() as proxy,
+                viewing(customer, technician, proxy.port),
+            ):
+                proxy.cut_at = proxy.down_bytes + 30_000
+                customer.show(noise(1))
+                await technician.sees(noise(1))
+                assert [event.resumed for event in technician.of(Connected)] == [False, True]
+                assert len(middle.driver.relay.viewers) == 1
 
     run(main())

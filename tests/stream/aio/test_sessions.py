@@ -2,32 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any
 
 import numpy as np
 import pytest
 from certificates import Certificates
 from connections import Proxy, run, until, url
-from desk import SCREEN, Customer, Technician, noise
+from desk import SCREEN, Customer, Technician, noise, sharing, viewing
 
 from fastframe.errors import RemoteProtocolError, TransportError
 from fastframe.stream import ByeReason, ConsentState, Message, Scope, State
 from fastframe.stream.aio import connect, driver, strangers
 from fastframe.stream.events import ChatReceived, Closed, Connected, ConnectionBroken, ConsentChanged, Event
 from fastframe.stream.wire import MARK
-
-
-@asynccontextmanager
-async def going(*mains: Coroutine[Any, Any, None]) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Runs coroutines beside the test; their faults are the test's."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(main) for main in mains]
-        await asyncio.sleep(0)
-        yield tasks
-        for task in tasks:
-            task.cancel()
 
 
 def is_picture(message: bytes) -> bool:
@@ -37,10 +23,8 @@ def is_picture(message: bytes) -> bool:
 def test_the_viewer_has_the_customers_pixels(scheme: str, certificates: Certificates) -> None:
     async def main() -> None:
         with Customer() as customer, Technician() as technician:
-            async with going(customer.share(scheme, certificates)):
-                await until(lambda: customer.port)
-                viewing = asyncio.create_task(technician.view(customer.port, customer.digits, scheme, certificates))
-                await technician.sees(noise(0))
+            how = {"scheme": scheme, "certificates": certificates}
+            async with sharing(customer, **how), viewing(customer, technician, **how):
                 for step in range(30):
                     picture = customer.picture.copy()
                     picture[step : step + 40, 2 * step : 2 * step + 60, :3] = step
@@ -50,7 +34,6 @@ def test_the_viewer_has_the_customers_pixels(scheme: str, certificates: Certific
                 customer.show(noise(1, 200, 100))  # another size
                 await technician.sees(noise(1, 200, 100))
                 await customer.driver.stop(text="that is all", by="customer")
-                await viewing
             assert technician.of(Closed)[0].text == "that is all"
             assert technician.of(Closed)[0].reason is ByeReason.STOPPED
             assert customer.sender.state is technician.receiver.state is State.CLOSED
@@ -61,8 +44,7 @@ def test_the_viewer_has_the_customers_pixels(scheme: str, certificates: Certific
 def test_only_the_right_key_opens_the_session_and_only_once() -> None:
     async def main() -> None:
         with Customer() as customer, Technician() as technician, Technician() as late:
-            async with going(customer.share()):
-                await until(lambda: customer.port)
+            async with sharing(customer):
                 wrong = f"{(int(customer.digits) + 1) % 10**7:07}"
                 for attempt in range(2):
                     with Technician() as guesser:
@@ -70,17 +52,14 @@ def test_only_the_right_key_opens_the_session_and_only_once() -> None:
                         assert guesser.of(Closed)[0].reason is ByeReason.PAIRING
                         assert not guesser.of(Connected)
                     assert customer.pairing.attempts_left == 4 - attempt
-                viewing = asyncio.create_task(technician.view(customer.port, customer.digits))
-                await technician.sees(customer.picture)
-                await late.view(customer.port, customer.digits)
-                assert late.of(Closed)[0].reason is ByeReason.CONSENT
-                assert late.picture is None
-                # The first one has noticed nothing.
-                customer.show(noise(5))
-                await technician.sees(noise(5))
-                assert len(technician.of(Connected)) == 1
-                await customer.driver.stop()
-                await viewing
+                async with viewing(customer, technician):
+                    await late.view(customer.port, customer.digits)
+                    assert late.of(Closed)[0].reason is ByeReason.CONSENT
+                    assert late.picture is None
+                    # The first one has noticed nothing.
+                    customer.show(noise(5))
+                    await technician.sees(noise(5))
+                    assert len(technician.of(Connected)) == 1
             assert len(customer.refusals) == 3
 
     run(main())
@@ -89,8 +68,7 @@ def test_only_the_right_key_opens_the_session_and_only_once() -> None:
 def test_after_five_wrong_keys_the_right_one_is_of_no_use() -> None:
     async def main() -> None:
         with Customer() as customer:
-            async with going(customer.share()):
-                await until(lambda: customer.port)
+            async with sharing(customer):
                 wrong = f"{(int(customer.digits) + 1) % 10**7:07}"
                 for key in [*[wrong] * 5, customer.digits]:
                     with Technician() as guesser:
@@ -104,17 +82,16 @@ def test_after_five_wrong_keys_the_right_one_is_of_no_use() -> None:
 def test_without_consent_no_pixel_is_on_the_wire() -> None:
     async def main() -> None:
         with Customer(agrees=()) as customer, Technician() as technician:
-            async with going(customer.share()):
-                await until(lambda: customer.port)
+            async with sharing(customer):
                 async with Proxy(customer.port).running() as proxy:
-                    viewing = asyncio.create_task(technician.view(proxy.port, customer.digits))
+                    view = asyncio.create_task(technician.view(proxy.port, customer.digits))
                     await until(lambda: technician.receiver.consent(Scope.VIEW) is ConsentState.REFUSED)
                     # Even a product that shows pictures all the same does not get them out.
                     customer.show(customer.picture)
                     await customer.driver.call(lambda now: customer.gate.grant(Scope.CHAT, now))
                     await until(lambda: technician.receiver.consent(Scope.CHAT) is ConsentState.GRANTED)
                     await customer.driver.stop()
-                    await viewing
+                    await view
                 assert not [message for message in proxy.down if is_picture(message)]
                 assert proxy.down_bytes < 2000
             assert technician.picture is None
@@ -125,27 +102,25 @@ def test_without_consent_no_pixel_is_on_the_wire() -> None:
 def test_no_part_of_a_picture_follows_the_withdrawal() -> None:
     async def main() -> None:
         with Customer() as customer, Technician() as technician:
-            async with going(customer.share()):
-                await until(lambda: customer.port)
-                async with Proxy(customer.port).running() as proxy:
-                    viewing = asyncio.create_task(technician.view(proxy.port, customer.digits))
-                    await technician.sees(customer.picture)
-                    proxy.rate = 2e6
-                    for seed in range(5):
-                        customer.show(noise(seed, 640, 480))
-                        await asyncio.sleep(0.02)
-                    await customer.driver.call(lambda now: customer.gate.withdraw(Scope.VIEW, now))
-                    await until(lambda: technician.receiver.consent(Scope.VIEW) is ConsentState.WITHDRAWN)
-                    told = next(index for index, each in enumerate(proxy.down) if b"withdrawn" in each)
-                    await asyncio.sleep(0.1)
-                    assert not [message for message in proxy.down[told:] if is_picture(message)]
-                    # And when the customer agrees again, the picture is that of now.
-                    proxy.rate = None
-                    customer.picture = noise(9)
-                    await customer.driver.call(lambda now: customer.gate.grant(Scope.VIEW, now))
-                    await technician.sees(noise(9))
-                    await customer.driver.stop()
-                    await viewing
+            async with (
+                sharing(customer),
+                Proxy(customer.port).running() as proxy,
+                viewing(customer, technician, proxy.port),
+            ):
+                proxy.rate = 2e6
+                for seed in range(5):
+                    customer.show(noise(seed, 640, 480))
+                    await asyncio.sleep(0.02)
+                await customer.driver.call(lambda now: customer.gate.withdraw(Scope.VIEW, now))
+                await until(lambda: technician.receiver.consent(Scope.VIEW) is ConsentState.WITHDRAWN)
+                told = next(index for index, each in enumerate(proxy.down) if b"withdrawn" in each)
+                await asyncio.sleep(0.1)
+                assert not [message for message in proxy.down[told:] if is_picture(message)]
+                # And when the customer agrees again, the picture is that of now.
+                proxy.rate = None
+                customer.picture = noise(9)
+                await customer.driver.call(lambda now: customer.gate.grant(Scope.VIEW, now))
+                await technician.sees(noise(9))
 
     run(main())
 
@@ -153,19 +128,17 @@ def test_no_part_of_a_picture_follows_the_withdrawal() -> None:
 def test_a_connection_cut_in_the_middle_of_a_frame_is_made_good() -> None:
     async def main() -> None:
         with Customer() as customer, Technician() as technician:
-            async with going(customer.share()):
-                await until(lambda: customer.port)
-                async with Proxy(customer.port).running() as proxy:
-                    viewing = asyncio.create_task(technician.view(proxy.port, customer.digits))
-                    await technician.sees(customer.picture)
-                    for seed in range(1, 4):
-                        proxy.cut_at = proxy.down_bytes + 30_000  # a frame is 230 kB
-                        customer.show(noise(seed))
-                        await technician.sees(noise(seed))
-                    assert [event.resumed for event in technician.of(Connected)] == [False, True, True, True]
-                    assert customer.pairing.attempts_left == 0
-                    await customer.driver.stop()
-                    await viewing
+            async with (
+                sharing(customer),
+                Proxy(customer.port).running() as proxy,
+                viewing(customer, technician, proxy.port),
+            ):
+                for seed in range(1, 4):
+                    proxy.cut_at = proxy.down_bytes + 30_000  # a frame is 230 kB
+                    customer.show(noise(seed))
+                    await technician.sees(noise(seed))
+                assert [event.resumed for event in technician.of(Connected)] == [False, True, True, True]
+                assert customer.pairing.attempts_left == 0
 
     run(main())
 
@@ -173,21 +146,16 @@ def test_a_connection_cut_in_the_middle_of_a_frame_is_made_good() -> None:
 def test_a_viewer_is_back_before_its_old_connection_is_known_to_be_dead() -> None:
     async def main() -> None:
         with Customer() as customer, Technician() as technician:
-            async with going(customer.share()):
-                await until(lambda: customer.port)
-                async with Proxy(customer.port).running() as proxy:
-                    viewing = asyncio.create_task(technician.view(proxy.port, customer.digits))
-                    await technician.sees(customer.picture)
-                    proxy.freeze()
-                    customer.show(noise(1))
-                    # The viewer's side notices (another network), the customer's cannot.
-                    viewing.cancel()
-                    await asyncio.wait([viewing])
-                    viewing = asyncio.create_task(technician.view(proxy.port))
-                    await technician.sees(noise(1))
+            async with sharing(customer), Proxy(customer.port).running() as proxy:
+                view = asyncio.create_task(technician.view(proxy.port, customer.digits))
+                await technician.sees(customer.picture)
+                proxy.freeze()
+                customer.show(noise(1))
+                # The viewer's side notices (another network), the customer's cannot.
+                view.cancel()
+                await asyncio.wait([view])
+                async with viewing(customer, technician, proxy.port):
                     assert [event.resumed for event in customer.of(Connected)] == [False, True]
-                    await customer.driver.stop()
-                    await viewing
 
     run(main())
 
@@ -195,18 +163,16 @@ def test_a_viewer_is_back_before_its_old_connection_is_known_to_be_dead() -> Non
 def test_a_stranger_with_a_wrong_token_does_not_get_the_session_nor_end_it() -> None:
     async def main() -> None:
         with Customer() as customer, Technician() as technician, Technician() as stranger:
-            async with going(customer.share()):
-                await until(lambda: customer.port)
-                async with Proxy(customer.port).running() as proxy:
-                    viewing = asyncio.create_task(technician.view(proxy.port, customer.digits))
-                    await technician.sees(customer.picture)
-                    proxy.cut()
-                    await stranger.view(customer.port, customer.digits)
-                    assert not stranger.of(Connected)
-                    customer.show(noise(1))
-                    await technician.sees(noise(1))
-                    await customer.driver.stop()
-                    await viewing
+            async with (
+                sharing(customer),
+                Proxy(customer.port).running() as proxy,
+                viewing(customer, technician, proxy.port),
+            ):
+                proxy.cut()
+                await stranger.view(customer.port, customer.digits)
+                assert not stranger.of(Connected)
+                customer.show(noise(1))
+                await technician.sees(noise(1))
 
     run(main())
 
@@ -214,12 +180,11 @@ def test_a_stranger_with_a_wrong_token_does_not_get_the_session_nor_end_it() -> 
 def test_a_viewer_that_does_not_come_back_ends_the_session() -> None:
     async def main() -> None:
         with Customer(resume_for=0.2) as customer, Technician() as technician:
-            async with going(customer.share()) as (sharing,):
-                await until(lambda: customer.port)
-                viewing = asyncio.create_task(technician.view(customer.port, customer.digits))
+            async with sharing(customer) as share:
+                view = asyncio.create_task(technician.view(customer.port, customer.digits))
                 await technician.sees(customer.picture)
-                viewing.cancel()
-                await asyncio.wait([sharing])
+                view.cancel()
+                await asyncio.wait([share])
             assert customer.of(Closed)[0].reason is ByeReason.TIMEOUT
 
     run(main())
@@ -228,13 +193,12 @@ def test_a_viewer_that_does_not_come_back_ends_the_session() -> None:
 def test_a_viewer_gives_up_when_its_patience_ends() -> None:
     async def main() -> None:
         with Customer() as customer, Technician() as technician:
-            async with going(customer.share()) as (sharing,):
-                await until(lambda: customer.port)
-                viewing = asyncio.create_task(technician.view(customer.port, customer.digits, patience=0.6))
+            async with sharing(customer) as share:
+                view = asyncio.create_task(technician.view(customer.port, customer.digits, patience=0.6))
                 await technician.sees(customer.picture)
-                sharing.cancel()
+                share.cancel()
                 with pytest.raises(TransportError):
-                    await viewing
+                    await view
             assert technician.picture is not None  # the last good one stays
 
     run(main())
@@ -245,8 +209,7 @@ def test_garbage_and_silence_at_the_door_do_not_keep_the_viewer_out(monkeypatch:
 
     async def main() -> None:
         with Customer() as customer, Technician() as technician:
-            async with going(customer.share()):
-                await until(lambda: customer.port)
+            async with sharing(customer):
                 silent = [await connect(url("tcp", customer.port)) for _ in range(strangers.MAX_STRANGERS - 4)]
                 for garbage in (b"\x90", b"\xc1\0\0abc", b"\x93\xa5hello\x01\x02", bytes(1000)):
                     transport = await connect(url("tcp", customer.port))
@@ -255,14 +218,11 @@ def test_garbage_and_silence_at_the_door_do_not_keep_the_viewer_out(monkeypatch:
                         while await transport.receive() is not None:
                             pass
                     transport.abort()
-                viewing = asyncio.create_task(technician.view(customer.port, customer.digits))
-                await technician.sees(customer.picture)
-                for transport in silent:  # their time is up meanwhile, or soon
-                    with contextlib.suppress(TransportError):
-                        assert await transport.receive() is None
-                    transport.abort()
-                await customer.driver.stop()
-                await viewing
+                async with viewing(customer, technician):
+                    for transport in silent:  # their time is up meanwhile, or soon
+                        with contextlib.suppress(TransportError):
+                            assert await transport.receive() is None
+                        transport.abort()
             assert len(customer.refusals) == 4
 
     run(main())
@@ -271,10 +231,7 @@ def test_garbage_and_silence_at_the_door_do_not_keep_the_viewer_out(monkeypatch:
 def test_a_viewer_that_breaks_the_protocol_is_told_and_may_come_back() -> None:
     async def main() -> None:
         with Customer() as customer, Technician() as technician:
-            async with going(customer.share()):
-                await until(lambda: customer.port)
-                viewing = asyncio.create_task(technician.view(customer.port, customer.digits))
-                await technician.sees(customer.picture)
+            async with sharing(customer), viewing(customer, technician):
                 await technician.driver.call(lambda now: technician.driver._send([Message(b"\x91\xa3ack")]))
                 await until(lambda: technician.of(ConnectionBroken))
                 await until(lambda: len(technician.of(Connected)) == 2)
@@ -282,8 +239,6 @@ def test_a_viewer_that_breaks_the_protocol_is_told_and_may_come_back() -> None:
                 assert isinstance(customer.refusals[0], RemoteProtocolError)
                 customer.show(noise(1))
                 await technician.sees(customer.picture)
-                await customer.driver.stop()
-                await viewing
 
     run(main())
 
@@ -293,20 +248,18 @@ def test_a_slow_line_gets_new_pictures_not_old_ones() -> None:
 
     async def main() -> None:
         with Customer(max_fps=1000) as customer, Technician() as technician:
-            async with going(customer.share()):
-                await until(lambda: customer.port)
-                async with Proxy(customer.port).running() as proxy:
-                    viewing = asyncio.create_task(technician.view(proxy.port, customer.digits))
-                    await technician.sees(customer.picture)
-                    proxy.rate = 800e3
-                    before = proxy.down_bytes
-                    for seed in range(50):
-                        customer.show(noise(seed))  # all of them: 12 MB
-                        await asyncio.sleep(0.01)
-                    await technician.sees(noise(49))
-                    assert proxy.down_bytes - before < 5e6
-                    await customer.driver.stop()
-                    await viewing
+            async with (
+                sharing(customer),
+                Proxy(customer.port).running() as proxy,
+                viewing(customer, technician, proxy.port),
+            ):
+                proxy.rate = 800e3
+                before = proxy.down_bytes
+                for seed in range(50):
+                    customer.show(noise(seed))  # all of them: 12 MB
+                    await asyncio.sleep(0.01)
+                await technician.sees(noise(49))
+                assert proxy.down_bytes - before < 5e6
 
     run(main())
 
@@ -316,19 +269,18 @@ def test_stopping_does_not_wait_for_a_viewer_that_takes_nothing(monkeypatch: pyt
 
     async def main() -> None:
         with Customer() as customer, Technician() as technician:
-            async with going(customer.share()) as (sharing,):
-                await until(lambda: customer.port)
+            async with sharing(customer) as share:
                 async with Proxy(customer.port).running() as proxy:
-                    viewing = asyncio.create_task(technician.view(proxy.port, customer.digits, patience=0.1))
+                    view = asyncio.create_task(technician.view(proxy.port, customer.digits, patience=0.1))
                     await technician.sees(customer.picture)
                     proxy.freeze()
                     for seed in range(10):
                         customer.show(noise(seed, 1280, 720))
                         await asyncio.sleep(0.02)
                     await customer.driver.stop()
-                    await asyncio.wait([sharing])
+                    await asyncio.wait([share])
                 with contextlib.suppress(TransportError):
-                    await viewing
+                    await view
 
     run(main(), seconds=10)
 
@@ -336,19 +288,12 @@ def test_stopping_does_not_wait_for_a_viewer_that_takes_nothing(monkeypatch: pyt
 def test_chat_goes_both_ways_with_consent() -> None:
     async def main() -> None:
         with Customer(agrees=(Scope.VIEW, Scope.CHAT)) as customer, Technician() as technician:
-            async with going(customer.share()):
-                await until(lambda: customer.port)
-                viewing = asyncio.create_task(
-                    technician.view(customer.port, customer.digits, scopes=(Scope.VIEW, Scope.CHAT))
-                )
-                await technician.sees(customer.picture)
+            async with sharing(customer), viewing(customer, technician, scopes=(Scope.VIEW, Scope.CHAT)):
                 await technician.driver.call(lambda now: technician.receiver.send_chat("close the mail", now))
                 await until(lambda: customer.of(ChatReceived))
                 await customer.driver.call(lambda now: customer.sender.send_chat("done", now))
                 await until(lambda: technician.of(ChatReceived))
                 assert technician.of(ChatReceived)[0].text == "done"
-                await customer.driver.stop()
-                await viewing
 
     run(main())
 
@@ -364,13 +309,13 @@ def test_a_fault_of_the_product_comes_out() -> None:
     async def main() -> None:
         with Customer() as customer, Technician() as technician:
             customer.on_event = fail
-            sharing = asyncio.create_task(customer.share())
+            share = asyncio.create_task(customer.share())
             await until(lambda: customer.port)
-            viewing = asyncio.create_task(technician.view(customer.port, customer.digits, patience=0.1))
+            view = asyncio.create_task(technician.view(customer.port, customer.digits, patience=0.1))
             with pytest.raises(Fault):
-                await sharing
+                await share
             with pytest.raises(TransportError):
-                await viewing
+                await view
 
     run(main())
 
@@ -380,10 +325,7 @@ def test_pictures_in_a_burst_share_their_damage() -> None:
 
     async def main() -> None:
         with Customer() as customer, Technician() as technician:
-            async with going(customer.share()):
-                await until(lambda: customer.port)
-                viewing = asyncio.create_task(technician.view(customer.port, customer.digits))
-                await technician.sees(customer.picture)
+            async with sharing(customer), viewing(customer, technician):
                 picture = customer.picture.copy()
                 for step in range(400):  # more than are kept apart
                     x, y = 8 * (step % 40), 8 * (step // 40)
@@ -393,7 +335,5 @@ def test_pictures_in_a_burst_share_their_damage() -> None:
                 await technician.sees(picture)
                 assert np.array_equal(technician.picture, picture)
                 assert SCREEN in technician.receiver.displays
-                await customer.driver.stop()
-                await viewing
 
     run(main())

@@ -1,15 +1,13 @@
 """Several displays through one driver: all of them arrive, and come and go."""
 
 import asyncio
-from contextlib import ExitStack
 
 import numpy as np
 from connections import Proxy, run, until
-from desk import Customer, Picture, Technician, noise
+from desk import Customer, Picture, Technician, noise, sharing, viewing
 
 from fastframe.errors import LocalProtocolError
 from fastframe.stream import Display
-from fastframe.stream.events import Closed
 
 LEFT, RIGHT = Display(0, 0, 0, 100, 80, "left"), Display(1, 100, 0, 100, 80, "right")
 
@@ -23,46 +21,37 @@ def sees(technician: Technician, display: Display, picture: Picture) -> bool:
 
 def test_a_display_that_always_changes_does_not_keep_another_one_waiting() -> None:
     async def main() -> None:
-        with ExitStack() as stack:
-            customer, technician = stack.enter_context(Customer()), stack.enter_context(Technician())
-            async with asyncio.TaskGroup() as group:
-                group.create_task(customer.share())
-                await until(lambda: customer.port)
-                async with Proxy(customer.port).running() as proxy:
-                    group.create_task(technician.view(proxy.port, customer.digits))
-                    await technician.sees(noise(0))
-                    proxy.rate = 200_000.0
-                    seed = 0
+        with Customer() as customer, Technician() as technician:
+            async with (
+                sharing(customer),
+                Proxy(customer.port).running() as proxy,
+                viewing(customer, technician, proxy.port),
+            ):
+                proxy.rate = 200_000.0
+                seed = 0
 
-                    async def film() -> None:
-                        nonlocal seed
-                        while True:
-                            seed += 1
-                            customer.driver.show(LEFT, noise(seed, 100, 80), None)
-                            await asyncio.sleep(0.005)
+                async def film() -> None:
+                    nonlocal seed
+                    while True:
+                        seed += 1
+                        customer.driver.show(LEFT, noise(seed, 100, 80), None)
+                        await asyncio.sleep(0.005)
 
-                    filming = asyncio.create_task(film())
-                    await until(lambda: seed > 100)
-                    for step in range(3):
-                        customer.driver.show(RIGHT, noise(1000 + step, 100, 80), None)
-                        await until(lambda step=step: sees(technician, RIGHT, noise(1000 + step, 100, 80)))
-                    filming.cancel()
-                    proxy.rate = None
-                    await customer.driver.stop()
-                    await until(lambda: technician.of(Closed))
+                filming = asyncio.create_task(film())
+                await until(lambda: seed > 100)
+                for step in range(3):
+                    customer.driver.show(RIGHT, noise(1000 + step, 100, 80), None)
+                    await until(lambda step=step: sees(technician, RIGHT, noise(1000 + step, 100, 80)))
+                filming.cancel()
+                proxy.rate = None
 
     run(main())
 
 
 def test_a_display_goes_and_comes_while_others_stay() -> None:
     async def main() -> None:
-        with ExitStack() as stack:
-            customer, technician = stack.enter_context(Customer()), stack.enter_context(Technician())
-            async with asyncio.TaskGroup() as group:
-                group.create_task(customer.share())
-                await until(lambda: customer.port)
-                group.create_task(technician.view(customer.port, customer.digits))
-                await technician.sees(noise(0))
+        with Customer() as customer, Technician() as technician:
+            async with sharing(customer), viewing(customer, technician):
                 customer.driver.show(LEFT, noise(1, 100, 80), None)
                 customer.driver.show(RIGHT, noise(2, 100, 80), None)
                 customer.driver.hide(9)  # which never was: that changes nothing
@@ -72,6 +61,5 @@ def test_a_display_goes_and_comes_while_others_stay() -> None:
                 customer.driver.show(RIGHT, noise(3, 100, 80), None)
                 await until(lambda: sees(technician, RIGHT, noise(3, 100, 80)))
                 assert sees(technician, LEFT, noise(1, 100, 80))
-                await customer.driver.stop()
 
     run(main())
