@@ -3,6 +3,7 @@
 Plain numbers instead of arrays: every pixel depends on the one before.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from functools import cache
 
@@ -70,9 +71,12 @@ def interpolated(table: list[int], s: int) -> int:
     return table[d] * (128 - f) + table[d + 1] * f >> 7
 
 
-@cache
+SQUASHED = [interpolated(SQUASH, s) for s in range(-2047, 2047)]
+
+
 def stretch(p: int) -> int:
-    return next((s for s in range(-2047, 2047) if interpolated(SQUASH, s) >= 16 * (p >> 4) + 8), 2047)
+    # They rise, so that the first that is large enough is found by halving.
+    return bisect_left(SQUASHED, 16 * (p >> 4) + 8) - 2047
 
 
 @cache
