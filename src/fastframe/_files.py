@@ -8,9 +8,9 @@ import contextlib
 import os
 import secrets
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
+from fastframe._closing import Completing
 from fastframe.errors import RecordingError
 
 
@@ -19,10 +19,10 @@ def reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-class PendingFile:
+class PendingFile(Completing):
     """A new file under a temporary name, in the folder of its final name.
 
-    As a context manager it commits at the end of the block, and discards after an exception.
+    As a context manager it takes its name at the end of the block, and is deleted after an exception.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class PendingFile:
         except OSError as error:
             raise RecordingError(f"cannot write {self.path}: {reason(error)}") from error
 
-    def commit(self) -> None:
+    def close(self) -> None:
         """Give the file its final name; what was there before is replaced in one step.
 
         Raises
@@ -83,14 +83,3 @@ class PendingFile:
         with contextlib.suppress(OSError):  # Closing flushes, which fails on a full disk; the file is deleted anyway.
             self.file.close()
         self._temporary.unlink(missing_ok=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.commit()
-        else:
-            self.discard()

@@ -10,10 +10,11 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from fastframe._closing import Closing
 from fastframe.capture.checks import checked_masks, checked_share
 from fastframe.capture.display_name import chosen_display
 from fastframe.capture.mss_screen import MssScreen
-from fastframe.capture.source import CapturedFrame, Closing, Cursor, Display, Event, Mask, Share, WindowPattern
+from fastframe.capture.source import CapturedFrame, Cursor, Display, Event, Mask, Share, WindowPattern
 from fastframe.capture.watchdog import NoAnswer, Watchdog
 from fastframe.errors import LocalProtocolError, PermanentCaptureError, TransientCaptureError
 from fastframe.geometry import Rect

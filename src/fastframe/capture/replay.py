@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from fastframe._closing import Closing
 from fastframe._files import reason
 from fastframe.capture import _pyav
-from fastframe.capture.source import CapturedFrame, Closing, Cursor, Display, Event
+from fastframe.capture.source import CapturedFrame, Cursor, Display, Event
 from fastframe.errors import LocalProtocolError, PermanentCaptureError, RecordingError
 
 if TYPE_CHECKING:

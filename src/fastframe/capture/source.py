@@ -6,7 +6,6 @@ next picture is always of now.
 """
 
 import enum
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -183,22 +182,6 @@ Mask = Rect | WindowPattern
 Share = int | str | Rect | WindowPattern | None
 """What a source shows: a monitor by its number or by its name, a rectangle of the desktop, the windows that fit a
 pattern and nothing else, or `None`, the whole desktop."""
-
-
-class Closing(ABC):
-    """A context manager that closes itself at its end."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Let go of what it holds; may be called again."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class FrameSource(Protocol):

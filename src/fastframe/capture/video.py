@@ -8,12 +8,12 @@ import contextlib
 import os
 from collections.abc import Iterator
 from fractions import Fraction
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fastframe._closing import Completing
 from fastframe._files import PendingFile, reason
 from fastframe.capture import _pyav
 from fastframe.errors import LocalProtocolError, RecordingError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _TIME_BASE = Fraction(1, 1000)
 
 
-class VideoWriter:
+class VideoWriter(Completing):
     """A lossless video of frames of one size; use it as a context manager.
 
     The file appears under its name when the block ends without an exception, and replaces a file that was
@@ -156,24 +156,13 @@ class VideoWriter:
         except BaseException:
             self._pending.discard()
             raise
-        self._pending.commit()
+        self._pending.close()
 
     def discard(self) -> None:
         """Delete what was written; a file that was there before stays."""
         with contextlib.suppress(RecordingError), self._named_errors():
             self._container.close()
         self._pending.discard()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
 
 
 def png_bytes(pixels: npt.NDArray[np.uint8]) -> bytes:

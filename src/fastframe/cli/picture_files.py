@@ -3,19 +3,18 @@
 import glob
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from fastframe._closing import Closing
 from fastframe._files import PendingFile
 from fastframe.capture import VideoWriter, png_bytes
 from fastframe.cli.options import may_write
 from fastframe.errors import FastframeError, RecordingError
 
 
-class PictureFiles:
+class PictureFiles(Closing):
     """Writes pictures as they come, in whatever thread; use it as a context manager.
 
     Display 0 goes to the path itself, others to files or folders beside or in it: `film-display1.mkv`,
@@ -79,17 +78,12 @@ class PictureFiles:
                 file.write(png_bytes(pixels))
         self._counts[display] = count + 1
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        # What was seen is kept, however the session ended.
+    def close(self) -> None:
+        """Completes the files: what was seen is kept, however the session ended."""
         self._stack.close()
 
 
-class _Videos:
+class _Videos(Closing):
     """The pictures of one display: a video, and another one each time that its size changes."""
 
     def __init__(self, path: Path) -> None:
@@ -109,10 +103,5 @@ class _Videos:
             self._size = width, height
         self._video.write(pixels, timestamp)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._stack.close()

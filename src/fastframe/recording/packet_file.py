@@ -16,9 +16,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
+from fastframe._closing import Closing, Completing
 from fastframe._files import PendingFile, reason
 from fastframe.errors import LocalProtocolError, RecordingError
 from fastframe.limits import Limits
@@ -52,7 +52,7 @@ class TimedPacket:
     packet: bytes
 
 
-class PacketWriter:
+class PacketWriter(Completing):
     """Writes a packet file; use it as a context manager.
 
     The file appears under its name when the block ends without an exception, and replaces a file that was
@@ -117,25 +117,14 @@ class PacketWriter:
 
     def close(self) -> None:
         """Complete the file and give it its name."""
-        self._pending.commit()
+        self._pending.close()
 
     def discard(self) -> None:
         """Delete what was written; a file that was there before stays."""
         self._pending.discard()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
-
-
-class PacketReader:
+class PacketReader(Closing):
     """Iterates over the records of a packet file; use it as a context manager.
 
     Nothing but the current record is in memory. Iteration goes through the file once. A fault ends it with
@@ -225,11 +214,3 @@ class PacketReader:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()

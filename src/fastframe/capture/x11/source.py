@@ -8,8 +8,9 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 
+from fastframe._closing import Closing
 from fastframe.capture.display_name import chosen_display
-from fastframe.capture.source import CapturedFrame, Closing, Cursor, Display, Event, Mask, Share
+from fastframe.capture.source import CapturedFrame, Cursor, Display, Event, Mask, Share
 from fastframe.capture.x11.privacy import NotThere, Privacy
 from fastframe.capture.x11.server import Server
 from fastframe.capture.x11.session import LayoutChanged, Session
