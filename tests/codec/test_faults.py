@@ -12,7 +12,7 @@ import pytest
 from packets import PALETTE, Packet, Streams, keyframe, parse, seal
 from pictures import Frame, assert_shows, desktop, noise
 
-from fastframe import Decoder, Encoder, EncoderConfig, RemoteProtocolError
+from fastframe import Decoder, Encoder, EncoderConfig, Limits, RemoteProtocolError
 
 
 def numbered(packet: bytes, epoch: int) -> bytes:
@@ -27,10 +27,12 @@ class Viewer:
     """
 
     def __init__(self, frames: list[Frame]) -> None:
-        encoder = Encoder()
+        # Each epoch begins with an empty cache: a small one is soon made.
+        limits = Limits(max_cache_slots=16)
+        encoder = Encoder(EncoderConfig(limits=limits))
         self.frames = frames
         self.chain = [encoder.encode(frame) for frame in frames]
-        self.decoder = Decoder()
+        self.decoder = Decoder(limits)
         self.epoch = 0
         self.position = 0
 
