@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from fastframe import FastframeError, RemoteProtocolError
 from fastframe.stream import ConsentGate, Display, Receiver, ReceiverConfig, Scope, Sender, SenderConfig, State
 from fastframe.stream import events as e
-from fastframe.stream.messages import decode
+from fastframe.stream.messages import KeyframeRequest, decode, encode
 from fastframe.stream.wire import MARK
 
 WIDTH, HEIGHT = 150, 100
@@ -49,6 +49,7 @@ class Line(RuleBasedStateMachine):
         self.down, self.up = Wire(), Wire()
         self.broken = False
         self.keyframes = 0
+        self.shown: tuple[int, int] | None = None  # epoch and sequence of the last packet that arrived
         self.receiver.connect(0.0)
         self.settle()
 
@@ -68,6 +69,7 @@ class Line(RuleBasedStateMachine):
         while (event := self.receiver.next_event()) is not None:
             if isinstance(event, e.FrameReceived):
                 self.keyframes += event.update.keyframe
+                self.shown = event.update.epoch, event.update.sequence
         return busy
 
     def deliver(self, wire: Wire, count: int) -> None:
@@ -193,6 +195,16 @@ class Line(RuleBasedStateMachine):
     def ask_for_a_keyframe(self) -> None:
         if self.receiver.state is State.OPEN and self.receiver.displays:
             self.receiver.request_keyframe(0, self.now)
+
+    @rule(ahead=st.integers(-3, 3), count=st.sampled_from([0, 1, 2, 5, 2**32 - 1]))
+    def ask_for_packets_again(self, ahead: int, count: int) -> None:
+        """Of those that the viewer has, lacks, or that never were; more of them than there are, too."""
+        self.collect()
+        if self.receiver.state is State.OPEN and self.shown is not None:
+            epoch, sequence = self.shown
+            request = encode(KeyframeRequest(0, epoch, max(sequence + ahead, 0), count))
+            self.up.messages.insert(0, (request, True))
+            self.deliver(self.up, 1)
 
     @rule(who=st.booleans(), pause=st.booleans())
     def pause(self, who: bool, pause: bool) -> None:
