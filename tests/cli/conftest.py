@@ -1,6 +1,7 @@
 """Runs the command as users do, in a process of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -27,6 +28,14 @@ def without_display(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test meets the screen of whoever runs it, nor the width of their terminal."""
     for name in ("DISPLAY", "COLUMNS", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_interrupts() -> Iterator[None]:
+    """A shell that runs the tests in the background has them ignore Ctrl-C, and commands would inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
