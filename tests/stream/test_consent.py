@@ -1,6 +1,7 @@
 """The consent gate and the pairing key: the ways from one state to another, and that time ends what it should."""
 
 import itertools
+import math
 
 import pytest
 
@@ -52,14 +53,14 @@ def test_every_action_in_every_state(state: ConsentState, action: str) -> None:
 def test_a_consent_ends_by_itself() -> None:
     gate = ConsentGate()
     gate.grant(Scope.VIEW, 0.0, until=10.0)
-    assert gate.next_expiry() == 10.0
+    assert gate.next_expiry == 10.0
     gate.require(Scope.VIEW, 9.999)
     with pytest.raises(ConsentRequired) as caught:
         gate.require(Scope.VIEW, 10.0)
     assert caught.value.actual is ConsentState.EXPIRED
     change = gate.changes_since(1, 11.0)[0]
     assert (change.after, change.at) == (ConsentState.EXPIRED, 10.0)
-    assert gate.next_expiry() is None
+    assert gate.next_expiry == math.inf
 
 
 def test_a_consent_can_be_prolonged() -> None:

@@ -191,6 +191,18 @@ def test_a_consent_that_runs_out_between_two_calls_stops_the_frames() -> None:
     assert pair.seen(e.ConsentChanged, "sender")[-1].after is ConsentState.EXPIRED
 
 
+def test_a_sender_that_waits_learns_that_the_consent_ends_sooner() -> None:
+    pair = Pair().connect()
+    pair.pump(0.1)
+    due = pair.sender.poll(pair.now)
+    assert isinstance(due, float)
+    assert due > pair.now + 1.0
+    pair.gate.grant(Scope.VIEW, pair.now, until=pair.now + 1.0)
+    assert pair.sender.poll(pair.now) == pair.now + 1.0
+    pair.pump(1.0)
+    assert pair.receiver.consent(Scope.VIEW) is ConsentState.EXPIRED
+
+
 def test_poll_wakes_up_when_a_consent_runs_out() -> None:
     pair = Pair(granted=())
     pair.gate.grant(Scope.VIEW, 0.0, until=5.0)

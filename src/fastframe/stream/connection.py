@@ -15,7 +15,7 @@ from fastframe.stream import messages as m
 from fastframe.stream import wire
 from fastframe.stream.consent import Scope
 from fastframe.stream.files import FileTransfers
-from fastframe.stream.states import FOR_BOTH, Action, Fragment, Role, State, Trigger, next_state
+from fastframe.stream.states import FOR_BOTH, TRANSITIONS, Action, Fragment, Role, State, Trigger, next_state
 from fastframe.stream.wire import Message
 
 # Keepalives without an answer after which a connection counts as lost.
@@ -25,10 +25,9 @@ MAX_WAITING = 10_000
 # Bytes of control messages that wait for the caller.
 MAX_WAITING_BYTES = 4 * 2**20
 
-# `isinstance` takes a tuple in a fraction of the time that building `int | float` takes.
-_NUMBER = (int, float)
+_INFINITY = math.inf
 # The next one of the same makes up for them.
-_DROPPABLE = (m.Ack, m.KeyframeRequest, m.CursorPosition, m.Ping, m.Pong)
+_DROPPABLE: frozenset[type] = frozenset({m.Ack, m.KeyframeRequest, m.CursorPosition, m.Ping, m.Pong})
 
 
 class Rejected(RemoteProtocolError):
@@ -48,6 +47,8 @@ class Endpoint(ABC):
         # Whether that is OPEN: asked many times a frame, and Python 3.11 takes as long for a member of an enum as for a
         # call of a function.
         self._is_open = False
+        # What is legal in that state, and what follows.
+        self._legal = TRANSITIONS[role][state]
         self._max_fragment = max_fragment
         self._keepalive = keepalive
         # The peer's bound once it is known; until then only hello and welcome are sent.
@@ -56,6 +57,10 @@ class Endpoint(ABC):
         # Each with the scope without which it must not leave any more.
         self._control: deque[tuple[Message, Scope | None]] = deque()
         self._control_bytes = 0
+        # Parts of pictures, each with the time from which on it may leave, in order.
+        self._frames: deque[tuple[float, Message]] = deque()
+        # Before this time `poll` finds nothing to do, unless something happens first.
+        self._quiet_until = -math.inf
         self._wire_bytes = 0
         self._error: RemoteProtocolError | None = None
         self._now = -math.inf
@@ -129,16 +134,24 @@ class Endpoint(ABC):
 
         That may be `inf`; after `receive` and every other call it may be earlier. Events may come up: ask for them.
         """
-        self._tick(now)
+        self._set_time(now)
+        if self._now < self._quiet_until - 1e-9:
+            return self._quiet_until
         due = self._advance()
-        messages = self._take_frames()
-        self._wire_bytes += sum(map(len, messages))
+        messages: list[Message] = []
         if self._control:
-            messages = [message for message, _ in self._control] + messages
-            self._wire_bytes += self._control_bytes
+            messages += [message for message, _ in self._control]
             self._control.clear()
             self._control_bytes = 0
-        return messages or due
+        if self._frames:
+            messages += self._take_frames()
+            if self._frames:
+                due = min(due, self._frames[0][0])
+        self._quiet_until = due
+        if not messages:
+            return due
+        self._wire_bytes += sum(map(len, messages))
+        return messages
 
     def close(self, now: float, reason: m.ByeReason = m.ByeReason.FINISHED, text: str = "") -> None:
         """Ends the session; all that is queued is dropped. `poll` gives the last message, if there is a connection."""
@@ -221,20 +234,31 @@ class Endpoint(ABC):
     # -- for the two ends ------------------------------------------------------------------------------------
 
     def _tick(self, now: float) -> None:
-        if not isinstance(now, _NUMBER) or not -math.inf < now < math.inf:
+        """Something happens, whatever it is: every call from outside begins with this, but `poll`."""
+        self._quiet_until = -_INFINITY
+        self._set_time(now)
+
+    def _set_time(self, now: float) -> None:
+        # Nearly every time; this is asked several times a frame.
+        if type(now) is float and self._now <= now < _INFINITY:
+            self._now = now
+            return
+        if not isinstance(now, (int, float)) or not -_INFINITY < now < _INFINITY:
             raise LocalProtocolError(f"now must be a number of seconds, not {now!r}", actual=now)
         # A clock that steps back must not undo what has expired.
         if now > self._now:
             self._now = now
 
     def _move(self, trigger: Trigger) -> None:
-        after = next_state(self._role, self._state, trigger)
+        after = self._legal.get(trigger) or next_state(self._role, self._state, trigger)
         if after is not self._state:
             self._state, self._is_open = after, after is State.OPEN
+            self._legal = TRANSITIONS[self._role][after]
 
     def _send(self, message: m.ControlMessage, scope: Scope | None = None, *, always: bool = False) -> None:
-        next_state(self._role, self._state, Action.SEND)
-        self._queue(m.encode(message), scope, droppable=isinstance(message, _DROPPABLE), always=always)
+        if not self._is_open:
+            next_state(self._role, self._state, Action.SEND)
+        self._queue(m.encode(message), scope, droppable=type(message) in _DROPPABLE, always=always)
 
     def _answer(self, message: m.ControlMessage) -> None:
         """Sends what the peer has asked for; a peer that only asks and does not read must not fill the queue."""
@@ -278,17 +302,18 @@ class Endpoint(ABC):
             self._handle_fragment(wire.parse(memoryview(data)))
             return
         message = m.decode(data)
-        if isinstance(message, m.Bye) and message.reason is m.ByeReason.PROTOCOL_ERROR:
+        kind = type(message)
+        if kind not in FOR_BOTH:
+            self._move(kind)
+            self._handle(message)
+        elif isinstance(message, m.Bye) and message.reason is m.ByeReason.PROTOCOL_ERROR:
             # The peer's connection is `FAILED`, its session is not: this side's waits as well.
             next_state(self._role, self._state, m.Bye)
             self.connection_lost(self._now)
             self._events.append(e.ConnectionBroken(message.text))
-            return
-        self._move(type(message))
-        if type(message) in FOR_BOTH:
-            self._handle_common(message)
         else:
-            self._handle(message)
+            self._move(kind)
+            self._handle_common(message)
 
     def _handle_common(self, message: m.ControlMessage) -> None:
         match message:
@@ -373,7 +398,7 @@ class Endpoint(ABC):
     def _drop_queues(self) -> None:
         self._control.clear()
         self._control_bytes = 0
-        self._drop_frames()
+        self._frames.clear()
 
     def _set_pause(self, now: float, paused: bool) -> None:
         self._tick(now)
@@ -406,13 +431,13 @@ class Endpoint(ABC):
             return False
         return True
 
-    @abstractmethod
     def _take_frames(self) -> list[Message]:
         """The parts of pictures that go out now."""
-
-    @abstractmethod
-    def _drop_frames(self) -> None:
-        """Nothing of a picture may go out any more."""
+        frames: list[Message] = []
+        latest = self._now + 1e-9
+        while self._frames and self._frames[0][0] <= latest:
+            frames.append(self._frames.popleft()[1])
+        return frames
 
     @abstractmethod
     def _pause_changed(self) -> None:

@@ -9,6 +9,7 @@ Like all of the stream the gate has no clock: whoever asks says what time it is,
 certain time is over from that time on, whether somebody has noticed or not.
 """
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -86,19 +87,16 @@ class ConsentGate:
     ----------
     revision
         The number of changes so far.
+    next_expiry
+        The earliest time at which a request or a grant runs out by itself; `inf` if none does.
     """
 
     def __init__(self) -> None:
         self.revision = 0
         self._states = dict.fromkeys(Scope, ConsentState.NONE)
+        self.next_expiry = math.inf
         self._until: dict[Scope, float] = {}
         self._changes: list[ConsentChange] = []
-
-    def revision_at(self, now: float) -> int:
-        """The number of changes, expiries up to `now` included."""
-        if self._until:
-            self._expire(now)
-        return self.revision
 
     def changes_since(self, revision: int, now: float) -> list[ConsentChange]:
         """The changes after the first `revision` ones, expiries up to `now` included; oldest first."""
@@ -126,10 +124,6 @@ class ConsentGate:
                 expected=ConsentState.GRANTED,
                 actual=state,
             )
-
-    def next_expiry(self) -> float | None:
-        """The earliest time at which a request or a grant runs out by itself; `None` if none does."""
-        return min(self._until.values()) if self._until else None
 
     def request(self, scope: Scope, now: float, *, until: float | None = None, by: str = "") -> bool:
         """The technician asks for a scope; without an answer by `until` the request expires.
@@ -173,7 +167,7 @@ class ConsentGate:
         """Takes over the state of another gate, whatever the one here was: for a relay, which decides nothing."""
         self._expire(now)
         if state is not self._states[scope]:
-            self._until.pop(scope, None)
+            self._set_until(scope, now, None)
             self._record(ConsentChange(scope, self._states[scope], state, now, by))
 
     def _change(self, scope: Scope, after: ConsentState, now: float, by: str, until: float | None) -> None:
@@ -197,6 +191,7 @@ class ConsentGate:
             self._until.pop(scope, None)
         else:
             self._until[scope] = until
+        self.next_expiry = min(self._until.values(), default=math.inf)
 
     def _record(self, change: ConsentChange) -> None:
         self._states[change.scope] = change.after
@@ -204,9 +199,9 @@ class ConsentGate:
         self.revision += 1
 
     def _expire(self, now: float) -> None:
-        if not self._until:
+        if now < self.next_expiry:
             return
         for scope, until in sorted(self._until.items(), key=lambda item: item[1]):
             if until <= now:
-                del self._until[scope]
+                self._set_until(scope, now, None)
                 self._record(ConsentChange(scope, self._states[scope], ConsentState.EXPIRED, until))

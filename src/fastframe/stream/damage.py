@@ -41,7 +41,10 @@ class DamageMap:
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
-        self._everything = True
+        # Whether something is to be sent.
+        self.any = True
+        # Whether it is not known what has changed: everything is to be looked at.
+        self.unknown = True
         # Rectangles inside of the display, the tiles they touch, and for each the packets that there were, and whether
         # it came with few others.
         self._rectangles: list[tuple[Rectangle, int, bool]] = []
@@ -50,38 +53,33 @@ class DamageMap:
         self._packets = 0
 
     @property
-    def any(self) -> bool:
-        """Whether something is to be sent."""
-        return self._everything or bool(self._rectangles) or self._grid is not None
-
-    @property
-    def unknown(self) -> bool:
-        """Whether it is not known what has changed: everything is to be looked at."""
-        return self._everything
-
-    @property
     def count(self) -> int:
         """How many tiles are, at most: some may have been counted twice."""
-        if self._everything:
+        if self.unknown:
             return -(-self.width // TILE) * -(-self.height // TILE)
         return self._tiles + (0 if self._grid is None else self._grid.count)
 
     def add(self, damage: Iterable[Rectangle] | None) -> None:
         """Adds rectangles (x, y, width, height); `None`: everything. What is outside of the display does not count."""
-        if self._everything:
+        if self.unknown:
             return
         if damage is None:
             self._rectangles.clear()
-            self._tiles, self._grid, self._everything = 0, None, True
+            self._tiles, self._grid, self.unknown = 0, None, True
+            self.any = True
             return
         added: list[Rectangle] = []
         tiles = 0
-        for x, y, width, height in damage:
-            left, top = max(x, 0), max(y, 0)
-            right, bottom = min(x + width, self.width), min(y + height, self.height)
+        for left, top, width, height in damage:
+            right, bottom = left + width, top + height
+            if left < 0 or top < 0 or right > self.width or bottom > self.height:
+                left, top, right, bottom = max(left, 0), max(top, 0), min(right, self.width), min(bottom, self.height)
             if left < right and top < bottom:
                 added.append((left, top, right - left, bottom - top))
                 tiles += ((right - 1) // TILE - left // TILE + 1) * ((bottom - 1) // TILE - top // TILE + 1)
+        if not added:
+            return
+        self.any = True
         small = tiles <= SMALL_TILES
         for rectangle in added:
             self._rectangles.append((rectangle, self._packets, small))
@@ -92,12 +90,13 @@ class DamageMap:
     def take_all(self) -> list[Rectangle] | None:
         """All there is, for `Encoder.encode(damage=...)`; nothing is pending afterwards."""
         taken: list[Rectangle] | None = None
-        if not self._everything:
+        if not self.unknown:
             taken = [rectangle for rectangle, _, _ in self._rectangles]
             if self._grid is not None:
                 taken += self._grid.rectangles()
         self._rectangles.clear()
-        self._tiles, self._grid, self._everything = 0, None, False
+        self._tiles, self._grid, self.unknown = 0, None, False
+        self.any = False
         self._packets += 1
         return taken
 
@@ -112,6 +111,7 @@ class DamageMap:
         taken = grid.take(tiles, pointer, small=small)
         if not grid.count:
             self._grid = None
+            self.any = False
         self._packets += 1
         return taken
 
@@ -120,9 +120,9 @@ class DamageMap:
         grid = self._grid
         if grid is None:
             grid = self._grid = _Grid(self.width, self.height)
-        if self._everything:
+        if self.unknown:
             grid.add((0, 0, self.width, self.height), self._packets, small=False)
-            self._everything = False
+            self.unknown = False
         for rectangle, since, small in self._rectangles:
             grid.add(rectangle, since, small=small)
         self._rectangles.clear()

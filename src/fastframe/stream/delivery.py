@@ -1,16 +1,15 @@
 """Which packets of one display are on their way, and which may be sent again."""
 
 from collections import deque
-from dataclasses import dataclass
+
+import msgspec
 
 from fastframe.errors import RemoteProtocolError
 from fastframe.stream.flow import FlowControl, InFlight
 
 
-@dataclass(slots=True, eq=False)
-class _Sent:
-    epoch: int
-    sequence: int
+class _Sent(msgspec.Struct, eq=False, gc=False):
+    place: tuple[int, int]  # epoch and sequence number
     packet: bytes | None  # None: of an epoch that is over, and of no use any more
     size: int
     flight: InFlight | None  # None: the connection that it went out over has gone
@@ -41,19 +40,21 @@ class Delivery:
             for earlier in self._sent:
                 earlier.packet = None
         self.last = epoch, sequence
-        flight = self._flow.sent(len(packet), now)
-        self._sent.append(_Sent(epoch, sequence, packet, len(packet), flight, now))
+        size = len(packet)
+        flight = self._flow.sent(size, now)
+        self._sent.append(_Sent(self.last, packet, size, flight, now))
         return flight
 
     def acknowledge(self, epoch: int, sequence: int, now: float) -> None:
         """The viewer has this packet and all before it; `RemoteProtocolError` for one that was never sent."""
-        if self.last is None or (epoch, sequence) > self.last:
+        place = epoch, sequence
+        if self.last is None or place > self.last:
             raise RemoteProtocolError(
                 f"packet {sequence} of epoch {epoch} acknowledged, which was never sent",
                 expected=self.last,
-                actual=(epoch, sequence),
+                actual=place,
             )
-        while self._sent and (self._sent[0].epoch, self._sent[0].sequence) <= (epoch, sequence):
+        while self._sent and self._sent[0].place <= place:
             flight = self._sent.popleft().flight
             if flight is not None:
                 self._flow.acknowledged(flight, now)
@@ -81,7 +82,7 @@ class Delivery:
         first = next((sent for sent in self._sent if sent.packet is not None), None)
         if first is None:
             return []
-        return self.again(first.epoch, first.sequence, 0 if everything else 1, now, 0.0) or []
+        return self.again(*first.place, 0 if everything else 1, now, 0.0) or []
 
     def connection_lost(self, flow: FlowControl) -> None:
         """Nothing is on the line any more, and what was may have arrived or not; the next line begins anew."""
@@ -108,5 +109,6 @@ class Delivery:
     def _from(self, epoch: int, sequence: int) -> list[_Sent] | None:
         if self.last is None or epoch != self.last[0] or sequence > self.last[1] + 1:
             return None
-        wanted = [sent for sent in self._sent if sent.epoch == epoch and sent.sequence >= sequence]
+        # None is of a later epoch than the last one.
+        wanted = [sent for sent in self._sent if sent.place >= (epoch, sequence)]
         return wanted if len(wanted) == self.last[1] + 1 - sequence else None

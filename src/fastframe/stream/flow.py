@@ -20,7 +20,8 @@ rate at which bytes arrived while it was on its way. From these follow
 
 import math
 from collections import deque
-from dataclasses import dataclass
+
+import msgspec
 
 INITIAL_WINDOW = 16 * 1024
 MAX_WINDOW = 4 * 2**20
@@ -70,8 +71,7 @@ STALL = 2.0
 STALL_ROUND_TRIPS = 8.0
 
 
-@dataclass(slots=True, eq=False)
-class InFlight:
+class InFlight(msgspec.Struct, eq=False, gc=False):
     """A packet that is not acknowledged yet, and what was known when it went out."""
 
     size: int
@@ -273,7 +273,8 @@ class FlowControl:
         # A round trip as short as the shortest shows that the line is empty at times.
         if self.base_rtt is None or rtt <= self.base_rtt + 0.002:
             self._base_at = now
-        self.base_rtt = rtt if self.base_rtt is None else min(rtt, self.base_rtt)
+        if self.base_rtt is None or rtt < self.base_rtt:
+            self.base_rtt = rtt
 
     def _after_stall(self) -> None:
         self._startup, self._draining, self._flat_rounds = True, False, 0
@@ -306,7 +307,8 @@ class FlowControl:
         busy = self._blocked_until > packet.delivered
         if packet.delivered >= self._round_ends_at:
             self._begin_round(now, busy=busy)
-        self._round_rate = max(self._round_rate, rate)
+        if rate > self._round_rate:
+            self._round_rate = rate
 
         if self.bandwidth is None and self.delay > SHRINK_ABOVE:
             # The first packet alone took so long that its time on the line was nearly all of it.

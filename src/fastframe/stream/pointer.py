@@ -19,6 +19,11 @@ class PointerNews:
         self.position: m.CursorPosition | None = None
         self._shape_is_new = self._position_is_new = False
 
+    @property
+    def is_new(self) -> bool:
+        """Whether there may be something to tell."""
+        return self._shape_is_new or self._position_is_new
+
     def make_shape(self, pixels: Any, hotspot: tuple[int, int]) -> m.CursorShape:
         """The message that tells a shape, with the next number; see `Serving.send_cursor_shape`."""
         array = np.ascontiguousarray(pixels)
@@ -58,8 +63,6 @@ class PointerNews:
 
     def take(self, displays: Container[int]) -> tuple[bytes | None, m.CursorPosition | None]:
         """What there is to tell now, where the pointer is on one of the displays."""
-        if not (self._shape_is_new or self._position_is_new):
-            return None, None
         shape = self._shape if self._shape_is_new else None
         is_shown = self._position_is_new and self.position is not None and self.position.display in displays
         self.tell_nothing()

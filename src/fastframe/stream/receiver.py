@@ -300,8 +300,9 @@ class Receiver(Endpoint):
         except wire.FragmentsLost as lost:
             self._lost(fragment.display, screen, str(lost), screen.missing() or 1)
             return
-        self._check_held()
-        if packet is not None:
+        if packet is None:
+            self._check_held()
+        else:
             self._take_packet(fragment.display, screen, packet)
 
     def _check_held(self) -> None:
@@ -339,7 +340,7 @@ class Receiver(Endpoint):
         while shown is not None:
             if not self._show(display, screen, place, shown):
                 return
-            place, shown = screen.next or place, screen.take_early()
+            place, shown = screen.next or place, screen.take_early() if screen.early else None
         if self._config.auto_acknowledge:
             self._answer(m.Ack(display, *(screen.arrived or place)))
         screen.early_since = self._now
@@ -418,12 +419,6 @@ class Receiver(Endpoint):
                 expected=ConsentState.GRANTED,
                 actual=state,
             )
-
-    def _take_frames(self) -> list[wire.Message]:
-        return []
-
-    def _drop_frames(self) -> None:
-        """A viewer sends none."""
 
     def _pause_changed(self) -> None:
         """What is on its way is shown all the same."""

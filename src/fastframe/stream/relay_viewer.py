@@ -14,6 +14,7 @@ from fastframe.stream.flow import FlowControl
 from fastframe.stream.outlet import Outlet
 from fastframe.stream.pairing import PairingKey
 from fastframe.stream.serving import Serving
+from fastframe.stream.wire import Message
 
 # An epoch of so many times the bytes of its first picture is not worth sending to who joins.
 JOIN_PICTURES = 3
@@ -87,6 +88,11 @@ class RelayViewer(Serving[StoreOutlet]):
 
     def _all_granted(self) -> bool:
         return self.is_let_in and super()._all_granted()
+
+    def poll(self, now: float) -> list[Message] | float:
+        # What there is in the stores changes behind its back.
+        self._quiet_until = -math.inf
+        return super().poll(now)
 
     def _may_send(self) -> bool:
         return self.live and super()._may_send()

@@ -7,7 +7,7 @@ dropped, since the packets of an epoch form a chain.
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from operator import index
 from typing import Any
 
@@ -99,6 +99,7 @@ class Sender(Serving[_DisplayOutlet]):
         self, gate: ConsentGate, config: SenderConfig | None = None, *, pairing: PairingKey | None = None
     ) -> None:
         super().__init__(gate, SenderConfig() if config is None else config, pairing)
+        self._interval = 1 / self._config.max_fps
         self._sent_times: deque[float] = deque(maxlen=int(FPS_SECONDS * 1000))
         self._frame_count = self._held_back = self._keyframes = 0
         self._packet_bytes = self._frame_bytes = 0
@@ -211,11 +212,13 @@ class Sender(Serving[_DisplayOutlet]):
 
     def _serve(self) -> float:
         due = math.inf
-        waiting = [outlet for outlet in self._outlets.values() if not outlet.wanted and outlet.has_work]
-        if len(waiting) > 1:
+        outlets: Collection[_DisplayOutlet] = self._outlets.values()
+        if len(outlets) > 1:
             # Who has waited longest comes first, since the first that answers takes the room.
-            waiting.sort(key=lambda each: each.sent_at)
-        for outlet in waiting:
+            outlets = sorted(outlets, key=lambda each: each.sent_at)
+        for outlet in outlets:
+            if outlet.wanted or not outlet.has_work:
+                continue
             ready_at = self._ready_at(outlet)
             if ready_at <= self._now + 1e-9:
                 outlet.wanted = True
@@ -226,7 +229,7 @@ class Sender(Serving[_DisplayOutlet]):
 
     def _ready_at(self, outlet: _DisplayOutlet) -> float:
         """When a packet of this display may be made; `inf`: not before something has come from the viewer."""
-        due = outlet.sent_at + 1 / self._config.max_fps
+        due = outlet.sent_at + self._interval
         if outlet.needs_keyframe:
             due = max(due, outlet.keyframe_at + KEYFRAME_INTERVAL)
         if due > self._now + 1e-9:
@@ -319,13 +322,14 @@ def _frame_size(frame: Any) -> tuple[int, int]:
         array = np.asarray(frame)
     except Exception as error:
         raise LocalProtocolError(f"a frame must be a buffer (H, W, 4) of uint8: {error}") from error
-    if array.dtype != _UINT8 or array.ndim != 3 or array.shape[2] != 4 or not array.size:
+    shape = array.shape
+    if len(shape) != 3 or shape[2] != 4 or not array.size or array.dtype != _UINT8:
         raise LocalProtocolError(
-            f"a frame must be (H, W, 4) of uint8, not {array.shape} of {array.dtype}",
+            f"a frame must be (H, W, 4) of uint8, not {shape} of {array.dtype}",
             expected="(H, W, 4) uint8",
-            actual=f"{array.shape} {array.dtype}",
+            actual=f"{shape} {array.dtype}",
         )
-    return array.shape[1], array.shape[0]
+    return shape[1], shape[0]
 
 
 def _checked_rectangles(damage: Iterable[Any]) -> list[tuple[int, int, int, int]]:

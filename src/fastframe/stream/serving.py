@@ -3,7 +3,7 @@
 It greets the viewer, tells it the displays, the consents and the pointer, keeps account of what is on the line, and
 answers requests for what is missing. Where packets come from is left to subclasses: an `Outlet` for each display.
 
-The gate is asked before every step (`_tick`), so a consent that was withdrawn, or has run out, is noticed before
+The gate is asked before every step (`_set_time`), so a consent that was withdrawn, or has run out, is noticed before
 anything else happens: queues are emptied first, and then the viewer is told.
 """
 
@@ -71,8 +71,6 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         # Of displays that are gone, the last packet: acknowledgements may still come, and numbers may come back.
         self._gone: dict[int, tuple[int, int] | None] = {}
         self._flow = self._new_flow()
-        # Each with the time from which on it may leave, in order.
-        self._frames: deque[tuple[float, Message]] = deque()
         self._pointer = PointerNews()
         # Whether the viewer has shown that it knows the token.
         self._confirmed = False
@@ -353,12 +351,18 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             self._sync_gate()
         return super().next_event()
 
-    def _tick(self, now: float) -> None:
-        super()._tick(now)
-        if self._gate.revision_at(self._now) != self._gate_revision:
+    def _set_time(self, now: float) -> None:
+        # Several times a frame, and `super()` takes longer than the rest of this.
+        Endpoint._set_time(self, now)
+        gate = self._gate
+        if gate.revision != self._gate_revision or self._now >= gate.next_expiry:
             self._sync_gate()
+        elif gate.next_expiry < self._quiet_until and self._state is not State.CLOSED:
+            # A consent was given anew, until an earlier time.
+            self._quiet_until = gate.next_expiry
 
     def _sync_gate(self) -> None:
+        self._quiet_until = -math.inf
         changes = self._gate.changes_since(self._gate_revision, self._now)
         self._gate_revision += len(changes)
         self._may_view = self._all_granted()
@@ -367,7 +371,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         stale: tuple[type, ...] = ()
         if gone.intersection(self._needs):
             stale = (e.FrameWanted, e.PointerInput, e.KeyInput)
-            self._drop_frames()
+            self._frames.clear()
             self._pointer.forget()
             for outlet in self._outlets.values():
                 outlet.forget()
@@ -391,25 +395,27 @@ class Serving(Endpoint, Generic[AnyOutlet]):
                 return due
             self.close(self._now, m.ByeReason.TIMEOUT, "the viewer did not come back")
         due = super()._advance()
-        expiry = self._gate.next_expiry()
-        if expiry is not None and self._state is not State.CLOSED:
-            due = min(due, expiry)
+        if self._state is not State.CLOSED:
+            due = min(due, self._gate.next_expiry)
         if self._told != self._displays and self._is_open and self._may_view:
             self._send(m.Layout(self._displays), always=True)
             self._told = self._displays
         if not self._may_send():
             return due
+        if self._pointer.is_new:
+            self._tell_pointer()
+        if self._flow.wants_ping(self._now):
+            self._ping()
+        if not self._config.reliable:
+            due = min(due, self._resend_late())
+        return min(due, self._serve())
+
+    def _tell_pointer(self) -> None:
         shape, position = self._pointer.take(self._outlets)
         if shape is not None:
             self._queue(shape, always=True)
         if position is not None:
             self._send(position, always=True)
-        if self._flow.wants_ping(self._now):
-            self._ping()
-        if not self._config.reliable:
-            due = min(due, self._resend_late())
-        due = min(due, self._serve())
-        return min(due, self._frames[0][0]) if self._frames else due
 
     def _resend_late(self) -> float:
         """Sends again what has not been acknowledged for too long; returns when to look again."""
@@ -430,14 +436,9 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         return due
 
     def _take_frames(self) -> list[Message]:
-        frames: list[Message] = []
-        while self._frames and self._frames[0][0] <= self._now + 1e-9:
-            frames.append(self._frames.popleft()[1])
+        frames = super()._take_frames()
         # Queues are emptied where pauses and consents change; this is one more look before pixels leave.
         return frames if frames and self._may_send() and self._all_granted() else []
-
-    def _drop_frames(self) -> None:
-        self._frames.clear()
 
     def _drop_outlet(self, outlet: AnyOutlet) -> None:
         """A display is gone: what is on the line of it is not waited for any more."""
@@ -448,7 +449,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         if self.paused:
             for number in {wire.display_of(message) for _, message in self._frames}:
                 self._outlets[number].restart()
-            self._drop_frames()
+            self._frames.clear()
 
     def _heard_pong(self, rtt: float) -> None:
         self._flow.heard(rtt, self._now)

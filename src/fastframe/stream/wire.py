@@ -16,7 +16,9 @@ A message is a header and a view of the packet, so that pixels are never copied 
 """
 
 import struct
-from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
 
 from fastframe.errors import RemoteProtocolError
 
@@ -28,8 +30,7 @@ WHOLE_HEADER_BYTES = _WHOLE.size
 PART_HEADER_BYTES = _PART.size
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One message for the transport, which keeps it whole: `bytes(message)`, or `parts()` without a copy.
 
     Attributes
@@ -45,7 +46,7 @@ class Message:
     """
 
     header: bytes
-    payload: memoryview = field(default=memoryview(b""), repr=False)
+    payload: memoryview = memoryview(b"")
     droppable: bool = False
 
     def parts(self) -> tuple[bytes | memoryview, ...]:
@@ -59,14 +60,13 @@ class Message:
         return b"".join((self.header, self.payload))
 
 
-@dataclass(frozen=True, slots=True)
-class FrameFragment:
+class FrameFragment(NamedTuple):
     """A fragment as it came in: `payload` views the message."""
 
     display: int
     offset: int
     size: int
-    payload: memoryview = field(repr=False)
+    payload: memoryview
 
 
 def cut(display: int, packet: bytes | memoryview, max_message: int) -> list[Message]:
@@ -89,19 +89,16 @@ def display_of(message: Message) -> int:
 
 def parse(data: memoryview) -> FrameFragment:
     """Reads a fragment; `RemoteProtocolError` for one that is malformed."""
-    if len(data) <= WHOLE_HEADER_BYTES:
-        raise RemoteProtocolError(
-            f"frame fragment of {len(data)} bytes", expected=WHOLE_HEADER_BYTES + 1, actual=len(data)
-        )
-    _, flags, display = _WHOLE.unpack_from(data)
+    length = len(data)
+    if length <= WHOLE_HEADER_BYTES:
+        raise RemoteProtocolError(f"frame fragment of {length} bytes", expected=WHOLE_HEADER_BYTES + 1, actual=length)
+    flags, display = data[1], data[2]
+    if not flags:
+        return FrameFragment(display, 0, length - WHOLE_HEADER_BYTES, data[WHOLE_HEADER_BYTES:])
     if flags & ~PART:
         raise RemoteProtocolError(f"reserved flags 0x{flags & ~PART:02x} of a fragment are set", actual=flags)
-    if not flags & PART:
-        return FrameFragment(display, 0, len(data) - WHOLE_HEADER_BYTES, data[WHOLE_HEADER_BYTES:])
-    if len(data) <= PART_HEADER_BYTES:
-        raise RemoteProtocolError(
-            f"part of a packet in {len(data)} bytes", expected=PART_HEADER_BYTES + 1, actual=len(data)
-        )
+    if length <= PART_HEADER_BYTES:
+        raise RemoteProtocolError(f"part of a packet in {length} bytes", expected=PART_HEADER_BYTES + 1, actual=length)
     _, _, _, offset, size = _PART.unpack_from(data)
     payload = data[PART_HEADER_BYTES:]
     if offset + len(payload) > size:
@@ -147,7 +144,8 @@ class PacketAssembler:
                 f"packet of {fragment.size} bytes, the limit is {self._limit}", limit=self._limit, actual=fragment.size
             )
         if len(fragment.payload) == fragment.size:
-            self.clear()
+            if self._packet:
+                self.clear()
             return fragment.payload
         held = len(self._packet)
         if fragment.offset == 0:
