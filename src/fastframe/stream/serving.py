@@ -352,7 +352,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         return super().next_event()
 
     def _set_time(self, now: float) -> None:
-        # Several times a frame, and `super()` takes longer than the rest of this.
+        # Several times a frame, and `super()` would take another 0.1 µs each time.
         Endpoint._set_time(self, now)
         gate = self._gate
         if gate.revision != self._gate_revision or self._now >= gate.next_expiry:
