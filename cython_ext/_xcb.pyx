@@ -213,15 +213,16 @@ def reply(size_t handle, unsigned int sequence, double patience):
 
 
 def events(size_t handle):
-    """What has arrived by now, 32 bytes each; errors of requests that nobody checks are among them, beginning with 0."""
+    """What has arrived by now, 32 bytes each, without the errors of requests that nobody checks; `None`: it has an error."""
     cdef Packet *event
     arrived = []
     while True:
         event = xcb_poll_for_event(<void *>handle)
         if event == NULL:
-            return arrived
+            return None if xcb_connection_has_error(<void *>handle) else arrived
         try:
-            arrived.append(PyBytes_FromStringAndSize(<const char *>event, 32))
+            if event.kind:
+                arrived.append(PyBytes_FromStringAndSize(<const char *>event, 32))
         finally:
             free(event)
 

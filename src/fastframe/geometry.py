@@ -23,10 +23,13 @@ class Rect(NamedTuple):
 
     def moved(self, dx: int, dy: int) -> Self:
         """The same rectangle somewhere else."""
-        return self._replace(x=self.x + dx, y=self.y + dy)
+        x, y, width, height = self
+        return type(self)(x + dx, y + dy, width, height)
 
     def intersect(self, other: "Rect") -> "Rect | None":
         """What lies in both; `None`: nothing does."""
-        x, y = max(self.x, other.x), max(self.y, other.y)
-        width, height = min(self.right, other.right) - x, min(self.bottom, other.bottom) - y
-        return Rect(x, y, width, height) if width > 0 and height > 0 else None
+        left, top, width, height = self
+        x, y, across, down = other
+        right, bottom = min(left + width, x + across), min(top + height, y + down)
+        x, y = max(left, x), max(top, y)
+        return Rect(x, y, right - x, bottom - y) if right > x and bottom > y else None

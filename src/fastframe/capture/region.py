@@ -22,6 +22,8 @@ def clipped(rectangles: Iterable[Rect], area: Rect) -> list[Rect]:
 
 def moved(rectangles: Iterable[Rect], dx: int, dy: int) -> list[Rect]:
     """A region somewhere else."""
+    if not (dx or dy):
+        return list(rectangles)
     return [rectangle.moved(dx, dy) for rectangle in rectangles]
 
 

@@ -60,7 +60,7 @@ class Privacy:
 
     def __init__(self, share: Share, masks: Iterable[Mask]) -> None:
         self._share = checked_share(share)
-        self.masks = checked_masks(masks)
+        self.replace_masks(masks)
         self._trail: Trail | None = None
         self.unmatched: tuple[Mask, ...] = ()
         """Masks that hide nothing just now."""
@@ -89,14 +89,11 @@ class Privacy:
         """What is shared, if it is a window."""
         return self._share if isinstance(self._share, WindowPattern) else None
 
-    @property
-    def needs_windows(self) -> bool:
-        """Whether windows decide about it."""
-        return any(isinstance(each, WindowPattern) for each in (self._share, *self.masks))
-
     def replace_masks(self, masks: Iterable[Mask]) -> None:
         """Hide something else from now on."""
         self.masks = checked_masks(masks)
+        self.needs_windows = any(isinstance(each, WindowPattern) for each in (self._share, *self.masks))
+        """Whether windows decide about it."""
 
     def area(self, layout: Layout) -> Rect:
         """What of the screen is shared, windows aside.

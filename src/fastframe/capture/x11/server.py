@@ -47,6 +47,7 @@ _MOST_RECTANGLES = 256
 _LEAP = 96
 _AREA = struct.Struct("<hhHH")
 _ROWS = struct.Struct("<hxxH")
+_SHM_PIXELS = struct.Struct("<IhhHHIBxxxII")
 
 
 @dataclass(slots=True)
@@ -164,12 +165,14 @@ class Server:
             else:
                 connection.tell(self._randr.opcode, _RANDR_SELECT, struct.pack("<IHH", self.root, 7, 0))
         self._damage = 0
+        self._subtract = self._fetch = b""
         if self._damage_extension and self._xfixes:
             self._version(self._damage_extension, struct.pack("<II", 1, 1), "<II")
-            self._damage, self._region = connection.new_id(), connection.new_id()
+            self._damage, region = connection.new_id(), connection.new_id()
             create = struct.pack("<IIBxxx", self._damage, self.root, _BOUNDING_BOX)
             connection.tell_and_check(self._damage_extension.opcode, _DAMAGE_CREATE, create)
-            connection.tell_and_check(self._xfixes.opcode, _XFIXES_CREATE_REGION, struct.pack("<I", self._region))
+            connection.tell_and_check(self._xfixes.opcode, _XFIXES_CREATE_REGION, struct.pack("<I", region))
+            self._subtract, self._fetch = struct.pack("<III", self._damage, 0, region), struct.pack("<I", region)
 
     def _version(self, extension: Extension, payload: bytes, layout: str, request: int = 0) -> tuple[int, int]:
         def parse(reply: bytes) -> tuple[int, int]:
@@ -196,9 +199,12 @@ class Server:
     def read_events(self) -> News:
         """Take in what the server has told by now."""
         news = self.news
+        events = self.connection.events()
+        if not events:
+            return news
         damage_kind = self._damage_extension.first_event if self._damage_extension else None
         damaged = []
-        for event in self.connection.events():
+        for event in events:
             kind = event[0] & 0x7F
             if kind == damage_kind:
                 damaged.append(event)
@@ -236,12 +242,13 @@ class Server:
     def _read_damage(self, events: list[bytes]) -> None:
         """Take in how the rectangle around what has changed has grown: a large change makes many such events."""
         news = self.news
-        steps = [_ROWS.unpack_from(event, 18) for event in events]
-        if news.damage:
-            steps.insert(0, (news.damage.y, news.damage.height))
-        for (old, old_height), (new, new_height) in pairwise(steps):
-            if old - new > _LEAP or new + new_height - old - old_height > _LEAP:
-                news.sparse = True
+        if news.damage or len(events) > 1:
+            steps = [_ROWS.unpack_from(event, 18) for event in events]
+            if news.damage:
+                steps.insert(0, (news.damage.y, news.damage.height))
+            for (old, old_height), (new, new_height) in pairwise(steps):
+                if old - new > _LEAP or new + new_height - old - old_height > _LEAP:
+                    news.sparse = True
         news.damage = Rect(*_AREA.unpack_from(events[-1], 16))
 
     def read_layout(self) -> None:
@@ -270,10 +277,8 @@ class Server:
         assert self._damage_extension is not None
         assert self._xfixes is not None
         self.news.damage, self.news.sparse = None, False
-        subtract = struct.pack("<III", self._damage, 0, self._region)
-        self.connection.tell(self._damage_extension.opcode, _DAMAGE_SUBTRACT, subtract)
-        fetch = struct.pack("<I", self._region)
-        return self.connection.ask(self._xfixes.opcode, _XFIXES_FETCH_REGION, fetch, _rectangles)
+        self.connection.tell(self._damage_extension.opcode, _DAMAGE_SUBTRACT, self._subtract)
+        return self.connection.ask(self._xfixes.opcode, _XFIXES_FETCH_REGION, self._fetch, _rectangles)
 
     def share(self, size: int) -> Segment:
         """Memory for pixels, into which the server writes where it can."""
@@ -297,15 +302,15 @@ class Server:
 
         Getting the answer raises `RequestRefused` where the rectangle does not lie in the screen.
         """
-        place = struct.pack("<IhhHHI", self.root, *area, _ALL_PLANES)
-        size = 4 * area.width * area.height
         if self._shm and segment.number:
-            where = struct.pack("<BxxxII", _Z_PIXMAP, segment.number, offset)
-            return self.connection.ask(self._shm.opcode, _SHM_GET_IMAGE, place + where, _nothing)
+            request = _SHM_PIXELS.pack(self.root, *area, _ALL_PLANES, _Z_PIXMAP, segment.number, offset)
+            return self.connection.ask(self._shm.opcode, _SHM_GET_IMAGE, request, _nothing)
+        size = 4 * area.width * area.height
 
         def copy(reply: bytes) -> None:
             segment.memory[offset : offset + size] = reply[32 : 32 + size]
 
+        place = struct.pack("<IhhHHI", self.root, *area, _ALL_PLANES)
         return self.connection.ask(_GET_IMAGE, _Z_PIXMAP, place, copy)
 
     def hold(self) -> None:

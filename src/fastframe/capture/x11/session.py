@@ -11,19 +11,23 @@ may be in the picture or not; so damage that has come up meanwhile counts for th
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from fastframe.capture.region import bands, clipped, moved, simplified, subtracted
-from fastframe.capture.source import CapturedFrame, Cursor, Event
+from fastframe.capture.source import CapturedFrame, Cursor, Display, Event
 from fastframe.capture.x11.privacy import NotThere, Privacy, View
 from fastframe.capture.x11.server import Server
 from fastframe.capture.x11.shm import Buffer, Segment
 from fastframe.capture.x11.windows import WindowList
 from fastframe.capture.x11.xcb import Pending, RequestRefused
+from fastframe.errors import TransientCaptureError
 from fastframe.geometry import Rect
+
+Result = TypeVar("Result")
 
 # A request costs the time of some fifty rows, so bands that are closer than that are read together.
 _GAP = 48
@@ -39,6 +43,10 @@ _SLICE_INTERVAL = 0.25
 _POINTER_INTERVAL = 0.1
 # After so many changes that no damage told of, damage is not believed any more.
 _MOST_MISSED = 3
+# While monitors are being rearranged a layout may be out of date before the first frame of it is read.
+_ATTEMPTS = 10
+_PAUSE = 0.02
+_UNLIMITED = contextlib.nullcontext()
 _BLACK = 0xFF000000
 _COLOURS = np.uint32(0x00FFFFFF)
 
@@ -88,6 +96,7 @@ class Session:
         """What the last frame showed, in pixels of the screen."""
         self._hidden: list[Rect] = []
         self._changed: list[Rect] | None = None
+        # In the order in which they were read.
         self._buffers: list[Buffer] = []
         self._latest: Buffer | None = None
         self._aside: Segment | None = None
@@ -101,11 +110,11 @@ class Session:
         return self.server.has_damage and self.missed < _MOST_MISSED
 
     @property
-    def must_look(self) -> bool:
+    def _must_look(self) -> bool:
         """Whether only a look tells what has changed."""
-        return not (self.knows_damage or self.is_missing)
+        return not (self.knows_damage or self._is_missing)
 
-    def update_layout(self) -> None:
+    def _update_layout(self) -> None:
         """Take in what events have told, the layout of monitors included."""
         if self.server.read_events().layout:
             before = self.server.layout
@@ -114,14 +123,34 @@ class Session:
                 self._layout_changed = self._layout_untold = True
                 self._monitor_missing = self._window_missing = False
 
+    def displays(self) -> tuple[Display, ...]:
+        """The monitors as of now."""
+        self._update_layout()
+        return self.server.layout.displays
+
     @property
-    def is_missing(self) -> bool:
+    def _is_missing(self) -> bool:
         """Whether another look would find no more of what is shared than the last one did."""
         return self._monitor_missing or (self._window_missing and not self.server.news.windows)
 
-    def news(self) -> Event:
+    def wait(self, deadline: float | None) -> Event:
+        """Sleep until something changes; see `FrameSource.wait`."""
+        slept = False
+        while True:
+            if event := self._news():
+                return event
+            if deadline is not None and time.monotonic() >= deadline:
+                if slept and self._pointer_strayed():
+                    return Event.CURSOR
+                return Event.FRAME if self._must_look else Event.NONE
+            if deadline is None and self._must_look:
+                return Event.FRAME
+            self._sleep(deadline)
+            slept = True
+
+    def _news(self) -> Event:
         """What has happened by now and was not captured yet."""
-        self.update_layout()
+        self._update_layout()
         news = self.server.news
         event = Event.NONE
         if self._layout_untold:
@@ -133,7 +162,7 @@ class Session:
         if news.damage and not event & Event.FRAME and news.damage.intersect(self.area) != news.damage:
             # It may lie beside what we show.
             self._take_damage()
-        if self.is_missing:
+        if self._is_missing:
             return event
         expires = self._privacy.next_change()
         if (
@@ -148,7 +177,7 @@ class Session:
             event |= Event.FRAME
         return event
 
-    def pointer_strayed(self) -> bool:
+    def _pointer_strayed(self) -> bool:
         """Whether the pointer is elsewhere than was told last: programs can place it, of which there are no events.
 
         Looks now and then only, since otherwise this would be most of what an idle screen costs.
@@ -159,13 +188,13 @@ class Session:
         self._next_pointer = now + _POINTER_INTERVAL
         return self._pointer != self.server.pointer(hurry=False)
 
-    def sleep(self, deadline: float | None) -> None:
+    def _sleep(self, deadline: float | None) -> None:
         """Sleep until the server says something, until the deadline, or until there is something to do."""
         now = time.monotonic()
         due = [deadline]
-        if not self.is_missing:
+        if not self._is_missing:
             due.append(self._privacy.next_change())
-        if self.knows_damage and not self.is_missing:
+        if self.knows_damage and not self._is_missing:
             if self._latest is not None and now >= self._next_slice:
                 self._check_slice()
                 return
@@ -173,17 +202,17 @@ class Session:
         self.server.connection.sleep(min((at for at in due if at is not None), default=now + 1) - now)
 
     def capture(self) -> CapturedFrame:
-        """Take one picture.
-
-        Raises
-        ------
-        RequestRefused
-            What was asked for is not there any more; another try may go well.
-        CaptureError
-            See `FrameSource.capture`.
-        """
-        with self._view() as view:
-            return self._picture(view)
+        """Take one picture now; see `FrameSource.capture`."""
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._in_view(self._picture)
+            except RequestRefused as error:
+                # The screen has shrunk since we looked, or a window is gone.
+                refused = error
+                self.server.news.layout = self.server.news.windows = True
+                if not isinstance(error, LayoutChanged):
+                    time.sleep(_PAUSE)
+        raise TransientCaptureError(f"cannot capture the screen just now: {refused}") from refused
 
     def check(self) -> None:
         """See whether there is anything to capture.
@@ -193,13 +222,11 @@ class Session:
         NotThere
             What is shared is not on the screen.
         """
-        with self._view():
-            pass
+        self._in_view(lambda view: None)
 
-    @contextlib.contextmanager
-    def _view(self) -> Iterator[View]:
-        """What may be seen, which stays so inside."""
-        self.update_layout()
+    def _in_view(self, work: Callable[[View], Result]) -> Result:
+        """Work with what may be seen, which stays so meanwhile."""
+        self._update_layout()
         server, privacy = self.server, self._privacy
         try:
             shared = privacy.area(server.layout)
@@ -209,8 +236,7 @@ class Session:
         if self._windows is None and privacy.needs_windows:
             self._windows = WindowList(server, privacy.shared_window)
         if self._windows is None:
-            yield privacy.view(shared, None, server, time.monotonic())
-            return
+            return work(privacy.view(shared, None, server, time.monotonic()))
         try:
             server.hold()
             try:
@@ -223,7 +249,7 @@ class Session:
                 self._window_missing = True
                 raise
             self._window_missing = False
-            yield view
+            return work(view)
         finally:
             server.release()
 
@@ -244,22 +270,26 @@ class Session:
         # for the next one again.
         if self.server.news.damage:
             self._take_damage()
-        # Both what is newly hidden and what is seen again looks different now; what was hidden and is so still, does
-        # not.
-        turned = [*subtracted(hidden, self._hidden), *subtracted(self._hidden, hidden)]
-        damage = None if before is None else [*subtracted([*before, *(self._changed or ())], hidden), *turned]
-        for other in self._buffers:
-            if other is not buffer:
-                other.stale = simplified([*other.stale, *turned], _MOST_RECTANGLES)
+        damage = None if before is None else subtracted([*before, *(self._changed or ())], hidden)
+        if hidden != self._hidden:
+            # Both what is newly hidden and what is seen again looks different now; what was hidden and is so still,
+            # does not.
+            turned = [*subtracted(hidden, self._hidden), *subtracted(self._hidden, hidden)]
+            if damage is not None:
+                damage += turned
+            for other in self._buffers:
+                if other is not buffer:
+                    other.stale = simplified([*other.stale, *turned], _MOST_RECTANGLES)
         self._hidden, self._masks = hidden, self._privacy.masks
         self._layout_changed = False
+        now = time.monotonic()
         frame = CapturedFrame(
             buffer.lend(),
-            time.monotonic_ns() // 1000,
+            int(1e6 * now),
             None if damage is None else tuple(simplified(damage, _MOST_RECTANGLES)),
             self.layout,
         )
-        if self.knows_damage and time.monotonic() >= self._next_slice:
+        if self.knows_damage and now >= self._next_slice:
             self._check_slice()
         return frame
 
@@ -281,8 +311,8 @@ class Session:
 
     def _everything_changed(self) -> None:
         self._changed = None
-        for buffer in {*self._buffers, *([self._latest] if self._latest else ())}:
-            buffer.stale = [Rect(0, 0, *buffer.size)]
+        for buffer in self._pictures():
+            buffer.stale = [buffer.whole]
 
     def _inside(self, rectangles: Iterable[Rect]) -> list[Rect]:
         """What of a region of the screen we show, in pixels of the picture."""
@@ -308,14 +338,19 @@ class Session:
         more = list(rectangles)
         if self._changed is not None:
             self._changed = simplified([*self._changed, *more], _MOST_RECTANGLES)
-        for buffer in {*self._buffers, *([self._latest] if self._latest else ())}:
+        for buffer in self._pictures():
             buffer.stale = simplified([*buffer.stale, *more], _MOST_RECTANGLES)
 
+    def _pictures(self) -> list[Buffer]:
+        """All that are told what has changed."""
+        latest = self._latest
+        return self._buffers if latest is None or latest in self._buffers else [*self._buffers, latest]
+
     def _free_buffer(self) -> Buffer:
-        """A buffer that nobody looks at, of several the one that takes least to bring up to date."""
-        free = [buffer for buffer in self._buffers if not buffer.is_lent]
-        if free:
-            return min(free, key=lambda buffer: sum(end - first for first, end in bands(buffer.stale, _GAP)))
+        """A buffer that nobody looks at, of several the one that was read last: it takes least to bring up to date."""
+        for buffer in reversed(self._buffers):
+            if not buffer.is_lent:
+                return buffer
         size = self.area.width, self.area.height
         buffer = Buffer(self.server.share(4 * size[0] * size[1]), size)
         if len(self._buffers) < _MOST_BUFFERS:
@@ -336,7 +371,7 @@ class Session:
         expected = [*buffer.stale, *self._inside([damage])] if damage else buffer.stale
         rows = bands(subtracted(expected, hidden), _GAP)
         # Should anything fail from here on, the buffer holds what nobody must see.
-        buffer.stale, before = [Rect(0, 0, *buffer.size)], buffer.hidden
+        buffer.stale, before = [buffer.whole], buffer.hidden
         buffer.hidden = []
         answer = self.server.ask_damage() if damage else None
         pending = self._ask_rows(buffer.segment, rows, 0)
@@ -354,6 +389,9 @@ class Session:
         buffer.stale, buffer.hidden = [], hidden
         if buffer not in self._buffers:
             self.server.unshare(buffer.segment)
+        elif buffer is not self._buffers[-1]:
+            self._buffers.remove(buffer)
+            self._buffers.append(buffer)
 
     def _ask_rows(self, segment: Segment, rows: Iterable[tuple[int, int]], top: int) -> list[Pending[None]]:
         """Have rows of the picture read into a segment whose first row is row `top`."""
@@ -366,7 +404,7 @@ class Session:
     def _receive(self, pending: list[Pending[None]], *, hurry: bool = True) -> None:
         """Wait until rows have been read."""
         refused = None
-        with contextlib.nullcontext() if self.server.has_shm else self.server.connection.limited():
+        with _UNLIMITED if self.server.has_shm else self.server.connection.limited():
             for answer in pending:
                 try:
                     answer.get(hurry=hurry)

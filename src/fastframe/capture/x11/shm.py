@@ -60,7 +60,9 @@ class Buffer:
     def __init__(self, segment: Segment, size: tuple[int, int]) -> None:
         self.segment = segment
         self.size = size
-        self.stale: list[Rect] = [Rect(0, 0, *size)]
+        self.whole = Rect(0, 0, *size)
+        """The picture, in its own pixels."""
+        self.stale = [self.whole]
         """Where it may differ from the screen, in pixels of the picture."""
         self.hidden: list[Rect] = []
         """What has been blanked in it."""

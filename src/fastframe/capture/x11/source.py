@@ -3,26 +3,25 @@
 `Session` does the work on one connection; here is what outlives a connection.
 """
 
-import contextlib
 import math
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
+from typing import Concatenate, ParamSpec, TypeVar
 
 from fastframe._closing import Closing
 from fastframe.capture.display_name import chosen_display
 from fastframe.capture.source import CapturedFrame, Cursor, Display, Event, Mask, Share
 from fastframe.capture.x11.privacy import NotThere, Privacy
 from fastframe.capture.x11.server import Server
-from fastframe.capture.x11.session import LayoutChanged, Session
-from fastframe.capture.x11.xcb import Attempt, Connection, ConnectionLost, RequestRefused
+from fastframe.capture.x11.session import Session
+from fastframe.capture.x11.xcb import Attempt, Connection, ConnectionLost
 from fastframe.errors import FastframeError, LocalProtocolError, PermanentCaptureError, TransientCaptureError
 
-# While monitors are being rearranged a layout may be out of date before the first frame of it is read.
-_ATTEMPTS = 10
-_PAUSE = 0.02
 # How long a call waits for a connection that an earlier call has already waited for in vain.
 _IMPATIENCE = 0.1
 _LONGEST_TIMEOUT = 3600
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 class X11Source(Closing):
@@ -114,9 +113,7 @@ class X11Source(Closing):
 
     def displays(self) -> tuple[Display, ...]:
         """The monitors as of now."""
-        with self._connected() as session:
-            session.update_layout()
-            return session.server.layout.displays
+        return self._on_session(Session.displays)
 
     def wait(self, deadline: float | None) -> Event:
         """Sleep until something changes; see `FrameSource.wait`.
@@ -128,47 +125,28 @@ class X11Source(Closing):
         """
         if deadline is not None and math.isnan(deadline):
             raise LocalProtocolError("the deadline must be a number", actual=deadline)
-        with self._connected() as session:
-            slept = False
-            while True:
-                if event := session.news():
-                    return event
-                if deadline is not None and time.monotonic() >= deadline:
-                    if slept and session.pointer_strayed():
-                        return Event.CURSOR
-                    return Event.FRAME if session.must_look else Event.NONE
-                if deadline is None and session.must_look:
-                    return Event.FRAME
-                session.sleep(deadline)
-                slept = True
+        return self._on_session(Session.wait, deadline)
 
     def capture(self) -> CapturedFrame:
         """Take one picture now; see `FrameSource.capture`."""
-        with self._connected() as session:
-            for _ in range(_ATTEMPTS):
-                try:
-                    return session.capture()
-                except RequestRefused as error:
-                    # The screen has shrunk since we looked, or a window is gone.
-                    refused = error
-                    session.server.news.layout = session.server.news.windows = True
-                    if not isinstance(error, LayoutChanged):
-                        time.sleep(_PAUSE)
-            raise TransientCaptureError(f"cannot capture the screen just now: {refused}") from refused
+        return self._on_session(Session.capture)
 
     def cursor(self) -> Cursor:
         """Where the pointer is; its shape comes when it has changed, if the server tells it."""
-        with self._connected() as session:
-            return session.cursor()
+        return self._on_session(Session.cursor)
 
     def close(self) -> None:
         """Disconnect; may be called again. Frames stay valid."""
         self._closed = True
         self._disconnect()
 
-    @contextlib.contextmanager
-    def _connected(self) -> Iterator[Session]:
-        """The session, begun anew if need be, and dropped when it cannot go on."""
+    def _on_session(
+        self,
+        work: Callable[Concatenate[Session, Arguments], Result],
+        *args: Arguments.args,
+        **options: Arguments.kwargs,
+    ) -> Result:
+        """Work on the session, which is begun anew if need be, and dropped when it cannot go on."""
         if self._closed:
             raise PermanentCaptureError("the screen source is closed")
         if self._session is not None and self._session.server.connection.is_inherited:
@@ -180,7 +158,7 @@ class X11Source(Closing):
                 # It has worked before, so it may again: display servers are restarted when users log out.
                 raise TransientCaptureError(str(error)) from error
         try:
-            yield self._session
+            return work(self._session, *args, **options)
         except ConnectionLost:
             self._disconnect()
             raise

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from fastframe.capture.display_name import why_unreachable
 from fastframe.errors import PermanentCaptureError, TransientCaptureError
@@ -220,24 +220,27 @@ class Connection:
     def reply(self, sequence: int, *, is_void: bool = False, hurry: bool = True) -> bytes:
         """Wait for the reply to a request; empty for one that has none. `hurry` is that of `Pending.get`."""
         self._unread = True
-        deadline = time.monotonic() + self._timeout
-        patience = _SPIN if hurry else 0.0
-        while (reply := self._xcb.reply(self._alive(), sequence, patience)) is None:
-            patience = 0.0
-            left = deadline - time.monotonic()
-            if left <= 0:
-                self.close()
-                raise ConnectionLost(
-                    f"the display server has not answered for {self._timeout:g} s", limit=self._timeout
-                )
-            self._poller.poll(left * 1000)
+        reply: bytes | None = self._xcb.reply(self._alive(), sequence, _SPIN if hurry else 0.0)
+        if reply is None:
+            reply = self._awaited(sequence)
         if not reply:
             if not is_void:
                 self._lost()
         elif reply[0] == 0:
             code, _, minor, major = struct.unpack_from("<xBHxxxxHB", reply)
             raise RequestRefused(f"the display server refuses request {major}.{minor}: error {code}", actual=code)
-        return bytes(reply)
+        return reply
+
+    def _awaited(self, sequence: int) -> bytes:
+        """What `reply` of xcb gives as soon as it gives something; asleep until then."""
+        deadline = time.monotonic() + self._timeout
+        while (left := deadline - time.monotonic()) > 0:
+            self._poller.poll(left * 1000)
+            reply: bytes | None = self._xcb.reply(self._alive(), sequence, 0.0)
+            if reply is not None:
+                return reply
+        self.close()
+        raise ConnectionLost(f"the display server has not answered for {self._timeout:g} s", limit=self._timeout)
 
     def discard(self, sequence: int) -> None:
         """Let go of a reply that nobody waits for, whether it is here or not."""
@@ -246,9 +249,9 @@ class Connection:
 
     def events(self) -> list[bytes]:
         """What has arrived by now, 32 bytes each; the failures of what `tell` sent are left out."""
-        arrived = [event for event in self._xcb.events(self._alive()) if event[0]]
+        arrived: list[bytes] | None = self._xcb.events(self._alive())
         self._unread = False
-        if self._xcb.has_error(self._handle):
+        if arrived is None:
             self._lost()
         return arrived
 
@@ -286,7 +289,7 @@ class Connection:
             raise ConnectionLost("the connection to the display server is closed")
         return self._handle
 
-    def _lost(self) -> None:
+    def _lost(self) -> NoReturn:
         self.close()
         raise ConnectionLost("the display server has gone away")
 
