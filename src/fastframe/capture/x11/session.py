@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from fastframe.capture.region import bands, clipped, moved, simplified, subtracted
 from fastframe.capture.source import CapturedFrame, Cursor, Display, Event
@@ -254,12 +255,13 @@ class Session:
             server.release()
 
     def _picture(self, view: View) -> CapturedFrame:
+        told, answer = self._ask_damage_told()
         if not self.knows_damage:
             self._everything_changed()
         self._show(view.area)
         hidden = moved(view.hidden, -view.area.x, -view.area.y)
         buffer = self._free_buffer()
-        self._read(buffer, hidden)
+        pixels = self._read(buffer, hidden, told, answer)
         self._latest = buffer
         before, self._changed = self._changed, []
         if self.server.read_events().layout:
@@ -284,7 +286,7 @@ class Session:
         self._layout_changed = False
         now = time.monotonic()
         frame = CapturedFrame(
-            buffer.lend(),
+            pixels,
             int(1e6 * now),
             None if damage is None else tuple(simplified(damage, _MOST_RECTANGLES)),
             self.layout,
@@ -318,6 +320,20 @@ class Session:
         """What of a region of the screen we show, in pixels of the picture."""
         return moved(clipped(rectangles, self.area), -self.area.x, -self.area.y)
 
+    def _ask_damage_told(self) -> tuple[Rect | None, Pending[list[Rect]] | None]:
+        """Ask for the damage that events told of; returns also the rectangle around it, if much of that changed.
+
+        A server takes longer to wake up than we need to find out what there is to read, so it is asked before.
+        """
+        news = self.server.news
+        if news.damage is None:
+            return None, None
+        # Without shared memory what has not changed is dear as well.
+        told = news.damage if self.server.has_shm and not news.sparse else None
+        answer = self.server.ask_damage()
+        self.server.connection.flush()
+        return told, answer
+
     def _take_damage(self) -> None:
         """Learn from the server what has changed in what we show."""
         self._add_damage(self.server.ask_damage())
@@ -333,9 +349,8 @@ class Session:
         self._add(changed)
         return changed
 
-    def _add(self, rectangles: Iterable[Rect]) -> None:
+    def _add(self, more: list[Rect]) -> None:
         """Something has changed, in pixels of the picture."""
-        more = list(rectangles)
         if self._changed is not None:
             self._changed = simplified([*self._changed, *more], _MOST_RECTANGLES)
         for buffer in self._pictures():
@@ -357,32 +372,36 @@ class Session:
             self._buffers.append(buffer)
         return buffer
 
-    def _read(self, buffer: Buffer, hidden: list[Rect]) -> None:
-        """Bring a buffer up to date and blank what is hidden.
+    def _read(
+        self, buffer: Buffer, hidden: list[Rect], told: Rect | None, answer: Pending[list[Rect]] | None
+    ) -> npt.NDArray[np.uint8]:
+        """Bring a buffer up to date, blank what is hidden, and lend it.
 
-        Asking the server twice takes twice as long as reading a line of text does. So the rows that its events have
-        told of are asked for together with the damage itself; if that turns out to be more, the rest is read after it.
+        Waiting for the server twice takes twice as long as reading a line of text does. So the rows that its events
+        have told of are asked for before the damage itself has come; if that turns out to be more, the rest is read
+        after it.
         """
-        damage = self.server.news.damage
-        if damage and (self.server.news.sparse or not self.server.has_shm):
-            self._take_damage()
-            damage = None
+        if answer and told is None:
+            self._add_damage(answer)
+            answer = None
         buffer.stale += subtracted(buffer.hidden, hidden)
-        expected = [*buffer.stale, *self._inside([damage])] if damage else buffer.stale
+        expected = [*buffer.stale, *self._inside([told])] if told else buffer.stale
         rows = bands(subtracted(expected, hidden), _GAP)
         # Should anything fail from here on, the buffer holds what nobody must see.
         buffer.stale, before = [buffer.whole], buffer.hidden
         buffer.hidden = []
-        answer = self.server.ask_damage() if damage else None
         pending = self._ask_rows(buffer.segment, rows, 0)
+        self.server.connection.flush()
+        pixels = buffer.lend()
         if answer:
             more = [
                 each
                 for each in subtracted(self._add_damage(answer), hidden)
                 if not any(first <= each.y and each.bottom <= end for first, end in rows)
             ]
-            rows += (rest := bands(more, _GAP))
-            pending += self._ask_rows(buffer.segment, rest, 0)
+            if more:
+                rows += (rest := bands(more, _GAP))
+                pending += self._ask_rows(buffer.segment, rest, 0)
         self._receive(pending)
         if hidden:
             _blank(buffer, hidden, rows if hidden == before else [(0, buffer.size[1])])
@@ -392,6 +411,7 @@ class Session:
         elif buffer is not self._buffers[-1]:
             self._buffers.remove(buffer)
             self._buffers.append(buffer)
+        return pixels
 
     def _ask_rows(self, segment: Segment, rows: Iterable[tuple[int, int]], top: int) -> list[Pending[None]]:
         """Have rows of the picture read into a segment whose first row is row `top`."""
