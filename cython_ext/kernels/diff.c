@@ -32,13 +32,16 @@ FF_INLINE int segment_differs_scalar(const uint8_t *a, const uint8_t *b, size_t 
 FF_INLINE size_t walk(const uint8_t *frame, ptrdiff_t stride, const uint32_t *reference, const ff_geometry *geometry,
                       const uint64_t *repeats, const uint8_t *candidates, uint8_t *dirty, segment_compare differs) {
     const uint32_t columns = geometry->columns;
+    ff_span looked_at = {0, columns};
     size_t count = 0;
     memset(dirty, 0, (size_t)columns * geometry->rows);
     for (uint32_t y = 0; y < geometry->height; y++) {
         const size_t first = (size_t)(y / FF_TILE) * columns;
+        if (candidates != NULL && y % FF_TILE == 0)
+            looked_at = ff_find_span(candidates + first, columns);
         const uint8_t *row = frame + (ptrdiff_t)y * stride;
         const uint8_t *old = (const uint8_t *)(reference + (size_t)y * geometry->width);
-        for (uint32_t column = 0; column < columns; column++) {
+        for (uint32_t column = looked_at.first; column < looked_at.end; column++) {
             const size_t tile = first + column;
             if (dirty[tile] || (candidates != NULL && !candidates[tile]))
                 continue;

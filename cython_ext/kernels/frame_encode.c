@@ -95,9 +95,10 @@ static size_t compare_row(ff_frame_encoder *encoder, const uint8_t *frame, ptrdi
     const size_t count = ff_kernels->diff_tiles(frame + (ptrdiff_t)y * stride, stride,
                                                 encoder->reference + y * geometry->width, &strip, encoder->repeats + tile,
                                                 candidates == NULL ? NULL : candidates + tile, encoder->dirty + tile);
+    const ff_span differing = ff_find_span(encoder->dirty + tile, geometry->columns);
     /* Line by line, as memory is prefetched. */
     for (uint32_t line = 0; count > 0 && line < height; line++)
-        for (uint32_t column = 0; column < geometry->columns; column++) {
+        for (uint32_t column = differing.first; column < differing.end; column++) {
             if (!encoder->dirty[tile + column])
                 continue;
             const uint32_t x = column * FF_TILE;
@@ -106,7 +107,7 @@ static size_t compare_row(ff_frame_encoder *encoder, const uint8_t *frame, ptrdi
             ff_load_tile(frame, stride, segment, encoder->tiles + (tile + column) * FF_TILE_PIXELS + line * FF_TILE);
         }
     if (encoder->packet > 1) /* nothing moves on the black of a new epoch */
-        for (uint32_t column = 0; count > 0 && column < geometry->columns; column++)
+        for (uint32_t column = differing.first; column < differing.end; column++)
             if (encoder->dirty[tile + column])
                 ff_kernels->motion_take(encoder->tiles + (tile + column) * FF_TILE_PIXELS,
                                         ff_tile_area(geometry, (uint32_t)tile + column), &encoder->windows[tile + column]);

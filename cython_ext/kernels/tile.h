@@ -33,6 +33,21 @@ ff_geometry ff_make_geometry(uint32_t width, uint32_t height);
 /* The part of the frame that tile number `tile` covers; `tile` < columns * rows. */
 ff_box ff_tile_area(const ff_geometry *geometry, uint32_t tile);
 
+/* Columns `first` up to `end`. */
+typedef struct ff_span {
+    uint32_t first, end;
+} ff_span;
+
+/* From the first of `count` flags that is set to the last one; empty where none is. */
+static inline ff_span ff_find_span(const uint8_t *flags, uint32_t count) {
+    ff_span span = {0, count};
+    while (span.end > 0 && !flags[span.end - 1])
+        span.end--;
+    while (span.first < span.end && !flags[span.first])
+        span.first++;
+    return span;
+}
+
 /* Asks for the rows of a tile, `pitch` pixels apart, from memory before they are needed: the hardware follows a few streams, and a
  * tile of a frame is one for each row. */
 static inline void ff_prefetch_rows(const uint32_t *row, size_t pitch, uint32_t width, uint32_t rows) {
