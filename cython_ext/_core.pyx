@@ -5,7 +5,7 @@ trust their callers in fastframe.codec: rules of the packet format and of the pu
 """
 
 from cpython.memoryview cimport PyMemoryView_FromMemory
-from cpython.buffer cimport PyBUF_READ
+from cpython.buffer cimport PyBUF_READ, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
@@ -238,6 +238,17 @@ cdef class FrameEncoder:
         with nogil:
             ff_end_motion(self.encoder)
 
+    def find_changes(self, damage, const uint8_t[:, :, :] frame):
+        """All steps from `begin` to `end_motion` at once, in this thread."""
+        self.begin(damage)
+        self.analysed = 0
+        with nogil:
+            ff_compare_rows(self.encoder, &frame[0, 0, 0], frame.strides[0], NULL if self.everywhere else self.candidates,
+                            0, self.rows)
+            ff_begin_tiles(self.encoder, self.next_tile)
+            ff_look_for_motion(self.encoder, 0, self.encoder.bands)
+            ff_end_motion(self.encoder)
+
     def begin_part(self):
         """Begins a part of the packet: the planes then hold only what is added."""
         memset(self.taken, 0, sizeof(self.taken))
@@ -312,6 +323,14 @@ cdef class FrameEncoder:
         return PyMemoryView_FromMemory(<char *> self.encoder.planes[plane] + start, self.encoder.sizes[plane] - start,
                                        PyBUF_READ)
 
+    def written(self):
+        """What the part holds, taken or not: for each plane that is not empty its number and a view that is valid until the part
+        ends. The modelled plane is not among them."""
+        return [
+            (plane, PyMemoryView_FromMemory(<char *> self.encoder.planes[plane], self.encoder.sizes[plane], PyBUF_READ))
+            for plane in range(FF_PLANES) if plane != FF_PLANE_MODELLED and self.encoder.sizes[plane] > 0
+        ]
+
     def plane_size(self, int plane):
         """Bytes that the part being written holds in a plane, taken or not."""
         return self.encoder.sizes[plane]
@@ -355,7 +374,7 @@ cdef class FrameDecoder:
         self.decoder.cache = <uint32_t *> allocate(<size_t> cache_slots * FF_TILE_PIXELS + 1, sizeof(uint32_t))
         self.decoder.moved = <uint32_t *> allocate(self.tiles * FF_TILE_PIXELS, sizeof(uint32_t))
         self.decoder.modes = <uint8_t *> allocate(self.tiles, 1)
-        self.decoder.weights = <uint32_t *> allocate(self.tiles * FF_PLANES, sizeof(uint32_t))
+        self.decoder.coded = <ff_tile_weights *> allocate(self.tiles, sizeof(ff_tile_weights))
         self.decoder.dirty = <ff_box *> allocate(self.tiles, sizeof(ff_box))
         self.hash_keys = make_hash_keys(width)
         ff_decoder_init(self.decoder)
@@ -366,22 +385,10 @@ cdef class FrameDecoder:
             free(self.decoder.model)
             free(self.decoder.moved)
             free(self.decoder.modes)
-            free(self.decoder.weights)
+            free(self.decoder.coded)
             free(self.decoder.dirty)
             free(self.decoder)
         free(self.hash_keys)
-
-    cdef int view(self, list planes, ff_plane_view *views) except -1:
-        cdef const uint8_t[::1] data
-        if len(planes) != FF_PLANES:
-            raise ValueError(f"{FF_PLANES} planes are needed, not {len(planes)}")
-        for plane in range(FF_PLANES):
-            views[plane].data = NULL
-            views[plane].size = len(planes[plane])
-            if views[plane].size > 0:
-                data = planes[plane]
-                views[plane].data = &data[0]
-        return 0
 
     def decode(self, list planes, uint32_t modelled_pixels, uint8_t[:, :, ::1] framebuffer):
         """Checks the planes of a packet (bytes-like objects), and draws them if they are good.
@@ -389,37 +396,51 @@ cdef class FrameDecoder:
         `modelled_pixels`: those of the modelled plane, as the packet states them. Returns the list of changed rectangles as
         tuples. Raises PlaneError, and then nothing has changed.
         """
+        cdef Py_buffer buffers[FF_PLANES]
         cdef ff_plane_view views[FF_PLANES]
-        cdef int plane = 0
-        cdef ff_fault fault
-        cdef ff_box *box
+        cdef int i, held = 0
         if framebuffer.shape[0] != self.height or framebuffer.shape[1] != self.width or framebuffer.shape[2] != 4:
             raise ValueError("the framebuffer has another size")
-        self.view(planes, views)
+        if len(planes) != FF_PLANES:
+            raise ValueError(f"{FF_PLANES} planes are needed, not {len(planes)}")
         self.decoder.modelled_pixels = modelled_pixels
+        try:
+            for plane in planes:
+                PyObject_GetBuffer(plane, &buffers[held], PyBUF_SIMPLE)
+                views[held].data = <const uint8_t *> buffers[held].buf
+                views[held].size = buffers[held].len
+                held += 1
+            self.draw(views, <uint32_t *> &framebuffer[0, 0, 0])
+        finally:
+            for i in range(held):
+                PyBuffer_Release(&buffers[i])
+        return [
+            (box.x, box.y, box.width, box.height) for box in self.decoder.dirty[:self.decoder.dirty_count]
+        ]
+
+    cdef int draw(self, const ff_plane_view *views, uint32_t *framebuffer) except -1:
+        cdef int plane = 0
+        cdef ff_fault fault
         with nogil:
             fault = ff_check_planes(self.decoder, views, &plane)
         if fault != FF_OK:
             raise PlaneError(f"plane {PLANES[plane]!r} {FAULTS[fault]}")
-        if modelled_pixels > 0 and self.decoder.model == NULL:
+        if self.decoder.modelled_pixels > 0 and self.decoder.model == NULL:
             # Most decoders never need it.
             self.decoder.model = <ff_pixel_model *> allocate_large(1, sizeof(ff_pixel_model))
             ff_model_reset(self.decoder.model)
         with nogil:
-            ff_apply_planes(self.decoder, views, <uint32_t *> &framebuffer[0, 0, 0])
-        dirty = []
-        for i in range(self.decoder.dirty_count):
-            box = &self.decoder.dirty[i]
-            dirty.append((box.x, box.y, box.width, box.height))
-        return dirty
+            ff_apply_planes(self.decoder, views, framebuffer)
+        return 0
 
     def modes(self):
         """The mode of each tile in the last packet: one byte a tile, an index into MODES."""
         return self.decoder.modes[:self.tiles]
 
     def weights(self):
-        """Each tile's share in each plane of the last packet, in no unit: uint32 (rows, columns, planes), as bytes."""
-        return (<const uint8_t *> self.decoder.weights)[:self.tiles * FF_PLANES * sizeof(uint32_t)]
+        """Of each tile that the last packet coded, its number and its share in each plane, in no unit: uint32 (coded tiles,
+        1 + planes), as bytes."""
+        return (<const uint8_t *> self.decoder.coded)[:self.decoder.coded_count * sizeof(ff_tile_weights)]
 
     def hash(self, const uint8_t[:, :, ::1] framebuffer):
         """The hash of a framebuffer of this size."""

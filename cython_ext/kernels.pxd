@@ -174,6 +174,8 @@ cdef extern from "frame_decode.h" nogil:
     ctypedef struct ff_plane_view:
         const uint8_t *data
         size_t size
+    ctypedef struct ff_tile_weights:
+        uint32_t tile
     ctypedef struct ff_frame_decoder:
         ff_geometry geometry
         uint32_t cache_slots
@@ -182,7 +184,8 @@ cdef extern from "frame_decode.h" nogil:
         uint32_t modelled_pixels
         uint32_t *moved
         uint8_t *modes
-        uint32_t *weights
+        ff_tile_weights *coded
+        uint32_t coded_count
         ff_box *dirty
         uint32_t dirty_count
     ctypedef enum ff_fault:

@@ -366,8 +366,7 @@ void ff_apply_planes(ff_frame_decoder *decoder, const ff_plane_view *planes, uin
     const size_t pitch = decoder->geometry.width;
     const uint32_t *moved = decoder->moved;
     memset(decoder->modes, FF_MODE_UNCHANGED, tiles);
-    memset(decoder->weights, 0, tiles * FF_PLANES * sizeof *decoder->weights);
-    decoder->dirty_count = 0;
+    decoder->dirty_count = decoder->coded_count = 0;
     if (decoder->modelled_pixels > 0)
         ff_range_begin_decoding(&decoder->range_coder, planes[FF_PLANE_MODELLED].data, planes[FF_PLANE_MODELLED].size);
     if (planes[FF_PLANE_VECTORS].size > 0)
@@ -387,18 +386,19 @@ void ff_apply_planes(ff_frame_decoder *decoder, const ff_plane_view *planes, uin
             ff_store_box(moved, (ff_box){0, 0, op.area.width, op.area.height}, target, pitch);
             moved += FF_TILE_PIXELS;
         }
-        uint32_t *weights = decoder->weights + op.tile * (size_t)FF_PLANES;
+        ff_tile_weights *coded = &decoder->coded[decoder->coded_count++];
+        *coded = (ff_tile_weights){.tile = op.tile};
         if (op.mode == FF_MODE_MODELLED) {
             const uint64_t start = bits_read(&decoder->range_coder);
             draw_modelled(decoder, &op, framebuffer);
             const uint64_t end = bits_read(&decoder->range_coder);
-            weights[FF_PLANE_MODELLED] = 1 + (end > start ? (uint32_t)(end - start) : 0); /* zeros beyond the end are free */
+            coded->weights[FF_PLANE_MODELLED] = 1 + (end > start ? (uint32_t)(end - start) : 0); /* zeros beyond the end are free */
         } else {
             draw(decoder, &op, target + op.box.y * pitch + op.box.x);
         }
         decoder->modes[op.tile] = (uint8_t)op.mode;
         for (int plane = 0; plane < FF_PLANE_MODELLED; plane++)
-            weights[plane] = weight(plane, before[plane].data, before[plane].size - r.planes[plane].size);
+            coded->weights[plane] = weight(plane, before[plane].data, before[plane].size - r.planes[plane].size);
         add_dirty(decoder, dirty);
     }
 }

@@ -14,6 +14,12 @@ typedef struct ff_plane_view {
     size_t size;
 } ff_plane_view;
 
+/* A coded tile's share in each plane, in no unit. */
+typedef struct ff_tile_weights {
+    uint32_t tile;
+    uint32_t weights[FF_PLANES];
+} ff_tile_weights;
+
 typedef struct ff_frame_decoder {
     ff_geometry geometry;
     uint32_t colours[FF_TABLES][FF_TABLE_SLOTS]; /* the colour tables; X = 255 */
@@ -24,7 +30,8 @@ typedef struct ff_frame_decoder {
     ff_range_decoder range_coder;      /* scratch */
     uint32_t *moved;                   /* scratch, FF_TILE_PIXELS a tile: where copied tiles wait to be drawn */
     uint8_t *modes;                    /* a byte a tile: enum ff_mode of the last packet */
-    uint32_t *weights;                 /* FF_PLANES numbers a tile: its share in each plane of the last packet */
+    ff_tile_weights *coded;            /* capacity: one a tile; those of the last packet */
+    uint32_t coded_count;
     ff_box *dirty;                     /* capacity: one a tile */
     uint32_t dirty_count;              /* rectangles of the last packet, in frame pixels */
 } ff_frame_decoder;
@@ -48,7 +55,7 @@ void ff_decoder_init(ff_frame_decoder *decoder);
  * pixels is checked: its bytes are not, since any bytes are some pixels. */
 ff_fault ff_check_planes(const ff_frame_decoder *decoder, const ff_plane_view *planes, int *plane);
 
-/* Draws planes that were checked into `framebuffer` (width * height pixels) and fills modes, weights and dirty. */
+/* Draws planes that were checked into `framebuffer` (width * height pixels) and fills modes, coded and dirty. */
 void ff_apply_planes(ff_frame_decoder *decoder, const ff_plane_view *planes, uint32_t *framebuffer);
 
 #endif

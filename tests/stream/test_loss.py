@@ -8,7 +8,7 @@ import pytest
 from screens import Film, Pair
 from test_flow import MBIT, joined
 
-from fastframe.codec.packet import Header, PlaneInPieces, pack, peek_header
+from fastframe.codec.packet import Header, pack, peek_header
 from fastframe.stream import Scope
 from fastframe.stream import events as e
 from fastframe.stream import messages as m
@@ -90,7 +90,7 @@ def test_what_waits_is_bounded() -> None:
     noise = random.Random(0)
     for number in range(3 * MAX_EARLY_PACKETS):
         header = Header(place.epoch, place.sequence + 2 + number)
-        packet = pack(header, {0: PlaneInPieces(50_000, (noise.randbytes(40_000),))})
+        packet = pack(header, {0: (50_000, 40_000)}, [noise.randbytes(40_000)])
         for message in cut(0, packet, 10**6):
             pair.receiver.receive(bytes(message), pair.now)
         pair.receiver.poll(pair.now)

@@ -86,7 +86,7 @@ class Decoder:
         self._epoch: _Epoch | None = None
         self._last_epoch_number: int | None = None
         self._frame: Framebuffer | None = None
-        # Of the last good packet: length, modes, weights by tile and plane, sizes of the planes, seconds by stage.
+        # Of the last good packet: length, modes, weights of the coded tiles, sizes of the planes, seconds by stage.
         self._last: tuple[int, bytes, bytes, PlaneSizes, dict[str, float]] | None = None
 
     def __getstate__(self) -> NoReturn:
@@ -131,11 +131,12 @@ class Decoder:
         _, modes, weight_bytes, sizes, _ = self._last
         height, width = self.frame.shape[:2]
         shape = (-(-height // TILE_SIZE), -(-width // TILE_SIZE))
-        weights = np.frombuffer(weight_bytes, np.uint32).reshape(*shape, len(PLANES))
+        coded = np.frombuffer(weight_bytes, np.uint32).reshape(-1, 1 + len(PLANES))
+        tiles, weights = coded[:, 0], coded[:, 1:]
         cost = np.zeros(shape, np.float32)
         for number, (_, size) in sizes.items():
-            plane = weights[..., number]
-            cost += plane * np.float32(size / plane.sum())
+            plane = weights[:, number]
+            cost.reshape(-1)[tiles] += plane * np.float32(size / plane.sum())
         return TileMap(TILE_SIZE, np.frombuffer(modes, np.uint8).reshape(shape), cost)
 
     def decode(self, packet: bytes | bytearray | memoryview) -> FrameUpdate:
@@ -174,14 +175,14 @@ class Decoder:
 
     def _decode(self, data: memoryview) -> FrameUpdate:
         started = perf_counter()
-        header, cursor, mask = parse_header(data, self._limits)
+        header, mask, rest = parse_header(data, self._limits)
         if header.keyframe:
             self._check_keyframe(header)
-            planes = parse_planes(cursor, mask, plane_capacities(header.width, header.height))
+            planes = parse_planes(rest, mask, plane_capacities(header.width, header.height))
             epoch = _Epoch(header)
         else:
             epoch = self._continued_epoch(header)
-            planes = parse_planes(cursor, mask, epoch.capacities)
+            planes = parse_planes(rest, mask, epoch.capacities)
         parsed = perf_counter()
 
         raw: list[Any] = [b""] * len(PLANES)

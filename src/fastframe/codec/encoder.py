@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastframe._core import MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, FrameEncoder
-from fastframe.codec.packet import HEADER_ROOM, MAX_U32, Header, PlaneInPieces, pack
+from fastframe.codec.packet import HEADER_ROOM, MAX_U32, Header, pack
 from fastframe.codec.parts import WINDOW_TILES, Part, PlaneStream, end_packet
 from fastframe.codec.planes import EFFORTS, MODELLED_PLANE, RECORD_PLANES, STREAMED_PLANES, PlaneCompressor
 from fastframe.codec.stats import FrameStats, PlaneSizes, frame_stats
@@ -35,6 +35,7 @@ UNBOUNDED = 2**63
 # last bytes of the range coder.
 PACKET_ROOM = HEADER_ROOM + 512
 
+BYTE = np.dtype(np.uint8)  # comparing with np.uint8 would make one each time
 MAX_THREADS = 64
 # Fewer changed tiles than these are not worth waking another thread.
 FEW_TILES = 24
@@ -110,7 +111,7 @@ def _checked_frame(frame: Any, limits: Limits) -> npt.NDArray[np.uint8]:
         array = np.asarray(frame)
     except Exception as error:
         raise LocalProtocolError(f"a frame must be a buffer (H, W, 4) of uint8: {error}") from error
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 4:
+    if array.dtype != BYTE or array.ndim != 3 or array.shape[2] != 4:
         raise LocalProtocolError(
             f"a frame must be (H, W, 4) of uint8, not {array.shape} of {array.dtype}",
             expected="(H, W, 4) uint8",
@@ -310,40 +311,33 @@ class Encoder:
             core = self._begin_epoch(width, height)
             keyframe, damage = True, None
 
-        planes: dict[int, PlaneInPieces] = {}
+        sizes: PlaneSizes = {}
+        pieces: list[bytes] = []
         compressing = 0.0
         hashed = keyframe or self._packets_since_hash + 1 == PACKETS_PER_HASH
         if damage is None or damage or self._left_over:
-            planes, compressing = self._encode_tiles(core, frame, damage, budget, hashed)
+            sizes, pieces, compressing = self._encode_tiles(core, frame, damage, budget, hashed)
         else:
             core.skip()
         analysed = perf_counter()
 
         self._sequence = 0 if keyframe else self._sequence + 1
         frame_hash = None
-        if hashed and (keyframe or planes):
+        if hashed and (keyframe or sizes):
             frame_hash = core.hash()
             self._packets_since_hash = 0
         else:
-            self._packets_since_hash += bool(planes)
-        header = self._header = Header(
-            epoch=self._epoch,
-            sequence=self._sequence,
-            keyframe=keyframe,
-            partial=self._left_over > 0,
-            width=width,
-            height=height,
-            cache_slots=self._config.limits.max_cache_slots if keyframe else 0,
-            frame_hash=frame_hash,
-        )
-        packet = pack(header, planes)
-        sizes = {number: (plane.raw_size, plane.size) for number, plane in planes.items()}
+            self._packets_since_hash += bool(sizes)
+        partial, cache_slots = self._left_over > 0, self._config.limits.max_cache_slots if keyframe else 0
+        header = Header(self._epoch, self._sequence, keyframe, partial, width, height, cache_slots, frame_hash)
+        self._header = header
+        packet = pack(header, sizes, pieces)
         seconds = {
             "analysis": analysed - started - compressing,
             "compression": compressing,
             "packet": perf_counter() - analysed,
         }
-        self._last = len(packet), core.modes() if planes else bytes(core.tiles), sizes, seconds
+        self._last = len(packet), core.modes() if sizes else bytes(core.tiles), sizes, seconds
         return packet
 
     def _begin_epoch(self, width: int, height: int) -> FrameEncoder:
@@ -371,14 +365,13 @@ class Encoder:
         damage: list[tuple[int, int, int, int]] | None,
         budget: int | None,
         hashed: bool,
-    ) -> tuple[dict[int, PlaneInPieces], float]:
-        """Codes changed tiles up to the budget. Returns the compressed planes and the seconds that zstd took."""
+    ) -> tuple[PlaneSizes, list[bytes], float]:
+        """Codes changed tiles up to the budget. Returns the planes' sizes and bytes, and the seconds that zstd took."""
         self._find_changes(core, frame, damage)
         team = None if core.left < FEW_TILES else self._team
         window = WINDOW_TILES if budget is None else BUDGET_TILES
         # The core hands out its planes part by part, the modelled plane alone when the packet has ended.
         streams = self._streams
-        raw_sizes = dict.fromkeys(streams, 0)
         part: Part | None = None
         written, seconds = PACKET_ROOM, 0.0
         while core.left:
@@ -388,10 +381,8 @@ class Encoder:
                 seconds += part.code()
             else:
                 part.share(team, window)
-            for number in raw_sizes:
-                raw_sizes[number] += core.plane_size(number)
-            pieces_bytes = sum(len(piece) for stream in streams.values() for piece in stream.pieces)
-            before, written = written, PACKET_ROOM + pieces_bytes + core.modelled_bytes()
+            streamed = sum([stream.size for stream in streams.values()])
+            before, written = written, PACKET_ROOM + streamed + core.modelled_bytes()
             if part.estimate:
                 # An average over the last few parts, which one strange tile does not upset.
                 factor = min(8.0, max(1 / 64, (written - before) * 8 / part.estimate))
@@ -402,21 +393,30 @@ class Encoder:
         if part is None or not part.ended:
             end_packet(core, team, hashed=hashed)
         self._left_over = core.left
-        planes = {n: PlaneInPieces(size, streams[n].take_pieces()) for n, size in raw_sizes.items() if size}
+        sizes: PlaneSizes = {}
+        pieces: list[bytes] = []
+        for number, stream in streams.items():
+            if stream.raw_size:
+                sizes[number] = stream.raw_size, stream.size
+                pieces += stream.take_pieces()
         if core.modelled_pixels:
-            planes[MODELLED_PLANE] = PlaneInPieces(core.modelled_pixels, (core.modelled_plane(),))
-        return planes, seconds
+            sizes[MODELLED_PLANE] = core.modelled_pixels, core.modelled_bytes()
+            pieces.append(core.modelled_plane())
+        return sizes, pieces, seconds
 
     def _find_changes(
         self, core: FrameEncoder, frame: npt.NDArray[np.uint8], damage: list[tuple[int, int, int, int]] | None
     ) -> None:
+        if self._team is None:
+            core.find_changes(damage, frame)
+            return
         core.begin(damage)
-        if self._team is None or damage is not None or core.tiles < FEW_TILES:
+        if damage is not None or core.tiles < FEW_TILES:
             core.compare(frame, 0, core.rows)
         else:
             self._team.run([partial(core.compare, frame, row, row + 1) for row in range(core.rows)])
         core.begin_tiles()
-        if self._team is None or core.left < FEW_TILES:
+        if core.left < FEW_TILES:
             core.look_for_motion(0, core.bands)
         else:
             self._team.run([partial(core.look_for_motion, band, band + 1) for band in range(core.bands)])

@@ -4,12 +4,14 @@ A packet is a few header fields, the compressed planes and a CRC-32 over all of 
 written as unsigned LEB128 ("varint"), all others little-endian.
 """
 
+import struct
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from fastframe._core import PLANES
+from fastframe.codec.stats import PlaneSizes
 from fastframe.errors import RemoteProtocolError
 from fastframe.limits import Limits
 
@@ -17,6 +19,7 @@ from fastframe.limits import Limits
 MARK = 0xF0
 VERSION = 1
 MAX_U32 = 2**32 - 1
+MAX_VARINT_BYTES = 5
 
 FLAG_KEYFRAME = 0x01
 FLAG_HASH = 0x02
@@ -28,7 +31,12 @@ CRC_BYTES = 4
 HASH_BYTES = 8
 SMALLEST_PACKET = 2 + 3 + CRC_BYTES
 # More than any header: mark and flags, three varints, size and cache, hash, two varints a plane, CRC.
-HEADER_ROOM = 2 + 3 * 5 + 6 + HASH_BYTES + len(PLANES) * 2 * 5 + CRC_BYTES
+HEADER_ROOM = 2 + 3 * MAX_VARINT_BYTES + 6 + HASH_BYTES + len(PLANES) * 2 * MAX_VARINT_BYTES + CRC_BYTES
+
+# What messages call the planes and the two sizes of each.
+PLANE_NAMES = tuple(f"plane {name!r}" for name in PLANES)
+SIZE_NAMES = tuple((f"the size of {plane}", f"the compressed size of {plane}") for plane in PLANE_NAMES)
+INDICES, XOR, GREEN, BLUE, RED, MODELLED = map(PLANES.index, ("indices", "xor", "green", "blue", "red", "modelled"))
 
 
 class Header(NamedTuple):
@@ -48,96 +56,79 @@ class Header(NamedTuple):
     frame_hash: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CompressedPlane:
+class CompressedPlane(NamedTuple):
     """A plane as it stands in a packet: compressed bytes, and the exact size they decompress to.
 
     Of the modelled plane that size is the number of pixels that come out of the model.
     """
 
     raw_size: int
-    data: bytes | memoryview
+    data: memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class PlaneInPieces:
-    """The same plane where it is written, in pieces: joining megabytes takes a while, and the packet does so anyway."""
-
-    raw_size: int
-    pieces: Sequence[bytes | memoryview]
-
-    @property
-    def size(self) -> int:
-        """Compressed bytes."""
-        return sum(map(len, self.pieces))
+def put_varints(out: bytearray, values: Iterable[int]) -> None:
+    """Appends numbers from 0 to 2**32 - 1 in unsigned LEB128."""
+    for value in values:
+        while value > 0x7F:
+            out.append(value & 0x7F | 0x80)
+            value >>= 7
+        out.append(value)
 
 
-def put_varint(out: bytearray, value: int) -> None:
-    """Appends a number from 0 to 2**32 - 1 in unsigned LEB128."""
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
+def pack(header: Header, sizes: PlaneSizes, pieces: Sequence[bytes] = ()) -> bytes:
+    """Assembles a packet. `sizes` are those of planes that are not empty, in ascending order.
 
-
-def pack(header: Header, planes: dict[int, PlaneInPieces]) -> bytes:
-    """Assembles a packet. `planes` maps plane numbers, in ascending order, to planes that are not empty."""
+    `pieces` are the bytes of all of these planes, in order: joining megabytes takes a while, and the packet does so
+    anyway.
+    """
     flags = (
         FLAG_KEYFRAME * header.keyframe | FLAG_HASH * (header.frame_hash is not None) | FLAG_PARTIAL * header.partial
     )
     head = bytearray((MARK | VERSION, flags))
-    put_varint(head, sum(1 << number for number in planes))
-    put_varint(head, header.epoch)
-    put_varint(head, header.sequence)
+    mask = 0
+    for number in sizes:
+        mask |= 1 << number
+    put_varints(head, (mask, header.epoch, header.sequence))
     if header.keyframe:
         for number in (header.width, header.height, header.cache_slots):
             head += number.to_bytes(2, "little")
     if header.frame_hash is not None:
         head += header.frame_hash.to_bytes(HASH_BYTES, "little")
-    for plane in planes.values():
-        put_varint(head, plane.raw_size)
-        put_varint(head, plane.size)
-    parts: list[bytes | bytearray | memoryview] = [head]
-    for plane in planes.values():
-        parts += plane.pieces
-    crc = 0
-    for part in parts:
-        crc = zlib.crc32(part, crc)
-    return b"".join([*parts, crc.to_bytes(CRC_BYTES, "little")])
+    for plane_sizes in sizes.values():
+        put_varints(head, plane_sizes)
+    crc = zlib.crc32(head)
+    for piece in pieces:
+        crc = zlib.crc32(piece, crc)
+    return b"".join([head, *pieces, crc.to_bytes(CRC_BYTES, "little")])
 
 
-class _Cursor:
-    """Reads fields off the front of a packet; running out of bytes is the peer's fault."""
+def _take(data: memoryview, size: int, what: str) -> tuple[memoryview, memoryview]:
+    """The first bytes and the rest; running out of bytes is the peer's fault."""
+    if size > len(data):
+        raise RemoteProtocolError(
+            f"packet ends inside {what}: {size} bytes needed, {len(data)} left", expected=size, actual=len(data)
+        )
+    return data[:size], data[size:]
 
-    def __init__(self, data: memoryview) -> None:
-        self.data = data
-        self.offset = 0
 
-    def take(self, size: int, what: str) -> memoryview:
-        end = self.offset + size
-        if end > len(self.data):
-            raise RemoteProtocolError(
-                f"packet ends inside {what}: {size} bytes needed, {len(self.data) - self.offset} left",
-                expected=size,
-                actual=len(self.data) - self.offset,
-            )
-        part = self.data[self.offset : end]
-        self.offset = end
-        return part
-
-    def number(self, size: int, what: str) -> int:
-        return int.from_bytes(self.take(size, what), "little")
-
-    def varint(self, what: str) -> int:
-        value = 0
-        for shift in range(0, 35, 7):
-            byte = self.take(1, what)[0]
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                if value > MAX_U32:
-                    break
-                return value
-        raise RemoteProtocolError(f"{what} does not fit into 32 bits", limit=MAX_U32)
+def _take_varints(data: memoryview, names: Sequence[str]) -> tuple[list[int], memoryview]:
+    """A number for each of the names (for messages), and the rest."""
+    numbers: list[int] = []
+    value = shift = offset = 0
+    for byte in data[: MAX_VARINT_BYTES * len(names)]:
+        offset += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80 and value <= MAX_U32:
+            numbers.append(value)
+            if len(numbers) == len(names):
+                break
+            value = shift = 0
+        elif byte < 0x80 or shift == 7 * MAX_VARINT_BYTES:
+            raise RemoteProtocolError(f"{names[len(numbers)]} does not fit into 32 bits", limit=MAX_U32)
+    if len(numbers) < len(names):
+        _take(data[offset:], 1, names[len(numbers)])  # says that there is none
+    return numbers, data[offset:]
 
 
 def _check_mark(mark: int) -> None:
@@ -177,45 +168,21 @@ def _checked_body(data: memoryview, limits: Limits) -> memoryview:
     return body
 
 
-def parse_header(data: memoryview, limits: Limits) -> tuple[Header, "_Cursor", int]:
+def parse_header(data: memoryview, limits: Limits) -> tuple[Header, int, memoryview]:
     """Checks a packet as a whole and reads its header.
 
-    Returns the header, a cursor that stands at the plane sizes, and the plane mask; `parse_planes` reads on.
+    Returns the header, the plane mask, and what follows them, which `parse_planes` reads.
     """
-    cursor = _Cursor(_checked_body(data, limits))
-    cursor.take(1, "the mark")
-    flags = cursor.number(1, "the flags")
-    mask = cursor.varint("the plane mask")
-    if flags & RESERVED_FLAGS:
-        raise RemoteProtocolError(f"reserved flags 0x{flags & RESERVED_FLAGS:02x} are set", actual=flags)
+    header, mask, rest = _read_header(_checked_body(data, limits))
     if mask >> len(PLANES):
         raise RemoteProtocolError(f"unknown planes in mask 0x{mask:02x}", actual=mask)
-    epoch = cursor.varint("the epoch")
-    sequence = cursor.varint("the sequence number")
-    width = height = cache_slots = 0
-    if flags & FLAG_KEYFRAME:
-        width = cursor.number(2, "the width")
-        height = cursor.number(2, "the height")
-        cache_slots = cursor.number(2, "the number of cache slots")
-    frame_hash = cursor.number(HASH_BYTES, "the frame hash") if flags & FLAG_HASH else None
-    header = Header(
-        epoch=epoch,
-        sequence=sequence,
-        keyframe=bool(flags & FLAG_KEYFRAME),
-        partial=bool(flags & FLAG_PARTIAL),
-        width=width,
-        height=height,
-        cache_slots=cache_slots,
-        frame_hash=frame_hash,
-    )
-    return header, cursor, mask
+    return header, mask, rest
 
 
 def peek_header(packet: bytes | memoryview) -> Header:
     """The header of a packet whose length, CRC and planes are not checked: for those who sort packets and pass them on.
 
-    That is done with every packet at both ends, so it does without a cursor. The frame hash is left out. Raises
-    `RemoteProtocolError` where there is no header of this version.
+    Raises `RemoteProtocolError` where there is no header of this version.
     """
     if len(packet) < SMALLEST_PACKET:
         raise RemoteProtocolError(
@@ -223,70 +190,68 @@ def peek_header(packet: bytes | memoryview) -> Header:
             expected=SMALLEST_PACKET,
             actual=len(packet),
         )
-    mark, flags = packet[0], packet[1]
-    if mark != MARK | VERSION:
-        _check_mark(mark)
+    _check_mark(packet[0])
+    return _read_header(memoryview(packet))[0]
+
+
+def _read_header(data: memoryview) -> tuple[Header, int, memoryview]:
+    """Header, plane mask and the rest of a packet that has the right mark."""
+    flags = data[1]
     if flags & RESERVED_FLAGS:
         raise RemoteProtocolError(f"reserved flags 0x{flags & RESERVED_FLAGS:02x} are set", actual=flags)
-    numbers: list[int] = []
-    value, shift, position = 0, 0, 2
-    for byte in bytes(packet[2 : 2 + 3 * 5]):
-        position += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80 and value <= MAX_U32:
-            numbers.append(value)
-            if len(numbers) == 3:
-                break
-            value = shift = 0
-        elif byte < 0x80 or shift == 5 * 7:
-            what = ("the plane mask", "the epoch", "the sequence number")[len(numbers)]
-            raise RemoteProtocolError(f"{what} does not fit into 32 bits", limit=MAX_U32)
-    else:
-        raise RemoteProtocolError(f"packet of {len(packet)} bytes ends inside its header", actual=len(packet))
-    _, epoch, sequence = numbers
-    if not flags & FLAG_KEYFRAME:
-        return Header(epoch, sequence, False, bool(flags & FLAG_PARTIAL))
-    fields = bytes(packet[position : position + 6])
-    size = (int.from_bytes(fields[at : at + 2], "little") for at in (0, 2, 4))
-    return Header(epoch, sequence, True, bool(flags & FLAG_PARTIAL), *size)
+    keyframe, partial = flags & FLAG_KEYFRAME > 0, flags & FLAG_PARTIAL > 0
+    (mask, epoch, sequence), rest = _take_varints(data[2:], ("the plane mask", "the epoch", "the sequence number"))
+    width = height = cache_slots = 0
+    frame_hash = None
+    if keyframe:
+        size, rest = _take(rest, 6, "the size of the frame and of the cache")
+        width, height, cache_slots = struct.unpack("<HHH", size)
+    if flags & FLAG_HASH:
+        hash_bytes, rest = _take(rest, HASH_BYTES, "the frame hash")
+        frame_hash = int.from_bytes(hash_bytes, "little")
+    return Header(epoch, sequence, keyframe, partial, width, height, cache_slots, frame_hash), mask, rest
 
 
-def parse_planes(cursor: _Cursor, mask: int, capacities: tuple[int, ...]) -> dict[int, CompressedPlane]:
-    """The compressed planes of a packet, which view the packet's bytes; none is larger than its capacity."""
-    sizes: dict[int, tuple[int, int]] = {}
-    for number, name in enumerate(PLANES):
-        if not mask >> number & 1:
-            continue
-        raw_size = cursor.varint(f"the size of plane {name!r}")
-        unit = "pixels" if name == "modelled" else "bytes"
+@lru_cache(maxsize=64)  # of the 2048 masks an encoder uses a few, again and again
+def _planes_in(mask: int) -> tuple[list[int], list[str]]:
+    """The numbers of the planes in a mask, and what their sizes are called."""
+    numbers = [number for number in range(len(PLANES)) if mask >> number & 1]
+    return numbers, [name for number in numbers for name in SIZE_NAMES[number]]
+
+
+def parse_planes(data: memoryview, mask: int, capacities: tuple[int, ...]) -> dict[int, CompressedPlane]:
+    """The compressed planes of a packet, which view the packet's bytes; none is larger than its capacity.
+
+    `data`: what follows the header.
+    """
+    numbers, names = _planes_in(mask)
+    sizes, rest = _take_varints(data, names)
+    raw_sizes = [0] * len(PLANES)
+    planes: dict[int, CompressedPlane] = {}
+    for number, raw_size in zip(numbers, sizes[::2], strict=True):
         if not 0 < raw_size <= capacities[number]:
+            unit = "pixels" if number == MODELLED else "bytes"
             raise RemoteProtocolError(
-                f"plane {name!r} declares {raw_size} {unit}; for this frame it has 1 to {capacities[number]}",
+                f"plane {PLANES[number]!r} declares {raw_size} {unit}; for this frame it has 1 to {capacities[number]}",
                 actual=raw_size,
                 limit=capacities[number],
             )
-        sizes[number] = raw_size, cursor.varint(f"the compressed size of plane {name!r}")
-    _check_pixels({PLANES[number]: raw_size for number, (raw_size, _) in sizes.items()}, capacities)
-    planes = {
-        number: CompressedPlane(raw_size, cursor.take(size, f"plane {PLANES[number]!r}"))
-        for number, (raw_size, size) in sizes.items()
-    }
-    if cursor.offset != len(cursor.data):
+        raw_sizes[number] = raw_size
+    _check_pixels(raw_sizes, capacities[GREEN])
+    for number, size in zip(numbers, sizes[1::2], strict=True):
+        plane, rest = _take(rest, size, PLANE_NAMES[number])
+        planes[number] = CompressedPlane(raw_sizes[number], plane)
+    if rest:
         raise RemoteProtocolError(
-            f"{len(cursor.data) - cursor.offset} bytes follow the last plane",
-            expected=cursor.offset,
-            actual=len(cursor.data),
+            f"{len(rest)} bytes follow the last plane", expected=len(data) - len(rest), actual=len(data)
         )
     return planes
 
 
-def _check_pixels(raw_sizes: dict[str, int], capacities: tuple[int, ...]) -> None:
+def _check_pixels(raw_sizes: list[int], pixels: int) -> None:
     """Refuses planes that no operations could use up before they are decompressed: pixels are drawn once at most."""
-    pixels = capacities[PLANES.index("green")]
-    green, blue, red, indices, xor, modelled = (
-        raw_sizes.get(name, 0) for name in ("green", "blue", "red", "indices", "xor", "modelled")
-    )
+    indices, xor, modelled = raw_sizes[INDICES], raw_sizes[XOR], raw_sizes[MODELLED]
+    green, blue, red = raw_sizes[GREEN], raw_sizes[BLUE], raw_sizes[RED]
     drawn = indices + xor // 3 + green + modelled
     if not green == blue == red or xor % 3 or drawn > pixels:
         raise RemoteProtocolError(

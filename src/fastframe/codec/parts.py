@@ -40,12 +40,25 @@ class PlaneStream:
         # Bytes to compress; None ends a part.
         self._waiting: deque[memoryview | None] = deque()
         self._idle = deque([None])  # holds a mark, which a thread takes while it is at work
-        # Of the packet being written.
+        # Of the packet being written: bytes before and after compression, and these.
+        self.raw_size = self.size = 0
         self.pieces: list[bytes] = []
 
     def take_pieces(self) -> list[bytes]:
-        pieces, self.pieces = self.pieces, []
+        """The pieces of the packet, which has ended."""
+        pieces = self.pieces
+        self.raw_size, self.size, self.pieces = 0, 0, []
         return pieces
+
+    def code(self, data: memoryview) -> None:
+        """Compresses all that a part has of the plane, in this thread."""
+        self.raw_size += len(data)
+        self._put(self._compressor.feed(data))
+        self._put(self._compressor.flush())
+
+    def _put(self, piece: bytes) -> None:
+        self.size += len(piece)
+        self.pieces.append(piece)
 
     def take(self, *, last: bool) -> list[Task]:
         """Takes what was written to the plane since the last time, and with `last` all that the part will have of it.
@@ -54,6 +67,7 @@ class PlaneStream:
         come to it.
         """
         if data := self._core.take_plane(self._number):
+            self.raw_size += len(data)
             self._waiting.append(data)
         if last and self._core.plane_size(self._number):
             self._waiting.append(None)
@@ -71,7 +85,7 @@ class PlaneStream:
     def _compress(self) -> list[Task]:
         while self._waiting:
             data = self._waiting.popleft()
-            self.pieces.append(self._compressor.flush() if data is None else self._compressor.feed(data))
+            self._put(self._compressor.flush() if data is None else self._compressor.feed(data))
         self._idle.append(None)
         return self._begin()  # for what came before the mark was back
 
@@ -119,8 +133,8 @@ class Part:
         """Codes it in this thread. Returns the seconds that compression took."""
         self.estimate = self._core.encode_part(*self._room)
         started = perf_counter()
-        for task in self._compression(self._streams, last=True):
-            task()
+        for number, data in self._core.written():
+            self._streams[number].code(data)
         seconds = perf_counter() - started
         if self._core.left == 0:
             end_packet(self._core, None, hashed=self._hashed)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 import numpy as np
-import numpy.typing as npt
 import zstandard
 
 from fastframe._core import PLANES
@@ -168,20 +167,20 @@ class PlaneDecompressor:
         self._chunk = _Chunk()
         decompressor = zstandard.ZstdDecompressor(max_window_size=1 << max_window_log)
         self._reader = decompressor.stream_reader(cast(BinaryIO, self._chunk))
-        self._buffer: npt.NDArray[np.uint8] = np.zeros(1 << 12, np.uint8)
+        self._buffer: memoryview = np.zeros(1 << 12, np.uint8).data
 
-    def decompress(self, data: bytes | memoryview, size: int) -> npt.NDArray[np.uint8]:
+    def decompress(self, data: bytes | memoryview, size: int) -> memoryview:
         """Decompresses one packet's part, which must give exactly `size` bytes.
 
         Returns a view of them that is valid until the next call. The caller has checked `size` against its limits.
         """
         if len(self._buffer) <= size:
-            self._buffer = np.zeros(size + 1, np.uint8)
+            self._buffer = np.zeros(size + 1, np.uint8).data
         self._chunk.data = data
         try:
             # Room for one byte more than declared tells a longer stream apart. readinto1 reads the source once, so all
             # of the part is consumed when it returns less than it has room for.
-            actual: int = self._reader.readinto1(self._buffer[: size + 1].data)
+            actual: int = self._reader.readinto1(self._buffer[: size + 1])
         except zstandard.ZstdError as error:
             _check_memory(error)
             raise RemoteProtocolError(f"plane {self._name!r} is no valid zstd stream: {error}") from error
