@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* Bytes; where pages are larger, some are written to more than once. */
+#define SMALLEST_PAGE 4096u
+
 static void unlink_slot(ff_cache *cache, int32_t slot) {
     const ff_cache_slot *entry = &cache->slots[slot];
     cache->slots[entry->older].younger = entry->younger;
@@ -27,6 +30,17 @@ void ff_cache_reset(ff_cache *cache) {
     for (int32_t slot = 0; slot <= ring; slot++) {
         cache->slots[slot].older = slot == 0 ? ring : slot - 1;
         cache->slots[slot].younger = slot == ring ? 0 : slot + 1;
+    }
+}
+
+void ff_cache_prepare(ff_cache *cache, uint32_t end, uint32_t count) {
+    for (; count > 0 && cache->prepared < cache->slot_count && cache->prepared < end; cache->prepared++) {
+        if (cache->slots[cache->prepared].used > 0)
+            continue; /* a tile came before this did */
+        uint32_t *pixels = cache->pixels + (size_t)cache->prepared * FF_TILE_PIXELS;
+        for (uint32_t i = 0; i < FF_TILE_PIXELS; i += SMALLEST_PAGE / sizeof *pixels)
+            pixels[i] = 0;
+        count--;
     }
 }
 

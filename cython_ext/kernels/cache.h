@@ -30,10 +30,15 @@ typedef struct ff_cache {
     int32_t buckets[FF_CACHE_BUCKETS]; /* first slot of each hash value, -1: none */
     uint32_t now;        /* the number of the packet */
     int32_t last_before; /* the youngest slot that it has not used, or slot_count */
+    uint32_t prepared;   /* slots below this one have had their memory from the system */
     int32_t shown;       /* the slot of a tile that the packet has brought back, if it may make room now, or -1 */
 } ff_cache;
 
 void ff_cache_reset(ff_cache *cache);
+
+/* Has the system give memory for the next `count` slots below `end`, which would otherwise happen when tiles are stored there: some
+ * 10 microseconds a slot, of frames that have much to do anyway. Does not change what the cache does. */
+void ff_cache_prepare(ff_cache *cache, uint32_t end, uint32_t count);
 
 /* The slot that holds exactly the pixels of `area`, whose ff_hash_pixels is `hash`, or -1. */
 int32_t ff_cache_find(const ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area);
