@@ -43,13 +43,13 @@ void ff_analyse_change(const ff_frame_encoder *encoder, uint32_t tile, ff_analys
         analysis->hash = ff_hash_pixels(pixels, FF_TILE, area.width, area.height, encoder->hash_keys);
 }
 
-/* Whether some pixel of a tile equals its supposed origin, by a look at every eighth row. */
-static int resembles(const uint32_t *pixels, ff_box area, const uint32_t *source, size_t pitch) {
+/* About how many pixels of a tile differ from its supposed origin, by a look at every eighth row. */
+static uint32_t guess_differences(const uint32_t *pixels, ff_box area, const uint32_t *source, size_t pitch) {
     const ff_box row = {0, 0, area.width, 1};
-    for (uint32_t y = area.height > 4 ? 4 : 0; y < area.height; y += 8)
-        if (ff_kernels->count_differences(pixels + y * FF_TILE, row, source + y * pitch, pitch, area.width) < area.width)
-            return 1;
-    return 0;
+    uint32_t differences = 0, rows = 0;
+    for (uint32_t y = area.height > 4 ? 4 : 0; y < area.height; y += 8, rows++)
+        differences += ff_kernels->count_differences(pixels + y * FF_TILE, row, source + y * pitch, pitch, area.width);
+    return differences * area.height / rows;
 }
 
 /* The number of the vector whose source resembles the tile most, or -1 when none does so better than `changed` differing
@@ -63,7 +63,7 @@ static int32_t best_vector(const ff_frame_encoder *encoder, const uint32_t *pixe
         if (x < 0 || y < 0 || x + area.width > encoder->geometry.width || y + area.height > encoder->geometry.height)
             continue;
         const uint32_t *source = encoder->reference + (size_t)y * pitch + (size_t)x;
-        if (!resembles(pixels, area, source, pitch))
+        if (guess_differences(pixels, area, source, pitch) >= changed)
             continue;
         const uint32_t differences = ff_kernels->count_differences(pixels, area, source, pitch, changed - 1);
         if (differences < changed) {
