@@ -6,7 +6,7 @@ trust their callers in fastframe.codec: rules of the packet format and of the pu
 
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.buffer cimport PyBUF_READ, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
@@ -128,6 +128,7 @@ cdef class FrameEncoder:
         self.encoder.boxes = <ff_box *> allocate(self.tiles, sizeof(ff_box))
         self.encoder.changed_at = <uint32_t *> allocate(self.tiles, sizeof(uint32_t))
         self.encoder.hashes = <uint64_t *> allocate(self.tiles, sizeof(uint64_t))
+        self.encoder.excesses = <uint16_t *> allocate(self.tiles, sizeof(uint16_t))
         self.encoder.order = <uint32_t *> allocate(self.tiles, sizeof(uint32_t))
         self.encoder.windows = <ff_tile_windows *> allocate(self.tiles, sizeof(ff_tile_windows))
         self.encoder.votes = <ff_votes *> allocate((self.rows + FF_MOTION_BAND - 1) // FF_MOTION_BAND, sizeof(ff_votes))
@@ -159,6 +160,7 @@ cdef class FrameEncoder:
             free(self.encoder.votes)
             free(self.encoder.windows)
             free(self.encoder.order)
+            free(self.encoder.excesses)
             free(self.encoder.hashes)
             free(self.encoder.changed_at)
             free(self.encoder.boxes)

@@ -1,5 +1,5 @@
 # The C declarations that both extension modules use. (Cython silently ignores a .pxd named like its .pyx here.)
-from libc.stdint cimport int16_t, int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 
 cdef extern from "tile.h" nogil:
@@ -139,6 +139,7 @@ cdef extern from "frame_encode.h" nogil:
         uint8_t *modes
         ff_box *boxes
         uint32_t *changed_at
+        uint16_t *excesses
         uint32_t *order
         size_t order_count, coded
         uint8_t **planes

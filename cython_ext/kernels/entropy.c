@@ -31,6 +31,37 @@ static uint32_t log2_of(uint32_t value) {
     return LOG2[value >> shift] + 256 * shift;
 }
 
+/* Fibonacci hashing of four bytes to the 12 bits of a table of places. */
+#define PLACE_BITS 12u
+#define NO_PLACE UINT16_MAX
+#define MIN_MATCH 4u
+/* Of a match's length and distance, on average over recorded screens. */
+#define BITS_PER_MATCH 9u
+
+uint32_t ff_estimate_matches(const uint8_t *bytes, uint32_t count, uint32_t values) {
+    uint16_t places[1u << PLACE_BITS];
+    uint32_t literals = 0, matches = 0, i = 0;
+    memset(places, 0xFF, sizeof places);
+    while (i + MIN_MATCH <= count) {
+        uint32_t four, length = 0;
+        memcpy(&four, bytes + i, 4);
+        uint16_t *place = &places[four * 0x9E3779B1u >> (32 - PLACE_BITS)];
+        const uint32_t before = *place;
+        *place = (uint16_t)i;
+        while (before != NO_PLACE && i + length < count && bytes[before + length] == bytes[i + length])
+            length++;
+        if (length < MIN_MATCH) {
+            literals++;
+            i++;
+        } else {
+            matches++;
+            i += length;
+        }
+    }
+    literals += count - i;
+    return matches * BITS_PER_MATCH + literals * log2_of(values) / 256;
+}
+
 uint32_t ff_entropy(const uint8_t *bytes, uint32_t count) {
     /* Four histograms: equal neighbours would wait for each other. Where eight of them are equal, one addition does. */
     uint16_t histograms[4][256];

@@ -4,6 +4,7 @@
 
 #include "hash.h"
 #include "surroundings.h"
+#include "texture.h"
 
 /* What the modes cost after zstd, in bits, besides what analyse.c says; fitted to recorded desktops (benchmarks/bench_scenes.py). */
 #define BITS_PER_NEW_COLOUR 26u
@@ -62,6 +63,7 @@ void ff_encoder_reset(ff_frame_encoder *encoder) {
     memset(encoder->modes, FF_MODE_UNCHANGED, tiles);
     memset(encoder->changed_at, 0, tiles * sizeof *encoder->changed_at);
     memset(encoder->hashes, 0, tiles * sizeof *encoder->hashes);
+    memset(encoder->excesses, 0, tiles * sizeof *encoder->excesses);
 }
 
 void ff_begin_packet(ff_frame_encoder *encoder) {
@@ -315,9 +317,8 @@ void ff_analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis
         choose_drawing(encoder, tile, analysis);
 }
 
-/* Draws the box of a tile on its base in the cheapest mode; returns the operation and adds the estimated bits. */
-static uint32_t draw(ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis, uint64_t *estimate) {
-    const drawing best = choose_drawing(encoder, tile, analysis);
+/* Draws the box of a tile on its base as was chosen; returns the operation and adds the estimated bits. */
+static uint32_t draw(ff_frame_encoder *encoder, uint32_t tile, const ff_analysis *analysis, drawing best, uint64_t *estimate) {
     const ff_base *base = &analysis->base;
     const uint32_t count = base->box.width * base->box.height;
     uint32_t flags = 0;
@@ -375,6 +376,24 @@ static uint32_t draw_modelled(ff_frame_encoder *encoder, uint32_t tile, const ff
     return FF_MODE_MODELLED;
 }
 
+/* Draws the box of a tile as effort "tight" does: through the model, unless a palette is cheaper. */
+static uint32_t draw_tightly(ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis, uint64_t *bits) {
+    drawing texture = {FF_MODE_MODELLED, UINT32_MAX, NULL, 0, 0};
+    const uint32_t index_bits = ff_estimate_texture(encoder, tile, analysis);
+    if (index_bits > 0) {
+        try_palette(encoder, FF_MODE_PALETTE, &analysis->palette, index_bits, &texture);
+        if (ff_texture_pays(encoder, tile))
+            return draw(encoder, tile, analysis, texture, bits);
+    }
+    const uint64_t before = *bits;
+    const uint32_t operation = draw_modelled(encoder, tile, &analysis->base, bits);
+    if (index_bits > 0)
+        ff_compare_texture(encoder, tile, texture.bits, *bits - before);
+    else
+        ff_forget_texture(encoder, tile);
+    return operation;
+}
+
 /* Puts what the tile held before the packet into the cache, if it stood there for long enough to come back one day. */
 static uint32_t keep(ff_frame_encoder *encoder, uint32_t tile, ff_box area) {
     const size_t pitch = encoder->geometry.width;
@@ -426,8 +445,9 @@ static uint64_t encode_tile(ff_frame_encoder *encoder, uint32_t tile, ff_analysi
         operation |= FF_MODE_COPY;
     } else {
         operation |= put_box(encoder, area, analysis->base.box);
-        operation |= encoder->model != NULL ? draw_modelled(encoder, tile, &analysis->base, &bits)
-                                            : draw(encoder, tile, analysis, &bits);
+        operation |= encoder->model != NULL
+                         ? draw_tightly(encoder, tile, analysis, &bits)
+                         : draw(encoder, tile, analysis, choose_drawing(encoder, tile, analysis), &bits);
     }
     if (analysis->box.width * analysis->box.height >= FEW_KEPT_PIXELS)
         operation |= keep(encoder, tile, area);

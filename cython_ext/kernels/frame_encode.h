@@ -23,6 +23,7 @@ typedef struct ff_frame_encoder {
     ff_box *boxes;               /* a tile: what the packet draws of it; width 0: nothing */
     uint32_t *changed_at;        /* a tile: number of the packet that changed it last */
     uint64_t *hashes;            /* a tile: the hash of what the reference shows of it, 0 where it is not known */
+    uint16_t *excesses;          /* a tile: see texture.h */
     uint32_t *order;             /* a tile: those that are dirty, in the order in which they are coded */
     size_t order_count, coded;   /* how many these are, and how many of them have been coded */
     uint8_t *planes[FF_PLANES];  /* capacity: ff_plane_buffer_size() */
@@ -38,7 +39,7 @@ typedef struct ff_frame_encoder {
     uint32_t bands;              /* to look for motion in */
     ff_cache cache;
     ff_colours colours;
-    ff_pixel_model *model;        /* draws all that is neither copied nor cached; NULL: the other modes do */
+    ff_pixel_model *model;        /* draws what is neither copied nor cached, but for textures; NULL: the other modes do */
     ff_range_encoder range_coder; /* of the modelled plane: the whole packet */
     size_t part_start;            /* its bytes when the part began */
     uint32_t modelled_pixels;     /* in the packet so far */

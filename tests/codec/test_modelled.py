@@ -1,12 +1,13 @@
 """Modelled pixels, the mode of effort "tight": exact for what a screen shows, and bounded for what a peer sends."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from packets import BOXED, CACHED, KEEP, MODELLED, MOVED, NEW_COLOURS, PHOTO, Packet, Streams, modelled, parse, vectors
 from pair import Pair
-from pictures import Frame, assert_shows, desktop, noise
+from pictures import Frame, assert_shows, desktop, dithered, few_colours, noise
 
 from fastframe import Decoder, Encoder, EncoderConfig, Limits, RemoteProtocolError, _core
 from fastframe.codec import PLANES
@@ -17,16 +18,21 @@ SIZES = [(1, 1), (63, 65), (130, 1), (1, 130), (64, 64), (65, 129), (67, 66), (2
 
 
 def changing(width: int, height: int) -> list[Frame]:
-    """Frames that lead the encoder into moves, the cache, boxes of every size, and flat, drawn and noisy pixels."""
+    """Frames that lead into moves, the cache, boxes of every size, palettes, and flat, drawn and noisy pixels."""
     random = np.random.default_rng(width * 1000 + height)
-    frames = [desktop(width, height, 1), noise(width, height, 2), desktop(width, height, 3)]
+    frames = [
+        desktop(width, height, 1),
+        noise(width, height, 2),
+        few_colours(width, height, 3),
+        desktop(width, height, 3),
+    ]
     frames += [np.roll(frames[-1], (3, 5), (0, 1)), np.roll(frames[-1], -7, 0)] + [frames[-1]] * 3
     for _ in range(12):
         frame = frames[-1].copy()
         x, y = random.integers(0, width), random.integers(0, height)
         frame[y : y + 20, x : x + 30] = desktop(30, 20, int(random.integers(4)))[: height - y, : width - x]
         frames.append(frame)
-    return [*frames, frames[0], np.zeros_like(frames[0]), frames[3]]
+    return [*frames, frames[0], np.zeros_like(frames[0]), frames[2]]
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -72,6 +78,20 @@ def test_tight_takes_far_fewer_bytes_for_a_recorded_screen(clip_frames: tuple[Fr
         encoder = Encoder(EncoderConfig(effort=effort))
         sizes[effort] = sum(len(encoder.encode(frame)) for frame in clip_frames)
     assert sizes["tight"] < 0.75 * sizes["balanced"]
+
+
+@pytest.mark.parametrize("texture", [dithered, few_colours])
+def test_tight_is_not_larger_where_palettes_are_small(texture: Callable[[int, int, int], Frame]) -> None:
+    frame = desktop(512, 448)
+    frame[:384] = texture(512, 384, 1)
+    sizes = {}
+    for effort in ("balanced", "tight"):
+        pair = Pair(EncoderConfig(effort=effort))
+        pair.send(frame)
+        assert_shows(pair.decoder, frame)
+        sizes[effort] = pair.sent.packet_bytes
+    assert pair.sent.tiles["palette"] > pair.sent.tiles["modelled"] > 0
+    assert sizes["tight"] < 1.15 * sizes["balanced"]
 
 
 @pytest.mark.parametrize("max_packet_bytes", [PACKET_ROOM + max_tile_bytes("tight"), 100_000])

@@ -66,7 +66,7 @@ class Effort:
     colours: Compression
     # Operations, boxes, vectors and cache slots: a few kilobytes a frame, in records of one to four bytes.
     records: Compression
-    # Whether the pixel model draws instead of palettes, photos and XOR: zstd is left with the records then.
+    # Whether the pixel model draws instead of photos, XOR and most palettes: zstd is left with little but the records then.
     modelled: bool = False
 
 
@@ -94,7 +94,7 @@ DRAWING_PLANES = frozenset(PLANES.index(name) for name in ("indices", "xor"))
 COLOUR_PLANE = PLANES.index("colours")
 MODELLED_PLANE = PLANES.index("modelled")
 STREAMED_PLANES = tuple(number for number in range(len(PLANES)) if number != MODELLED_PLANE)
-# What is left to zstd where the pixel model draws.
+# What is left to zstd where the pixel model draws; only dithered pictures have indices and colours as well.
 RECORD_PLANES = tuple(PLANES.index(name) for name in ("operations", "boxes", "vectors", "cache"))
 
 
