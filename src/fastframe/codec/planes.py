@@ -66,7 +66,7 @@ class Effort:
     colours: Compression
     # Operations, boxes, vectors and cache slots: a few kilobytes a frame, in records of one to four bytes.
     records: Compression
-    # Whether the pixel model draws instead of photos, XOR and most palettes: zstd is left with little but the records then.
+    # Whether the pixel model draws instead of photos, XOR and most palettes: zstd has little but the records then.
     modelled: bool = False
 
 
