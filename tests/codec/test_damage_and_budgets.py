@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from packets import PARTIAL, parse
 from pair import GOOD, Pair
-from pictures import Frame, assert_shows, desktop, noise, shown
+from pictures import Frame, assert_shows, desktop, few_colours, noise, shown
 
 from fastframe import (
     Decoder,
     Encoder,
+    EncoderConfig,
     Rect,
 )
 
@@ -149,6 +150,20 @@ def test_a_budget_is_kept_when_noise_follows_what_compressed_well(budget: int) -
     for _ in range(200):
         packet = encoder.encode(picture, budget=budget)
         assert len(packet) < 4 * budget
+        if decoder.decode(packet).complete:
+            break
+    assert_shows(decoder, picture)
+
+
+def test_a_tight_budget_is_kept_when_a_texture_follows_one_that_compressed_well() -> None:
+    encoder, decoder = Encoder(EncoderConfig(effort="tight")), Decoder()
+    for seed in range(14):  # one tile again and again
+        encoder.encode(np.tile(few_colours(64, 64, seed), (8, 12, 1)), keyframe=True)
+    picture, budget = few_colours(768, 512, 99), 20_000
+    decoder.decode(encoder.encode(picture, keyframe=True, budget=budget))
+    for _ in range(200):
+        packet = encoder.encode(picture, budget=budget)
+        assert len(packet) < 1.25 * budget + TILE_BYTES
         if decoder.decode(packet).complete:
             break
     assert_shows(decoder, picture)

@@ -434,5 +434,7 @@ class Encoder:
         # compressed by far better than estimated it may be off by more; four times the bytes is the most then. (What is
         # modelled is not estimated: its bytes are those of the packet.)
         left = min(max(0, budget - written), byte_room)
-        bits = max(1, int(left * 8 * 0.5 / self._estimate_factor))
-        return bits, byte_room if self._effort.modelled else min(4 * left, byte_room)
+        modelled = self._effort.modelled
+        factor = max(1.0, self._estimate_factor) if modelled else self._estimate_factor
+        bits = max(1, int(left * 8 * 0.5 / factor))
+        return bits, byte_room if modelled else min(4 * left, byte_room)
