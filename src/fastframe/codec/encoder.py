@@ -328,9 +328,9 @@ class Encoder:
             self._packets_since_hash = 0
         else:
             self._packets_since_hash += bool(sizes)
-        partial, cache_slots = self._left_over > 0, self._config.limits.max_cache_slots if keyframe else 0
-        header = Header(self._epoch, self._sequence, keyframe, partial, width, height, cache_slots, frame_hash)
-        self._header = header
+        begins = (width, height, self._config.limits.max_cache_slots)
+        width, height, slots = begins if keyframe else (0, 0, 0)
+        header = Header(self._epoch, self._sequence, keyframe, self._left_over > 0, width, height, slots, frame_hash)
         packet = pack(header, sizes, pieces)
         seconds = {
             "analysis": analysed - started - compressing,
