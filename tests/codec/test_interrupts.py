@@ -30,7 +30,7 @@ def strike(call: Callable[[], object], line: int) -> bool:
         nonlocal passed
         if not frame.f_code.co_filename.startswith(SOURCES):
             return None
-        # No interrupt comes between the lines of these two, which take and give back the lock: see the last test.
+        # These two only say who is in, and no interrupt comes between the lines of their `finally`: see the last test.
         if event == "line" and frame.f_code.co_name not in ("encode", "decode"):
             passed += 1
             if passed == line:
@@ -97,7 +97,7 @@ def test_after_an_encoder_was_interrupted_the_next_frame_arrives(threads: int, m
         assert line > 50
 
 
-def test_an_interrupt_after_any_call_leaves_no_lock_behind() -> None:
+def test_an_interrupt_after_any_call_leaves_nobody_in() -> None:
     """Python looks for interrupts when a call of C returns, such as one that has taken a lock."""
     encoder, decoder = Encoder(), Decoder()
     frame = desktop(149, 101)

@@ -6,7 +6,6 @@ operation. Only then is it drawn. After any fault the decoder is dead until the 
 colour tables and the pixel model cannot go on from a gap, and a wrong pixel is worse than an old one.
 """
 
-import threading
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, NoReturn
@@ -81,7 +80,7 @@ class Decoder:
         self._limits = Limits() if limits is None else limits
         if not isinstance(self._limits, Limits):
             raise LocalProtocolError(f"limits must be a Limits object, not {limits!r}", actual=limits)
-        self._lock = threading.Lock()
+        self._users: dict[object, None] = {}  # who is in, or tries to get in, in the order of coming
         # None: no keyframe yet, or dead until the next one.
         self._epoch: _Epoch | None = None
         self._last_epoch_number: int | None = None
@@ -161,9 +160,12 @@ class Decoder:
             data = memoryview(packet).cast("B")
         except (TypeError, ValueError) as error:
             raise LocalProtocolError(f"a packet must be a contiguous bytes-like object: {error}") from error
-        if self._lock.locked():
-            raise LocalProtocolError("the decoder is in use by another thread")
-        with self._lock:  # as in `Encoder.encode`
+        me = object()
+        try:
+            self._users[me] = None  # as in `Encoder.encode`
+            first, *_ = self._users
+            if first is not me:
+                raise LocalProtocolError("the decoder is in use by another thread")
             try:
                 return self._decode(data)
             except BaseException as error:
@@ -172,6 +174,8 @@ class Decoder:
                 if isinstance(error, MemoryError):
                     raise FastframeError(f"not enough memory to decode the packet: {error}") from error
                 raise
+        finally:
+            self._users.pop(me, None)
 
     def _decode(self, data: memoryview) -> FrameUpdate:
         started = perf_counter()

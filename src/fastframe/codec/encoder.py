@@ -6,7 +6,6 @@ through its own zstd stream, and the packet is put together around them. All thr
 then begins a new epoch with the next frame.
 """
 
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -192,7 +191,7 @@ class Encoder:
         if not isinstance(self._config, EncoderConfig):
             raise LocalProtocolError(f"config must be an EncoderConfig, not {config!r}", actual=config)
         self._effort = EFFORTS[self._config.effort]
-        self._lock = threading.Lock()
+        self._users: dict[object, None] = {}  # who is in, or tries to get in, in the order of coming
         self._team = Team(self._config.threads) if self._config.threads > 1 else None
         self._core: FrameEncoder | None = None
         self._compressors: dict[int, PlaneCompressor] = {}
@@ -276,25 +275,28 @@ class Encoder:
         FastframeError
             Memory ran out; the next frame begins a new epoch.
         """
-        if self._lock.locked():
-            raise LocalProtocolError("the encoder is in use by another thread")
-        # By `with`, in which no interrupt can strike between taking the lock and the duty to give it back. (Two threads
-        # that found it free at the same moment take turns.)
-        with self._lock:
+        me = object()
+        try:
+            # Whoever came first is in. (A lock would be left taken by an interrupt that strikes right after taking it.)
+            self._users[me] = None
+            first, *_ = self._users
+            if first is not me:
+                raise LocalProtocolError("the encoder is in use by another thread")
+            array = _checked_frame(frame, self._config.limits)
+            height, width = array.shape[:2]
+            rectangles = None if damage is None else _clipped_damage(damage, width, height)
+            begin_epoch, checked = bool(keyframe), _checked_budget(budget)
             try:
-                array = _checked_frame(frame, self._config.limits)
-                height, width = array.shape[:2]
-                rectangles = None if damage is None else _clipped_damage(damage, width, height)
-                begin_epoch, checked = bool(keyframe), _checked_budget(budget)
-                try:
-                    return self._encode(array, rectangles, begin_epoch, checked)
-                except BaseException:
-                    # Also after KeyboardInterrupt: nobody knows how far it got, so the next frame begins a new epoch
-                    # with nothing of this one.
-                    self._core, self._compressors = None, {}
-                    raise
-            except MemoryError as error:
-                raise FastframeError(f"not enough memory to encode the frame: {error}") from error
+                return self._encode(array, rectangles, begin_epoch, checked)
+            except BaseException:
+                # Also after KeyboardInterrupt: nobody knows how far it got, so the next frame begins a new epoch with
+                # nothing of this one.
+                self._core, self._compressors = None, {}
+                raise
+        except MemoryError as error:
+            raise FastframeError(f"not enough memory to encode the frame: {error}") from error
+        finally:
+            self._users.pop(me, None)
 
     def _encode(
         self,
@@ -332,6 +334,7 @@ class Encoder:
         width, height, slots = begins if keyframe else (0, 0, 0)
         header = Header(self._epoch, self._sequence, keyframe, self._left_over > 0, width, height, slots, frame_hash)
         packet = pack(header, sizes, pieces)
+        self._header = header
         seconds = {
             "analysis": analysed - started - compressing,
             "compression": compressing,
@@ -431,8 +434,9 @@ class Encoder:
         if budget is None:
             return UNBOUNDED, byte_room
         # Half of what is left each time: an estimate that is off by two still keeps to the budget. After a frame that
-        # compressed by far better than estimated it may be off by more; four times the bytes is the most then. (What is
-        # modelled is not estimated: its bytes are those of the packet.)
+        # compressed by far better than estimated it may be off by more; four times the bytes is the most then. With the
+        # model, whose bytes are known and not estimated, no such bound would hold, and nothing better than estimated is
+        # hoped for.
         left = min(max(0, budget - written), byte_room)
         modelled = self._effort.modelled
         factor = max(1.0, self._estimate_factor) if modelled else self._estimate_factor
