@@ -14,9 +14,9 @@ from fastframe._closing import Completing
 from fastframe.errors import RecordingError
 
 
-def reason(error: OSError) -> str:
+def reason(error: OSError | ValueError) -> str:
     """What the operating system says, without the number and the path that `str(error)` adds."""
-    return error.strerror or str(error)
+    return getattr(error, "strerror", None) or str(error)
 
 
 class PendingFile(Completing):
@@ -32,20 +32,21 @@ class PendingFile(Completing):
     Raises
     ------
     RecordingError
-        The folder does not exist or cannot be written to, or `path` is a folder or a device.
+        The folder does not exist or cannot be written to, or `path` is a folder, a device, a pipe or no name.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        if self.path.is_dir():
-            raise RecordingError(f"cannot write {self.path}: it is a folder")
-        if self.path.exists() and not self.path.is_file():
-            # Renaming would put a file in the place of /dev/null, or of a pipe that somebody reads from.
-            raise RecordingError(f"cannot write {self.path}: it is no file")
-        self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
+        self._complete = False
         try:
+            if self.path.is_dir():
+                raise RecordingError(f"cannot write {self.path}: it is a folder")
+            if self.path.exists() and not self.path.is_file():
+                # Renaming would put a file in the place of /dev/null, or of a pipe that somebody reads from.
+                raise RecordingError(f"cannot write {self.path}: it is no file")
+            self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
             self.file: BinaryIO = self._temporary.open("xb")
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise RecordingError(f"cannot write {self.path}: {reason(error)}") from error
 
     def write(self, data: bytes | memoryview) -> None:
@@ -54,21 +55,27 @@ class PendingFile(Completing):
         Raises
         ------
         RecordingError
-            They could not be written, for example because the disk is full.
+            They could not be written, for example because the disk is full, and what there was is discarded; or it was
+            closed or discarded before.
         """
+        self._check_open()
         try:
             self.file.write(data)
         except OSError as error:
+            self.discard()
             raise RecordingError(f"cannot write {self.path}: {reason(error)}") from error
 
     def close(self) -> None:
-        """Give the file its final name; what was there before is replaced in one step.
+        """Give the file its final name; what was there before is replaced in one step. May be called again.
 
         Raises
         ------
         RecordingError
-            The last bytes could not be written; the earlier file, if any, is as it was.
+            The last bytes could not be written, or it was discarded; the earlier file, if any, is as it was.
         """
+        if self._complete:
+            return
+        self._check_open()
         try:
             self.file.flush()
             os.fsync(self.file.fileno())
@@ -77,6 +84,12 @@ class PendingFile(Completing):
         except OSError as error:
             self.discard()
             raise RecordingError(f"cannot write {self.path}: {reason(error)}") from error
+        self._complete = True
+
+    def _check_open(self) -> None:
+        if self.file.closed:
+            what = "is complete" if self._complete else "was discarded"
+            raise RecordingError(f"cannot write {self.path}: it {what}")
 
     def discard(self) -> None:
         """Delete what was written; the earlier file, if any, is as it was."""

@@ -1,11 +1,13 @@
 """The packet file: what was written comes back, what is damaged is named, what was there before stays."""
 
 import os
+import resource
 import threading
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -190,9 +192,42 @@ def test_the_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_full_disk_ends_a_recording_and_leaves_the_earlier_file(recording: Path) -> None:
+    before = recording.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writer = PacketWriter(recording)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(RecordingError, match=f"cannot write {recording}: File too large"):
+            writer.write(0, bytes(100_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    for go_on in (lambda: writer.write(1, b"later"), writer.close):
+        with pytest.raises(RecordingError, match=f"cannot write {recording}: it was discarded"):
+            go_on()
+    writer.discard()
+    assert recording.read_bytes() == before
+    assert list(recording.parent.iterdir()) == [recording]
+
+
+def test_a_recording_may_be_closed_again_but_not_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "new.ffs"
+    with PacketWriter(path) as writer:
+        writer.write(np.int64(7), b"x")  # type: ignore[arg-type]
+        writer.close()
+    with pytest.raises(RecordingError, match=f"cannot write {path}: it is complete"):
+        writer.write(8, b"y")
+    assert read(path) == ([(7, b"x")], None)
+
+
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("missing/out.ffs", "No such file or directory"), ("", "it is a folder")],
+    [
+        ("missing/out.ffs", "No such file or directory"),
+        ("", "it is a folder"),
+        ("x" * 300, "File name too long"),
+        ("a\0b", "embedded null byte"),
+    ],
 )
 def test_a_file_that_cannot_be_created_is_one_line(tmp_path: Path, name: str, why: str) -> None:
     with pytest.raises(RecordingError, match=f"cannot write {tmp_path / name}: {why}"):

@@ -15,6 +15,7 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 from typing import BinaryIO
 
@@ -93,9 +94,13 @@ class PacketWriter(Completing):
             The timestamp is no integer, goes back or does not fit, or the packet is not bytes-like, empty or too
             long; nothing was written.
         RecordingError
-            The file could not be written.
+            The file could not be written; what it held is discarded.
         """
-        if not isinstance(timestamp, int) or not self._last <= timestamp <= MAX_TIMESTAMP:
+        try:
+            moment = index(timestamp)
+        except TypeError:
+            moment = -1
+        if not self._last <= moment <= MAX_TIMESTAMP:
             raise LocalProtocolError(
                 f"timestamp must be an integer from {self._last} to {MAX_TIMESTAMP} microseconds, not {timestamp!r}",
                 expected=(self._last, MAX_TIMESTAMP),
@@ -111,9 +116,9 @@ class PacketWriter(Completing):
                 actual=len(data),
                 limit=self._limit,
             )
-        self._pending.write(_RECORD.pack(len(data), timestamp))
+        self._pending.write(_RECORD.pack(len(data), moment))
         self._pending.write(data)
-        self._last = timestamp
+        self._last = moment
 
     def close(self) -> None:
         """Complete the file and give it its name."""
