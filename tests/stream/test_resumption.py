@@ -85,6 +85,18 @@ def test_a_session_does_not_wait_for_ever_and_not_for_others() -> None:
     assert pair.seen(e.Closed, "sender") == [e.Closed(ByeReason.TIMEOUT, "the viewer did not come back", False)]
 
 
+def test_a_session_whose_viewer_falls_silent_ends_by_itself() -> None:
+    pair = Pair().connect()
+    for _ in range(20):  # nobody tells of a lost connection, and `poll` alone says when to call it again
+        due = pair.sender.poll(pair.now)
+        pair.drain()
+        if pair.sender.state is State.CLOSED:
+            break
+        if not isinstance(due, list):
+            pair.now = due
+    assert pair.seen(e.Closed, "sender") == [e.Closed(ByeReason.TIMEOUT, "the viewer did not come back", False)]
+
+
 def test_a_message_that_comes_twice_does_no_harm() -> None:
     pair = Pair()
     pair.on_down = lambda message: (message, message) if message[0] == 0xC1 else (message,)

@@ -395,6 +395,8 @@ class Serving(Endpoint, Generic[AnyOutlet]):
                 return due
             self.close(self._now, m.ByeReason.TIMEOUT, "the viewer did not come back")
         due = super()._advance()
+        if self._state is State.LOST:  # just now: nothing was heard for too long
+            return self._lost_at + self._config.resume_for
         if self._state is not State.CLOSED:
             due = min(due, self._gate.next_expiry)
         if self._told != self._displays and self._is_open and self._may_view:
