@@ -157,6 +157,19 @@ def test_pongs_may_come_twice() -> None:
     assert pair.sender.state is pair.receiver.state is State.OPEN
 
 
+def test_a_quiet_line_is_asked_for_its_delay_before_the_next_picture() -> None:
+    """A picture that goes out when the delay is old news would have the next one wait until it has arrived."""
+    sender = Sender(ConsentGate(), SenderConfig(keepalive=60.0))
+    pair = Pair(sender, Receiver(ReceiverConfig(keepalive=60.0))).connect()
+    pair.pump(1.0)
+    quiet_since = pair.now
+    while isinstance(due := pair.sender.poll(pair.now), float):
+        pair.now = due
+    (message,) = due
+    assert isinstance(m.decode(bytes(message)), m.Ping)
+    assert pair.now - quiet_since < 11.0
+
+
 def test_pings_that_are_lost_now_and_then_do_not_end_a_quiet_session() -> None:
     pair = Pair(Sender(ConsentGate(), SenderConfig(reliable=False))).connect()
     count = 0

@@ -156,7 +156,7 @@ class FlowControl:
 
     def _is_full(self, now: float) -> bool:
         return (
-            self._base_is_old(now)  # nothing goes out until the line is empty, and then a ping
+            now >= self._base_ends_at()  # nothing goes out until the line is empty, and then a ping
             or self.frames_in_flight >= self._allowed(MAX_FRAMES + int((self.base_rtt or 0.0) * self._max_fps))
             or self.in_flight + MIN_BUDGET > self._allowed(self.window) + self._excess
         )
@@ -234,12 +234,15 @@ class FlowControl:
         self._repairing = False
         self._remove(packet)
 
-    def wants_ping(self, now: float) -> bool:
-        """Whether a ping should go out before anything else: the line is empty, and what its own delay is is old news.
-
-        After a true answer the ping must be sent.
+    def ping_at(self) -> float:
+        """From when on a ping should go out before anything else: the line is empty, and what its own delay is will be
+        old news. `inf`: not by itself.
         """
-        if self.in_flight or not self._base_is_old(now):
+        return math.inf if self.in_flight else self._base_ends_at()
+
+    def wants_ping(self, now: float) -> bool:
+        """Whether that time has come. After a true answer the ping must be sent."""
+        if now < self.ping_at():
             return False
         self._base_before, self._delayed_since = self.base_rtt, math.inf
         self.base_rtt, self._base_at = None, now
@@ -263,11 +266,11 @@ class FlowControl:
         self.in_flight -= packet.size
         self.frames_in_flight -= 1
 
-    def _base_is_old(self, now: float) -> bool:
+    def _base_ends_at(self) -> float:
         if self.base_rtt is None:
-            return False
+            return math.inf
         patience = max(DELAYED_BASE_LIFETIME, DELAYED_ROUND_TRIPS * (self.rtt or 0.0))
-        return now - self._base_at > BASE_LIFETIME or now - self._delayed_since > patience
+        return min(self._base_at + BASE_LIFETIME, self._delayed_since + patience)
 
     def _update_base(self, rtt: float, now: float) -> None:
         # A round trip as short as the shortest shows that the line is empty at times.

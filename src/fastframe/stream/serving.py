@@ -408,6 +408,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             self._tell_pointer()
         if self._flow.wants_ping(self._now):
             self._ping()
+        due = min(due, self._flow.ping_at())
         if not self._config.reliable:
             due = min(due, self._resend_late())
         return min(due, self._serve())
