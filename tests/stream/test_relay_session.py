@@ -78,6 +78,30 @@ def test_a_viewer_that_asks_without_end_does_not_use_up_what_the_customer_can_de
     assert meeting.viewers[technician].consent(Scope.CONTROL) is ConsentState.GRANTED
 
 
+def test_many_viewers_that_ask_do_not_use_it_up_either() -> None:
+    meeting = Meeting(granted=(Scope.VIEW, Scope.EXTRA_TECHNICIAN))
+    technician = meeting.join()
+
+    def ask_one_after_the_other() -> None:
+        for _ in range(MAX_CHANGES // 20):
+            other = meeting.join()
+            meeting.pump(0.05)
+            for _ in range(15):
+                meeting.viewers[other].request_consent(Scope.CONTROL, meeting.now)
+                meeting.pump()
+                meeting.gate.refuse(Scope.CONTROL, meeting.now)
+            leave(meeting, other)
+
+    with pytest.raises(RemoteProtocolError):
+        ask_one_after_the_other()
+    leave(meeting, max(meeting.viewers))
+    meeting.viewers[technician].request_consent(Scope.CONTROL, meeting.now)
+    meeting.pump()
+    meeting.gate.grant(Scope.CONTROL, meeting.now)
+    meeting.pump()
+    assert meeting.viewers[technician].consent(Scope.CONTROL) is ConsentState.GRANTED
+
+
 def test_nothing_is_shown_while_the_customer_cannot_be_heard() -> None:
     """It may have withdrawn its consent, and nobody knows."""
     meeting = Meeting()

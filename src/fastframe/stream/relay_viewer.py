@@ -8,7 +8,7 @@ from fastframe.stream import events as e
 from fastframe.stream import messages as m
 from fastframe.stream.config import SenderConfig
 from fastframe.stream.connection import Rejected
-from fastframe.stream.consent import ConsentGate, ConsentState, Scope
+from fastframe.stream.consent import MAX_CHANGES, ConsentGate, ConsentState, Scope
 from fastframe.stream.epoch_store import EpochStore
 from fastframe.stream.flow import FlowControl
 from fastframe.stream.outlet import Outlet
@@ -22,9 +22,10 @@ JOIN_BYTES = 256 * 1024
 # Who is so many seconds behind, and by more than this many pictures, is skipped.
 MAX_LAG = 3.0
 SKIP_PICTURES = 2
-# How often a viewer who is not the technician may ask for a scope. All requests of a session use up the changes of one
-# gate (`consent.MAX_CHANGES`), and then nobody can be granted anything any more.
+# How often a viewer who is not the technician may ask for a scope, and how many changes of the gate all of them may use
+# up: once they come to `consent.MAX_CHANGES`, nobody can be granted anything any more.
 MAX_REQUESTS = 20
+MAX_CHANGES_BY_REQUESTS = MAX_CHANGES // 2
 # Packets are there already, so only bytes bound what is on the line.
 MAX_PACKETS_A_SECOND = 1000.0
 
@@ -99,7 +100,8 @@ class RelayViewer(Serving[StoreOutlet]):
 
     def _ask_for(self, scope: Scope, text: str) -> None:
         self._requests += 1
-        if self._requests > MAX_REQUESTS and not self._is_first:
+        too_often = self._requests > MAX_REQUESTS or self._gate.revision >= MAX_CHANGES_BY_REQUESTS
+        if too_often and not self._is_first:
             raise RemoteProtocolError(f"the viewer asks for {scope.value!r} too often", limit=MAX_REQUESTS)
         if scope is Scope.FILES:
             self._answer(m.ConsentNotice(scope, ConsentState.REFUSED))
