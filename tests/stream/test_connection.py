@@ -399,8 +399,10 @@ def test_only_packets_that_have_come_are_acknowledged() -> None:
     assert pair.seen(e.FrameReceived)[-1].update.epoch > epoch  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("now", [float("nan"), float("inf"), "1", None])
+@pytest.mark.parametrize("now", [float("nan"), float("inf"), float("-inf"), "1", None])
 def test_time_is_a_finite_number(now: float) -> None:
+    with pytest.raises(LocalProtocolError):
+        Sender(ConsentGate()).poll(now)
     pair = Pair().connect()
     with pytest.raises(LocalProtocolError):
         pair.sender.poll(now)

@@ -234,13 +234,13 @@ class Endpoint(ABC):
     # -- for the two ends ------------------------------------------------------------------------------------
 
     def _tick(self, now: float) -> None:
-        """Something happens, whatever it is: every call from outside begins with this, but `poll`."""
+        """Something happens, whatever it is: every call that is told the time begins with this, but `poll`."""
         self._quiet_until = -_INFINITY
         self._set_time(now)
 
     def _set_time(self, now: float) -> None:
         # Nearly every time; this is asked several times a frame.
-        if type(now) is float and self._now <= now < _INFINITY:
+        if type(now) is float and -_INFINITY < now < _INFINITY and self._now <= now:
             self._now = now
             return
         if not isinstance(now, (int, float)) or not -_INFINITY < now < _INFINITY:

@@ -3,7 +3,7 @@
 One gate stands for one customer's session, on the customer's machine. Capture, stream and recording all ask it before
 they act. For each scope it knows one state, and the table below holds every way from one to another. A change counts
 from the moment it is made: whoever asks next gets the new answer, and whoever keeps what a scope allowed (queues,
-pictures) looks at `revision` to learn that something has changed.
+pictures) looks at `revision`, and asks again at `next_expiry`, to learn that something has changed.
 
 Like all of the stream the gate has no clock: whoever asks says what time it is, and a consent that was given until a
 certain time is over from that time on, whether somebody has noticed or not.
