@@ -1,6 +1,7 @@
 """Wrong arguments, and servers that stop, die, refuse or are restarted: one clear error in time, and on again."""
 
 import contextlib
+import gc
 import math
 import os
 import resource
@@ -9,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from x11_client import Client, colours
 from fastframe import Rect
 from fastframe.capture import Event
 from fastframe.capture.x11 import X11Source
+from fastframe.capture.x11.session import Session
+from fastframe.capture.x11.xcb import RequestRefused
 from fastframe.errors import LocalProtocolError, PermanentCaptureError, TransientCaptureError
 
 if TYPE_CHECKING:
@@ -79,6 +82,35 @@ def test_a_server_that_stops_is_an_error_in_time_and_works_again_when_it_goes_on
         assert (colours(frame.pixels) == (0x33, 0x22, 0x11)).all()
         assert frame.damage is None
         assert frame.layout > first.layout
+
+
+def test_a_picture_that_could_not_be_read_is_not_kept(
+    xserver: "XServer", client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive, refusing = Session._receive, False
+
+    def refuse_once(session: Session, *arguments: Any, **options: Any) -> None:
+        nonlocal refusing
+        receive(session, *arguments, **options)
+        if refusing:
+            refusing = False
+            raise RequestRefused("as when the screen shrinks")
+
+    monkeypatch.setattr(Session, "_receive", refuse_once)
+    gc.disable()  # what is part of a cycle would be kept for some time
+    try:
+        with X11Source(xserver.display) as source:
+            for _ in range(8):
+                refusing = True
+                source.capture()
+                assert not refusing
+            assert _shared_buffers() == 1
+    finally:
+        gc.enable()
+
+
+def _shared_buffers() -> int:
+    return sum("memfd:fastframe" in line for line in Path("/proc/self/maps").read_text().splitlines())
 
 
 def _capture_within(source: X11Source, seconds: float):  # type: ignore[no-untyped-def]

@@ -209,7 +209,8 @@ class Session:
                 return self._in_view(self._picture)
             except RequestRefused as error:
                 # The screen has shrunk since we looked, or a window is gone.
-                refused = error
+                # Without its traceback, which holds the picture that was to be taken: its buffer would stay lent.
+                refused = error.with_traceback(None)
                 self.server.news.layout = self.server.news.windows = True
                 if not isinstance(error, LayoutChanged):
                     time.sleep(_PAUSE)
@@ -362,7 +363,7 @@ class Session:
         return self._buffers if latest is None or latest in self._buffers else [*self._buffers, latest]
 
     def _free_buffer(self) -> Buffer:
-        """A buffer that nobody looks at, of several the one that was read last: it takes least to bring up to date."""
+        """A buffer that nobody looks at, of several the one read last: as a rule it takes least to bring up to date."""
         for buffer in reversed(self._buffers):
             if not buffer.is_lent:
                 return buffer

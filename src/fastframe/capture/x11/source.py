@@ -5,7 +5,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from fastframe._closing import Closing
 from fastframe.capture.display_name import chosen_display
@@ -20,7 +20,7 @@ from fastframe.errors import FastframeError, LocalProtocolError, PermanentCaptur
 _IMPATIENCE = 0.1
 _LONGEST_TIMEOUT = 3600
 
-Arguments = ParamSpec("Arguments")
+Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 
 
@@ -142,9 +142,8 @@ class X11Source(Closing):
 
     def _on_session(
         self,
-        work: Callable[Concatenate[Session, Arguments], Result],
-        *args: Arguments.args,
-        **options: Arguments.kwargs,
+        work: Callable[[Session, *Arguments], Result],
+        *args: *Arguments,
     ) -> Result:
         """Work on the session, which is begun anew if need be, and dropped when it cannot go on."""
         if self._closed:
@@ -158,7 +157,7 @@ class X11Source(Closing):
                 # It has worked before, so it may again: display servers are restarted when users log out.
                 raise TransientCaptureError(str(error)) from error
         try:
-            return work(self._session, *args, **options)
+            return work(self._session, *args)
         except ConnectionLost:
             self._disconnect()
             raise
