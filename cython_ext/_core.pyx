@@ -99,7 +99,7 @@ cdef uint32_t *make_hash_keys(uint32_t width) except NULL:
 cdef class FrameEncoder:
     """The encoder's side of one frame size: the reference, the colour tables, the cache and the planes being written.
 
-    `modelled`: the pixel model draws all that is neither copied nor cached.
+    `modelled`: the pixel model draws what is neither copied nor cached, but for textures that palettes draw in fewer bytes.
     """
 
     cdef ff_frame_encoder *encoder
@@ -243,7 +243,6 @@ cdef class FrameEncoder:
     def find_changes(self, damage, const uint8_t[:, :, :] frame):
         """All steps from `begin` to `end_motion` at once, in this thread."""
         self.begin(damage)
-        self.analysed = 0
         with nogil:
             ff_compare_rows(self.encoder, &frame[0, 0, 0], frame.strides[0], NULL if self.everywhere else self.candidates,
                             0, self.rows)

@@ -80,8 +80,8 @@ void ff_end_motion(ff_frame_encoder *encoder);
  * on through the packet, and stands in its buffer when the packet has ended.) */
 void ff_begin_part(ff_frame_encoder *encoder);
 
-/* Does all steps of a dirty tile's analysis that coding it would ask for if it came next. Several threads may do so for
- * different tiles, but not while ff_encode_tiles runs, whose tables it reads. */
+/* Does all steps of a dirty tile's analysis that coding it would ask for if it came next, but for the textures of effort "tight".
+ * Several threads may do so for different tiles, but not while ff_encode_tiles runs, whose tables it reads. */
 void ff_analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis);
 
 /* Codes the next `count` dirty tiles, of which so many must be left, into the planes of the part, behind what is there. Stops when

@@ -81,7 +81,7 @@ def test_tight_takes_far_fewer_bytes_for_a_recorded_screen(clip_frames: tuple[Fr
 
 
 @pytest.mark.parametrize("texture", [dithered, few_colours])
-def test_tight_is_not_larger_where_palettes_are_small(texture: Callable[[int, int, int], Frame]) -> None:
+def test_tight_is_hardly_larger_where_palettes_are_small(texture: Callable[[int, int, int], Frame]) -> None:
     frame = desktop(512, 448)
     frame[:384] = texture(512, 384, 1)
     sizes = {}

@@ -1,7 +1,8 @@
 """The command `fastframe`: tries, measures and inspects the codec without writing code.
 
 Commands stand in modules of their own; `app` joins them. Whatever fails for a reason outside of the program
-ends in one line on stderr and exit code 2. Exit code 1 means that a picture did not come back exactly.
+ends in one line on stderr and exit code 2. Exit code 1 means that a picture did not come back exactly, or that nobody
+reads what is printed any more.
 """
 
 import os
