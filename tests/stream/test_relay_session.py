@@ -53,6 +53,14 @@ def leave(meeting: Meeting, number: int) -> None:
     del meeting.viewers[number]
 
 
+def assert_can_be_given_control(meeting: Meeting, number: int) -> None:
+    meeting.viewers[number].request_consent(Scope.CONTROL, meeting.now)
+    meeting.pump()
+    meeting.gate.grant(Scope.CONTROL, meeting.now)
+    meeting.pump()
+    assert meeting.viewers[number].consent(Scope.CONTROL) is ConsentState.GRANTED
+
+
 # -- consents ----------------------------------------------------------------------------------------------------
 
 
@@ -71,11 +79,7 @@ def test_a_viewer_that_asks_without_end_does_not_use_up_what_the_customer_can_de
         ask_without_end()
     leave(meeting, other)
     assert meeting.gate.revision < MAX_CHANGES // 10
-    meeting.viewers[technician].request_consent(Scope.CONTROL, meeting.now)
-    meeting.pump()
-    meeting.gate.grant(Scope.CONTROL, meeting.now)
-    meeting.pump()
-    assert meeting.viewers[technician].consent(Scope.CONTROL) is ConsentState.GRANTED
+    assert_can_be_given_control(meeting, technician)
 
 
 def test_many_viewers_that_ask_do_not_use_it_up_either() -> None:
@@ -95,11 +99,7 @@ def test_many_viewers_that_ask_do_not_use_it_up_either() -> None:
     with pytest.raises(RemoteProtocolError):
         ask_one_after_the_other()
     leave(meeting, max(meeting.viewers))
-    meeting.viewers[technician].request_consent(Scope.CONTROL, meeting.now)
-    meeting.pump()
-    meeting.gate.grant(Scope.CONTROL, meeting.now)
-    meeting.pump()
-    assert meeting.viewers[technician].consent(Scope.CONTROL) is ConsentState.GRANTED
+    assert_can_be_given_control(meeting, technician)
 
 
 def test_nothing_is_shown_while_the_customer_cannot_be_heard() -> None:
