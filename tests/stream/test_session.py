@@ -55,6 +55,23 @@ def test_nothing_is_sent_while_nothing_changes() -> None:
     assert len(pair.down) == count
 
 
+def test_frames_a_second_are_as_many_as_wanted_with_one_half_an_interval_early() -> None:
+    pair = Pair(Sender(ConsentGate(), SenderConfig(max_fps=10))).connect()
+    pair.pump(2.0)
+    pair.assert_exact()
+    sent_at = []
+    began = pair.now
+    # Something changes every 10 ms for a second.
+    for seed in range(100):
+        before = len(pair.down)
+        pair.draw(seed)
+        pair.pump(0.01)
+        if len(pair.down) > before:
+            sent_at.append(pair.now - began)
+    # At once, soon after, in case the first one showed a drawing half done, and then on a steady grid.
+    assert sent_at == pytest.approx([0.01, *(0.06 + 0.1 * index for index in range(10))], abs=0.011)
+
+
 def test_the_same_packets_come_out_for_a_recording() -> None:
     pair = Pair().connect()
     for seed in range(5):

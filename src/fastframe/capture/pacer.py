@@ -51,15 +51,17 @@ class Schedule:
 
     @property
     def next(self) -> float:
-        """The next time of the grid; what comes later begins a new grid."""
-        return self._last + self.interval
+        """From when on there may be a frame: half an interval before its time.
+
+        So the first frame after a pause, which often catches a drawing half done, is followed by a second one soon;
+        who goes on is half an interval ahead, and there are no more frames in the long run.
+        """
+        return self._last + self.interval / 2
 
     def used(self, now: float) -> None:
         """Go on from a time that was made use of, at `now`."""
-        planned = self.next
-        # Whoever wakes a little late stays on the grid, or the rate would sink. A longer gap begins a new one, since
-        # two frames close to each other to catch up would be of no use.
-        self._last = planned if planned <= now < planned + self.interval / 2 else now
+        # Whoever wakes a little late stays on the grid, or the rate would sink. A longer gap begins a new one.
+        self._last = max(self._last + self.interval, now)
 
     def worked(self, seconds: float) -> None:
         """Take in what a frame has cost."""

@@ -50,6 +50,8 @@ class _DisplayOutlet(Outlet):
         super().__init__(display, flow, last)
         self.encoder: Encoder | None = None
         self.effort = ""
+        # The last packet's place on a grid of times of the most frames a second.
+        self.paced_at = -math.inf
         # When a first picture was last begun anew with another effort.
         self.restarted_at = -math.inf
         self.next_epoch = 1 if last is None else last[0] + 1
@@ -229,7 +231,10 @@ class Sender(Serving[_DisplayOutlet]):
 
     def _ready_at(self, outlet: _DisplayOutlet) -> float:
         """When a packet of this display may be made; `inf`: not before something has come from the viewer."""
-        due = outlet.sent_at + self._interval
+        due = outlet.paced_at + self._interval
+        if self._flow.frames_in_flight <= 1:
+            # Half an interval before its time: a picture after a pause often shows a drawing half done.
+            due -= self._interval / 2
         if outlet.needs_keyframe:
             due = max(due, outlet.keyframe_at + KEYFRAME_INTERVAL)
         if due > self._now + 1e-9:
@@ -291,6 +296,7 @@ class Sender(Serving[_DisplayOutlet]):
             outlet.epoch_bytes = 0
             self._keyframes += 1
         outlet.epoch_bytes += len(packet)
+        outlet.paced_at = max(outlet.paced_at + self._interval, self._now)
         self._send_new(outlet, header.epoch, header.sequence, packet)
         self._frame_count += 1
         self._packet_bytes += len(packet)
