@@ -64,7 +64,7 @@ def bench_frame_memcmp(benchmark: BenchmarkFixture, frame: Frame) -> None:
 def bench_frame_diff_tiles(benchmark: BenchmarkFixture, frame: Frame, kernel_isa: str) -> None:
     benchmark.extra_info["isa"] = kernel_isa
     reference = frame.view(np.uint32)[..., 0].copy()
-    dirty = np.zeros(_core.FrameEncoder(frame.shape[1], frame.shape[0], 0, False).tiles, np.uint8)
+    dirty = np.zeros(_core.FrameEncoder(frame.shape[1], frame.shape[0], 0).tiles, np.uint8)
     assert benchmark(_kernels.diff_tiles, frame, reference, dirty) == 0
 
 

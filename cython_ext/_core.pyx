@@ -97,12 +97,10 @@ cdef uint32_t *make_hash_keys(uint32_t width) except NULL:
 
 
 cdef class FrameEncoder:
-    """The encoder's side of one frame size: the reference, the colour tables, the cache and the planes being written.
-
-    `modelled`: the pixel model draws what is neither copied nor cached, but for textures that palettes draw in fewer bytes.
-    """
+    """The encoder's side of one frame size: the reference, the colour tables, the cache and the planes being written."""
 
     cdef ff_frame_encoder *encoder
+    cdef ff_pixel_model *model
     cdef uint32_t *hash_keys
     cdef uint64_t *row_hashes
     cdef ff_analysis *analyses
@@ -114,7 +112,7 @@ cdef class FrameEncoder:
     cdef readonly uint32_t width, height
     cdef readonly size_t tiles, rows
 
-    def __cinit__(self, uint32_t width, uint32_t height, uint32_t cache_slots, bint modelled):
+    def __cinit__(self, uint32_t width, uint32_t height, uint32_t cache_slots):
         cdef size_t size
         self.width, self.height = width, height
         self.encoder = <ff_frame_encoder *> allocate(1, sizeof(ff_frame_encoder))
@@ -139,14 +137,11 @@ cdef class FrameEncoder:
         self.encoder.modes = <uint8_t *> allocate(self.tiles, 1)
         self.candidates = <uint8_t *> allocate(self.tiles, 1)
         for plane in range(FF_PLANES):
-            if plane != FF_PLANE_MODELLED or modelled:
-                size = ff_plane_buffer_size(&self.encoder.geometry, plane)
-                if plane in (FF_PLANE_INDICES, FF_PLANE_GREEN, FF_PLANE_BLUE, FF_PLANE_RED):
-                    self.encoder.planes[plane] = <uint8_t *> allocate_large(size, 1)
-                else:
-                    self.encoder.planes[plane] = <uint8_t *> allocate_sparse(size, 1)
-        if modelled:
-            self.encoder.model = <ff_pixel_model *> allocate_large(1, sizeof(ff_pixel_model))
+            size = ff_plane_buffer_size(&self.encoder.geometry, plane)
+            if plane in (FF_PLANE_INDICES, FF_PLANE_GREEN, FF_PLANE_BLUE, FF_PLANE_RED):
+                self.encoder.planes[plane] = <uint8_t *> allocate_large(size, 1)
+            elif plane != FF_PLANE_MODELLED:
+                self.encoder.planes[plane] = <uint8_t *> allocate_sparse(size, 1)
         self.hash_keys = self.encoder.hash_keys = make_hash_keys(width)
         ff_encoder_reset(self.encoder)
 
@@ -154,7 +149,6 @@ cdef class FrameEncoder:
         if self.encoder != NULL:
             for plane in range(FF_PLANES):
                 free(self.encoder.planes[plane])
-            free(self.encoder.model)
             free(self.encoder.cache.slots)
             free(self.encoder.cache.pixels)
             free(self.encoder.votes)
@@ -170,6 +164,7 @@ cdef class FrameEncoder:
             free(self.encoder.dirty)
             free(self.encoder.reference)
             free(self.encoder)
+        free(self.model)
         free(self.row_hashes)
         free(self.analyses)
         free(self.candidates)
@@ -180,6 +175,27 @@ cdef class FrameEncoder:
         self.next_tile = 0
         with nogil:
             ff_encoder_reset(self.encoder)
+            if self.model != NULL:
+                ff_model_reset(self.model)
+
+    @property
+    def modelled(self):
+        """Whether the pixel model draws what is neither copied nor cached, but for textures that palettes draw in fewer bytes.
+
+        May be set between two packets. What the model has learned is kept meanwhile, as the decoder keeps it.
+        """
+        return self.encoder.model != NULL
+
+    @modelled.setter
+    def modelled(self, bint modelled):
+        cdef size_t size
+        if modelled and self.model == NULL:
+            if self.encoder.planes[FF_PLANE_MODELLED] == NULL:
+                size = ff_plane_buffer_size(&self.encoder.geometry, FF_PLANE_MODELLED)
+                self.encoder.planes[FF_PLANE_MODELLED] = <uint8_t *> allocate_sparse(size, 1)
+            self.model = <ff_pixel_model *> allocate_large(1, sizeof(ff_pixel_model))
+            ff_model_reset(self.model)
+        self.encoder.model = self.model if modelled else NULL
 
     cdef int mark(self, size_t x, size_t y, size_t width, size_t height) except -1:
         """Makes the tiles that a rectangle touches candidates."""

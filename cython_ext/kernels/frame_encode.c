@@ -54,8 +54,6 @@ void ff_encoder_reset(ff_frame_encoder *encoder) {
     const size_t tiles = count_tiles(encoder);
     ff_colours_reset(&encoder->colours);
     ff_cache_reset(&encoder->cache);
-    if (encoder->model != NULL)
-        ff_model_reset(encoder->model);
     for (size_t tile = 0; tile < tiles; tile++)
         encoder->repeats[tile] = ~UINT64_C(1); /* all rows but the first */
     encoder->packet = 0;

@@ -52,7 +52,7 @@ size_t ff_plane_capacity(const ff_geometry *geometry, int plane);
 /* The bytes that an encoder's buffer for that plane holds: for the modelled plane more than its capacity. */
 size_t ff_plane_buffer_size(const ff_geometry *geometry, int plane);
 
-/* Forgets the epoch: a reference that will be black, empty colour tables and cache, a model that knows nothing, nothing dirty. */
+/* Forgets the epoch: a reference that will be black, empty colour tables and cache, nothing dirty. The caller resets the model. */
 void ff_encoder_reset(ff_frame_encoder *encoder);
 
 /* A packet is coded in steps. The first forgets the packet before; */

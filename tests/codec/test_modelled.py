@@ -9,7 +9,7 @@ from packets import BOXED, CACHED, KEEP, MODELLED, MOVED, NEW_COLOURS, PHOTO, Pa
 from pair import Pair
 from pictures import Frame, assert_shows, desktop, dithered, few_colours, noise
 
-from fastframe import Decoder, Encoder, EncoderConfig, Limits, RemoteProtocolError, _core
+from fastframe import Decoder, Encoder, EncoderConfig, Limits, LocalProtocolError, RemoteProtocolError, _core
 from fastframe.codec import PLANES
 from fastframe.codec.encoder import PACKET_ROOM, max_tile_bytes
 
@@ -57,6 +57,43 @@ def test_damage_arrives_exactly() -> None:
         pair.send(frame, damage=[(x, y, 30, 20)])
         assert pair.sent.tiles["modelled"]
         assert_shows(pair.decoder, frame)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_effort_changes_without_a_new_epoch(threads: int) -> None:
+    pair, modelled_tiles = Pair(EncoderConfig(effort="balanced", threads=threads)), 0
+    for number, frame in enumerate(changing(200, 150)):
+        pair.encoder.effort = effort = ("balanced", "tight", "tight", "fast")[number % 4]
+        assert pair.encoder.effort == effort
+        update = pair.send(frame)
+        assert_shows(pair.decoder, frame)
+        assert update.keyframe == (number == 0)
+        assert bool(pair.sent.tiles["modelled"]) <= (effort == "tight")
+        modelled_tiles += pair.sent.tiles["modelled"]
+    assert modelled_tiles
+
+
+def test_a_new_epoch_has_all_of_the_new_effort(clip_frames: tuple[Frame, ...]) -> None:
+    changed, fast = Encoder(EncoderConfig(effort="balanced")), Encoder(EncoderConfig(effort="fast"))
+    for encoder in (changed, fast):
+        encoder.encode(clip_frames[0])
+    changed.effort = "fast"
+    # Until then zstd searches as it did.
+    assert changed.encode(clip_frames[5]) != fast.encode(clip_frames[5])
+    for frame in clip_frames[6:8]:
+        assert changed.encode(frame, keyframe=frame is clip_frames[6]) == fast.encode(
+            frame, keyframe=frame is clip_frames[6]
+        )
+
+
+def test_an_effort_that_there_is_not_or_no_room_for_is_refused_and_the_old_one_stays() -> None:
+    for limits, effort in [(Limits(), "best"), (Limits(max_packet_bytes=50 << 10), "tight")]:
+        pair = Pair(EncoderConfig(limits=limits))
+        with pytest.raises(LocalProtocolError, match=r"effort must be|room for one tile"):
+            pair.encoder.effort = effort
+        assert pair.encoder.effort == "balanced"
+        pair.send(desktop(100, 80))
+        assert_shows(pair.decoder, desktop(100, 80))
 
 
 @pytest.mark.parametrize("name", _core.available_isas())

@@ -7,6 +7,7 @@ decoder once.
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import cycle
 from typing import Any, TypeVar
 
 import numpy as np
@@ -90,9 +91,12 @@ def encode(encoder: Encoder, shot: Shot) -> bytes:
     return encoder.encode(shot.frame, damage=shot.damage, keyframe=shot.keyframe, budget=shot.budget)
 
 
-def show(shots: Iterable[Shot], effort: str = "balanced") -> None:
-    """Take every frame through encoder and decoders, and compare what the viewer sees with the source."""
-    encoders = on_each_isa(lambda _: Encoder(EncoderConfig(effort=effort)))
+def show(shots: Iterable[Shot], *efforts: str) -> None:
+    """Take every frame through encoder and decoders, and compare what the viewer sees with the source.
+
+    Each frame has the next of the efforts; after the last one comes the first.
+    """
+    encoders = on_each_isa(lambda _: Encoder(EncoderConfig(effort=efforts[0])))
     viewer = BothDecoders()
 
     def send(shot: Shot) -> bool:
@@ -107,7 +111,9 @@ def show(shots: Iterable[Shot], effort: str = "balanced") -> None:
 
     shot = None
     complete = True
-    for shot in shots:
+    for shot, effort in zip(shots, cycle(efforts), strict=False):
+        for encoder in encoders:
+            encoder.effort = effort
         complete = send(shot)
     assert shot is not None
     assert complete or send(Shot(shot.frame, [], False, None))
@@ -135,6 +141,16 @@ def test_the_viewer_sees_the_source_through_the_model(scene: Scene) -> None:
     show(scene.play(), "tight")
 
 
+@FEWER
+@given(
+    scene=scenes(max_pixels=1 << 11, max_steps=6), efforts=st.lists(st.sampled_from(EFFORTS), min_size=2, max_size=4)
+)
+@example(replace(REOPENED, size=(140, 70)), ["balanced", "tight"])
+@example(replace(SCROLLED, size=(140, 70)), ["tight", "fast"])
+def test_the_viewer_sees_the_source_while_the_effort_changes(scene: Scene, efforts: list[str]) -> None:
+    show(scene.play(), *efforts)
+
+
 @pytest.mark.parametrize("effort", EFFORTS)
 def test_the_viewer_sees_a_recorded_screen(clip_frames: tuple[Frame, ...], effort: str) -> None:
     frames = [frame[100:190, 300:500] for frame in clip_frames] if effort == "tight" else clip_frames[:6]
@@ -143,7 +159,7 @@ def test_the_viewer_sees_a_recorded_screen(clip_frames: tuple[Frame, ...], effor
 
 @pytest.mark.parametrize("budget", [1, 500, 20_000])
 def test_a_recorded_screen_arrives_bit_by_bit(clip_frames: tuple[Frame, ...], budget: int) -> None:
-    show(Shot(frame, None, False, budget) for frame in clip_frames[3:6])
+    show((Shot(frame, None, False, budget) for frame in clip_frames[3:6]), "balanced")
 
 
 # What the encoder never does, and what it must not do -------------------------------------------------

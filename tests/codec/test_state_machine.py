@@ -86,6 +86,10 @@ class Line(RuleBasedStateMachine):
         self.screen = np.resize(self.screen, (size[1], size[0], 3))
         self.damage = None
 
+    @rule(effort=st.sampled_from(EFFORTS))
+    def change_effort(self, effort: str) -> None:
+        self.encoder.effort = effort
+
     # -- packets that arrive ----------------------------------------------------------------------------
 
     @rule(

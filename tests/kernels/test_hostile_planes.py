@@ -67,7 +67,8 @@ def written_planes() -> list[Planes]:
 
 @cache
 def written_by(modelled: bool) -> list[Planes]:
-    encoder = _core.FrameEncoder(WIDTH, HEIGHT, CACHE_SLOTS, modelled)
+    encoder = _core.FrameEncoder(WIDTH, HEIGHT, CACHE_SLOTS)
+    encoder.modelled = modelled
     packets = []
     for frame in frames():
         encoder.begin(None)

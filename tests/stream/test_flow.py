@@ -1,15 +1,15 @@
 """Flow control on lines in virtual time: short queues, a busy line, quick recovery, the exact picture in the end."""
 
-import itertools
 from collections import Counter
+from typing import Any, ClassVar
 
 import numpy as np
 import pictures
 import pytest
 from screens import HEIGHT, WIDTH, Damage, Film, Typing
 
+from fastframe import Encoder
 from fastframe.stream import ConsentGate, Display, Receiver, Scope, Sender, SenderConfig
-from fastframe.stream.serving import KEYFRAME_INTERVAL
 from fastframe.stream.simulation import LineProfile, Session, Source
 
 MBIT = 1e6 / 8
@@ -223,27 +223,47 @@ def test_statistics_tell_what_the_line_is_like() -> None:
     assert typing.sender.statistics(5.0).ratio > 100
 
 
-def test_the_effort_follows_the_bandwidth() -> None:
-    """On a slow line the first picture begins anew with "tight" after a few kilobytes; a fast line is left alone."""
-    slow = joined(Typing(fps=1, end=3.0), LineProfile(0.3 * MBIT, 0.020), effort="auto")
-    slow.sources[0].frame[:] = pictures.noise(WIDTH, HEIGHT) & 0x0F
-    slow.run(3.0)
-    fast = joined(Typing(fps=1, end=3.0), LineProfile(50 * MBIT, 0.020), effort="auto")
-    fast.run(3.0)
-    assert slow.sender.statistics(3.0).keyframes == 2
-    assert fast.sender.statistics(3.0).keyframes == 1
-    finish(slow, 40.0)
-    finish(fast, 40.0)
+class Watched(Encoder):
+    """An encoder that writes down the effort of each packet."""
+
+    efforts: ClassVar[list[str]] = []
+
+    def encode(self, frame: object, **arguments: Any) -> bytes:
+        self.efforts.append(self.effort)
+        return super().encode(frame, **arguments)
 
 
-def test_an_effort_that_flips_does_not_make_a_keyframe_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    efforts = itertools.cycle(("balanced", "tight"))
-    monkeypatch.setattr(Sender, "_effort", lambda self, outlet: next(efforts))
-    session = joined(Film(fps=10, end=4.0, bits=1), LineProfile(1 * MBIT, 0.025))
+@pytest.fixture
+def efforts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The efforts of all packets that senders make."""
+    monkeypatch.setattr(Watched, "efforts", [])
+    monkeypatch.setattr("fastframe.stream.sender.Encoder", Watched)
+    return Watched.efforts
+
+
+def test_the_effort_follows_the_bandwidth_within_an_epoch(efforts: list[str]) -> None:
+    """A slow line gets "tight" after a few kilobytes, and loses it when it has become faster."""
+    line = LineProfile(0.3 * MBIT, 0.020, rates=((4.0, 50 * MBIT),))
+    session = joined(Film(fps=15, end=12.0, bits=2), line, effort="auto")
     session.run(4.0)
-    assert session.sender.statistics(4.0).frames > 20
-    assert session.sender.statistics(4.0).keyframes <= 2 + 4.0 / KEYFRAME_INTERVAL
-    finish(session, 10.0)
+    assert efforts[0] == "balanced"
+    assert set(efforts[3:]) == {"tight"}
+    session.run(10.0)
+    before = len(efforts)
+    session.run(12.0)
+    assert set(efforts[before:]) == {"balanced"}
+    finish(session, 20.0)
+    # What a new epoch would cost, nobody had to pay.
+    assert session.sender.statistics(20.0).keyframes == 1
+
+
+def test_a_fast_line_that_seems_slow_at_first_is_not_left_with_what_takes_long(efforts: list[str]) -> None:
+    """The viewer's first packets may take it long, so that the line looks slow."""
+    slow_start = LineProfile(0.3 * MBIT, 0.002, rates=((0.5, 100 * MBIT),))
+    session = joined(Film(fps=15, end=4.0, bits=2), slow_start, effort="auto")
+    session.run(4.0)
+    assert "tight" in efforts
+    assert set(efforts[-20:]) <= {"fast", "balanced"}
 
 
 def test_a_run_is_the_same_every_time() -> None:

@@ -7,7 +7,7 @@ then begins a new epoch with the next frame.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import index
 from time import perf_counter
@@ -190,7 +190,8 @@ class Encoder:
         self._config = EncoderConfig() if config is None else config
         if not isinstance(self._config, EncoderConfig):
             raise LocalProtocolError(f"config must be an EncoderConfig, not {config!r}", actual=config)
-        self._effort = EFFORTS[self._config.effort]
+        # What the streams of the epoch are compressed with.
+        self._compression = self._effort = EFFORTS[self._config.effort]
         self._users: dict[object, None] = {}  # who is in, or tries to get in, in the order of coming
         self._team = Team(self._config.threads) if self._config.threads > 1 else None
         self._core: FrameEncoder | None = None
@@ -221,7 +222,23 @@ class Encoder:
 
     def _make_compressors(self) -> dict[int, PlaneCompressor]:
         max_window_log = self._config.limits.max_window_log
-        return {number: PlaneCompressor(number, self._effort, max_window_log) for number in STREAMED_PLANES}
+        return {number: PlaneCompressor(number, self._compression, max_window_log) for number in STREAMED_PLANES}
+
+    @property
+    def effort(self) -> str:
+        """The effort of the frames to come, at first that of the configuration.
+
+        May be set between two frames, as a line becomes slower or faster, and costs nothing: whether the model draws
+        ("tight") changes with the next frame. How hard zstd searches, all that "fast" and "balanced" differ in, changes
+        with the next epoch. `LocalProtocolError` for what `EncoderConfig` refuses.
+        """
+        return self._config.effort
+
+    @effort.setter
+    def effort(self, effort: str) -> None:
+        if effort != self._config.effort:
+            self._config = replace(self._config, effort=effort)
+            self._effort = EFFORTS[effort]
 
     @property
     def stats(self) -> FrameStats | None:
@@ -312,6 +329,8 @@ class Encoder:
         if core is None or size_changed or keyframe or self._sequence == MAX_U32:
             core = self._begin_epoch(width, height)
             keyframe, damage = True, None
+        if core.modelled != self._effort.modelled:
+            core.modelled = self._effort.modelled
 
         sizes: PlaneSizes = {}
         pieces: list[bytes] = []
@@ -346,11 +365,13 @@ class Encoder:
     def _begin_epoch(self, width: int, height: int) -> FrameEncoder:
         core = self._core
         if core is None or (core.width, core.height) != (width, height):
-            core = FrameEncoder(width, height, self._config.limits.max_cache_slots, self._effort.modelled)
+            core = FrameEncoder(width, height, self._config.limits.max_cache_slots)
         else:
             core.reset()
         self._core = core
-        self._compressors = self._compressors or self._make_compressors()
+        if not self._compressors or self._compression is not self._effort:
+            self._compression = self._effort
+            self._compressors = self._make_compressors()
         for compressor in self._compressors.values():
             compressor.restart()
         self._streams = {

@@ -32,9 +32,6 @@ from fastframe.stream.statistics import StreamStatistics
 # Bytes a second below which the least bytes are worth the time that "tight" takes, and above which bytes matter little.
 TIGHT_BELOW = 2e6 / 8
 FAST_ABOVE = 200e6 / 8
-# A first picture of which no more than this has gone out begins anew with another effort, when that is found to fit the
-# line: the line's speed is known after a few packets, and an epoch may last for hours.
-CHEAP_RESTART = 48 * 1024
 # Of the tiles' mean bytes, the weight of the last packet.
 TILE_BYTES_WEIGHT = 0.25
 FPS_SECONDS = 2.0
@@ -49,13 +46,9 @@ class _DisplayOutlet(Outlet):
     def __init__(self, display: int, flow: FlowControl, last: tuple[int, int] | None) -> None:
         super().__init__(display, flow, last)
         self.encoder: Encoder | None = None
-        self.effort = ""
         # The last packet's place on a grid of times of the most frames a second.
         self.paced_at = -math.inf
-        # When a first picture was last begun anew with another effort.
-        self.restarted_at = -math.inf
         self.next_epoch = 1 if last is None else last[0] + 1
-        self.epoch_bytes = 0
         self.damage: DamageMap | None = None
         # The encoder holds tiles back that did not fit into the last packet.
         self.partial = False
@@ -245,15 +238,11 @@ class Sender(Serving[_DisplayOutlet]):
     def _encode(self, outlet: _DisplayOutlet, damage_map: DamageMap, frame: Any) -> None:
         budget = self._flow.budget()
         effort = self._effort(outlet)
-        is_cheap = outlet.partial and outlet.epoch_bytes <= CHEAP_RESTART
-        # At once the first time; but a bandwidth between two efforts must not make a keyframe of every packet.
-        if is_cheap and effort != outlet.effort and self._now >= outlet.restarted_at + KEYFRAME_INTERVAL:
-            outlet.restarted_at = self._now
-            outlet.needs_keyframe = True
         keyframe = outlet.needs_keyframe or outlet.encoder is None
-        if outlet.encoder is None or (keyframe and effort != outlet.effort):
+        if outlet.encoder is None:
             config = EncoderConfig(effort, self.limits, first_epoch=outlet.next_epoch, threads=self._config.threads)
-            outlet.encoder, outlet.effort = Encoder(config), effort
+            outlet.encoder = Encoder(config)
+        outlet.encoder.effort = effort
         damage, tiles = self._choose(outlet, damage_map, budget, keyframe=keyframe)
         held_back = outlet.partial
         try:
@@ -293,9 +282,7 @@ class Sender(Serving[_DisplayOutlet]):
             outlet.needs_keyframe = False
             outlet.keyframe_at = self._now
             outlet.next_epoch = header.epoch + 1
-            outlet.epoch_bytes = 0
             self._keyframes += 1
-        outlet.epoch_bytes += len(packet)
         outlet.paced_at = max(outlet.paced_at + self._interval, self._now)
         self._send_new(outlet, header.epoch, header.sequence, packet)
         self._frame_count += 1
@@ -308,7 +295,7 @@ class Sender(Serving[_DisplayOutlet]):
         if self._config.effort != "auto":
             return self._config.effort
         if not self._flow.known or self._flow.bandwidth is None:
-            return outlet.effort or "balanced"
+            return "balanced" if outlet.encoder is None else outlet.encoder.effort
         if self._flow.bandwidth < TIGHT_BELOW:
             return "tight"
         return "fast" if self._flow.bandwidth > FAST_ABOVE else "balanced"
