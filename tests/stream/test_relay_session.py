@@ -102,6 +102,25 @@ def test_many_viewers_that_ask_do_not_use_it_up_either() -> None:
     assert_can_be_given_control(meeting, technician)
 
 
+def test_many_viewers_that_want_to_be_let_in_do_not_use_it_up_either() -> None:
+    meeting = Meeting(granted=(Scope.VIEW,))
+    technician = meeting.join()
+    meeting.pump()
+    for _ in range(MAX_CHANGES):
+        other = meeting.join()
+        meeting.pump()
+        if meeting.gate.state(Scope.EXTRA_TECHNICIAN, meeting.now) is ConsentState.REQUESTED:
+            meeting.gate.refuse(Scope.EXTRA_TECHNICIAN, meeting.now)
+        leave(meeting, other)
+    assert MAX_CHANGES // 10 < asked(meeting).count(Scope.EXTRA_TECHNICIAN) < MAX_CHANGES // 2
+    assert_can_be_given_control(meeting, technician)
+    other = meeting.join()  # nobody asks for it, and the customer may let it in all the same
+    meeting.pump()
+    meeting.gate.grant(Scope.EXTRA_TECHNICIAN, meeting.now)
+    meeting.pump(0.1)
+    assert meeting.sees(other)
+
+
 def test_nothing_is_shown_while_the_customer_cannot_be_heard() -> None:
     """It may have withdrawn its consent, and nobody knows."""
     meeting = Meeting()

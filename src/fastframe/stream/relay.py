@@ -31,7 +31,7 @@ from fastframe.stream.consent import ConsentGate, ConsentState, Scope
 from fastframe.stream.epoch_store import EpochStore
 from fastframe.stream.pairing import PairingKey
 from fastframe.stream.receiver import Receiver
-from fastframe.stream.relay_viewer import RelayViewer
+from fastframe.stream.relay_viewer import MAX_CHANGES_BY_REQUESTS, RelayViewer
 from fastframe.stream.states import State
 from fastframe.stream.wire import Message
 
@@ -396,8 +396,9 @@ class Relay:
                 self._first = number
                 viewer.become_first()
             elif isinstance(event, e.Connected) and number != self._first:
-                # Who comes back has asked before, and may have been told no.
-                if not event.resumed:
+                # Who comes back has asked before, and may have been told no. After too many the customer is not asked
+                # any more, but may still agree.
+                if not event.resumed and self._gate.revision < MAX_CHANGES_BY_REQUESTS:
                     self._ask_customer(Scope.EXTRA_TECHNICIAN, f"{event.name} wants to see the screen as well", now)
             elif isinstance(event, e.ConsentRequested):
                 self._ask_customer(event.scope, event.text, now)

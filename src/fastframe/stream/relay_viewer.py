@@ -23,7 +23,7 @@ JOIN_BYTES = 256 * 1024
 MAX_LAG = 3.0
 SKIP_PICTURES = 2
 # How often a viewer who is not the technician may ask for a scope, and how many changes of the gate all of them may use
-# up: once they come to `consent.MAX_CHANGES`, nobody can be granted anything any more.
+# up, also by joining: once they come to `consent.MAX_CHANGES`, nobody can be granted anything any more.
 MAX_REQUESTS = 20
 MAX_CHANGES_BY_REQUESTS = MAX_CHANGES // 2
 # Packets are there already, so only bytes bound what is on the line.
@@ -100,8 +100,9 @@ class RelayViewer(Serving[StoreOutlet]):
 
     def _ask_for(self, scope: Scope, text: str) -> None:
         self._requests += 1
-        too_often = self._requests > MAX_REQUESTS or self._gate.revision >= MAX_CHANGES_BY_REQUESTS
-        if too_often and not self._is_first:
+        changes_something = self._gate.state(scope, self._now) not in (ConsentState.REQUESTED, ConsentState.GRANTED)
+        used_up = changes_something and self._gate.revision >= MAX_CHANGES_BY_REQUESTS
+        if (self._requests > MAX_REQUESTS or used_up) and not self._is_first:
             raise RemoteProtocolError(f"the viewer asks for {scope.value!r} too often", limit=MAX_REQUESTS)
         if scope is Scope.FILES:
             self._answer(m.ConsentNotice(scope, ConsentState.REFUSED))
