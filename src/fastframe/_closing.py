@@ -21,19 +21,15 @@ class Closing(ABC):
         self.close()
 
 
-class Completing(ABC):
-    """A context manager for what is there whole or not at all: closed at its end, but discarded after an exception."""
+class Completing(Closing):
+    """A context manager for what is there whole or not at all: closed at its end, but discarded after an exception.
 
-    @abstractmethod
-    def close(self) -> None:
-        """Complete it."""
+    `close` completes it.
+    """
 
     @abstractmethod
     def discard(self) -> None:
-        """Undo what was done so far."""
-
-    def __enter__(self) -> Self:
-        return self
+        """Undo what was done so far; of no effect once it is complete."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

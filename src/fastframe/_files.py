@@ -58,7 +58,7 @@ class PendingFile(Completing):
             They could not be written, for example because the disk is full, and what there was is discarded; or it was
             closed or discarded before.
         """
-        self._check_open()
+        self.check_open()
         try:
             self.file.write(data)
         except OSError as error:
@@ -75,7 +75,7 @@ class PendingFile(Completing):
         """
         if self._complete:
             return
-        self._check_open()
+        self.check_open()
         try:
             self.file.flush()
             os.fsync(self.file.fileno())
@@ -86,7 +86,8 @@ class PendingFile(Completing):
             raise RecordingError(f"cannot write {self.path}: {reason(error)}") from error
         self._complete = True
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raises `RecordingError` if it is complete or was discarded."""
         if self.file.closed:
             what = "is complete" if self._complete else "was discarded"
             raise RecordingError(f"cannot write {self.path}: it {what}")

@@ -92,6 +92,29 @@ def test_what_is_no_frame_is_refused(tmp_path: Path, pixels: npt.NDArray[np.gene
     assert len(read(tmp_path / "video.mkv")) == 1
 
 
+def test_a_video_may_be_closed_again_but_not_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "video.mkv"
+    frames = noise(8, 8)
+    with VideoWriter(path, (8, 8)) as writer:
+        writer.write(frames[0], 0)
+        writer.close()
+    with pytest.raises(RecordingError, match=f"cannot write {path}: it is complete"):
+        writer.write(frames[1], 1000)
+    writer.discard()
+    assert len(read(path)) == 1
+
+
+def test_a_video_that_was_discarded_is_neither_completed_nor_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "video.mkv"
+    writer = VideoWriter(path, (8, 8))
+    writer.discard()
+    for go_on in (lambda: writer.write(noise(8, 8)[0], 0), writer.close):
+        with pytest.raises(RecordingError, match=f"cannot write {path}: it was discarded"):
+            go_on()
+    writer.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("size", [(0, 8), (100_000, 8)])
 def test_a_size_that_no_video_has_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
     with pytest.raises(RecordingError, match="cannot be made"):

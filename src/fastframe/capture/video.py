@@ -104,8 +104,9 @@ class VideoWriter(Completing):
         LocalProtocolError
             The array is not of that shape or type.
         RecordingError
-            The frame is not of this video's size, or the file could not be written.
+            The frame is not of this video's size, or the file could not be written, or was closed or discarded before.
         """
+        self._pending.check_open()
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 4:
             raise LocalProtocolError(
                 f"a frame must be (height, width, 4) uint8, not {pixels.shape} {pixels.dtype}",
@@ -142,20 +143,21 @@ class VideoWriter(Completing):
             raise RecordingError(f"cannot write {self._pending.path}: {reason(error)}") from error
 
     def close(self) -> None:
-        """Write what the encoder still holds, complete the file and give it its name.
+        """Write what the encoder still holds, complete the file and give it its name. May be called again.
 
         Raises
         ------
         RecordingError
-            That failed; a file that was there before stays.
+            That failed, or it was discarded; a file that was there before stays.
         """
-        try:
-            self._encode(None)
-            with self._named_errors():
-                self._container.close()
-        except BaseException:
-            self._pending.discard()
-            raise
+        if not self._pending.file.closed:
+            try:
+                self._encode(None)
+                with self._named_errors():
+                    self._container.close()
+            except BaseException:
+                self._pending.discard()
+                raise
         self._pending.close()
 
     def discard(self) -> None:
