@@ -1,5 +1,6 @@
 """Lossless videos and pictures: every pixel comes back, and what cannot be kept is refused."""
 
+import os
 import resource
 from itertools import islice
 from pathlib import Path
@@ -151,6 +152,12 @@ def test_what_is_no_video_is_refused(tmp_path: Path, name: str, content: bytes |
         (tmp_path / name).write_bytes(content)
     with pytest.raises(RecordingError, match=why):
         ReplaySource(tmp_path / name)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mkv")
+    with pytest.raises(RecordingError, match="is no file; a video cannot come through a pipe"):
+        ReplaySource(tmp_path / "pipe.mkv")
 
 
 def test_a_video_cut_before_its_first_frame_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """`fastframe encode` and `fastframe decode`: whatever goes in comes out."""
 
+import json
 import re
+import shlex
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -160,3 +163,64 @@ def test_a_recording_without_frames_decodes_to_nothing(run: "Run", tmp_path: Pat
     assert result.returncode == 2
     assert result.stderr == "fastframe: empty.ffs holds no frames; nothing was written\n"
     assert not (tmp_path / "out.mkv").exists()
+
+
+# -- pipes -------------------------------------------------------------------------------------------------------
+
+
+def in_shell(command: list[str], folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """Run a line for a shell, in which `$f` stands for `fastframe`."""
+    quoted = " ".join(map(shlex.quote, command))
+    return subprocess.run(
+        ["bash", "-c", line.replace("$f", quoted)], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cat recording.ffs | $f decode - out.mkv",
+        "cat recording.ffs | $f decode /dev/stdin out.mkv",
+        "$f decode - out.mkv < recording.ffs",
+        "$f decode <(cat recording.ffs) out.mkv",
+        "mkfifo pipe.ffs; { cat recording.ffs > pipe.ffs & }; $f decode pipe.ffs out.mkv",
+        "cat recording.ffs | $f encode - out.ffs",
+        "$f encode <(cat recording.ffs) out.ffs",
+    ],
+)
+def test_a_recording_comes_through_a_pipe(
+    command: list[str], recording: Path, pictures: list[Pixels], line: str
+) -> None:
+    result = in_shell(command, recording.parent, line)
+    assert (result.returncode, result.stderr) == (0, "")
+    if "out.ffs" in line:
+        assert packets(recording.parent / "out.ffs") == packets(recording)
+    else:
+        replayed = frames(recording.parent / "out.mkv")
+        assert [timestamp for timestamp, _ in replayed] == [0, 100_000, 200_000, 300_000, 400_000, 500_000]
+        assert_pictures([pixels for _, pixels in replayed], pictures)
+
+
+def test_a_pipe_plays_once_however_long_the_demo(command: list[str], recording: Path) -> None:
+    result = in_shell(command, recording.parent, f"cat {recording.name} | $f demo --fixture - --seconds 60 --json")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["frames"] <= 6
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("cat video.mkv | $f decode - out.mkv", "<stdin> is no fastframe recording"),
+        (
+            "cat video.mkv | $f encode - out.ffs",
+            "<stdin> is no fastframe recording; a video cannot come through a pipe, only from a file",
+        ),
+        ("head -c 900 recording.ffs | $f info -", r"<stdin> is cut: the record at offset \d+ has .+"),
+        ("$f info - <&-", "cannot read standard input: it is closed"),
+    ],
+)
+def test_what_a_pipe_cannot_bring_is_one_line(command: list[str], recording: Path, line: str, complaint: str) -> None:
+    result = in_shell(command, recording.parent, line)
+    assert result.returncode == 2
+    assert re.fullmatch(f"fastframe: {complaint}\n", result.stderr)
+    assert not list(recording.parent.glob("out*"))

@@ -1,5 +1,6 @@
 """The packet file: what was written comes back, what is damaged is named, what was there before stays."""
 
+import io
 import os
 import resource
 import threading
@@ -208,6 +209,23 @@ def test_a_full_disk_ends_a_recording_and_leaves_the_earlier_file(recording: Pat
     writer.discard()
     assert recording.read_bytes() == before
     assert list(recording.parent.iterdir()) == [recording]
+
+
+def test_a_file_that_is_open_is_read_from_where_it_stands_and_stays_open(recording: Path) -> None:
+    file = io.BytesIO(b"before" + recording.read_bytes())
+    file.seek(6)
+    with PacketReader(file) as reader:
+        packets = list(reader)
+    assert not file.closed
+    with PacketReader(recording) as reader:
+        assert packets == list(reader)
+        assert reader.name == str(recording)
+
+
+@pytest.mark.parametrize("source", [None, 3, io.StringIO("text")])
+def test_what_is_neither_a_path_nor_a_binary_file_is_refused(source: Any) -> None:
+    with pytest.raises(LocalProtocolError, match="a path or a binary file"):
+        PacketReader(source)
 
 
 def test_a_recording_may_be_closed_again_but_not_written_to(tmp_path: Path) -> None:

@@ -197,6 +197,9 @@ class ReplaySource(Replay):
     def _open(self) -> "InputContainer":
         import av
 
+        if self._path.exists() and not (self._path.is_file() or self._path.is_dir()):
+            # FFmpeg seeks, and it is opened more than once.
+            raise RecordingError(f"{self._path} is no file; a video cannot come through a pipe")
         try:
             # FFmpeg takes some names for addresses or devices; what cannot be opened as a file is none of our
             # business.

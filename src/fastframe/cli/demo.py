@@ -60,7 +60,7 @@ def demo(
         str | None,
         typer.Option(
             metavar="FILE|NAME",
-            help="Replay a video, a recording (.ffs) or a bundled clip instead of capturing the screen.",
+            help="Replay a video, a recording (.ffs; - is stdin) or a bundled clip instead of capturing the screen.",
         ),
     ] = None,
     effort: EffortOption = Effort.balanced,

@@ -15,6 +15,7 @@ from rich.table import Table
 from fastframe._files import PendingFile
 from fastframe.capture import png_bytes
 from fastframe.cli.heatmap import TileCosts, draw_heatmap
+from fastframe.cli.inputs import open_packets
 from fastframe.cli.meter import RAW_BYTES_PER_PIXEL
 from fastframe.cli.options import ForceOption, JsonOption, may_write
 from fastframe.cli.progress import Salvage, progress
@@ -25,7 +26,7 @@ from fastframe.recording import PacketReader, TimedPacket
 
 
 def info(
-    source: Annotated[Path, typer.Argument(metavar="FILE.ffs", help="The recording to look into.")],
+    source: Annotated[str, typer.Argument(metavar="FILE.ffs", help="The recording to look into; - is stdin.")],
     heatmap: Annotated[
         Path | None,
         typer.Option(metavar="OUT.png", help="Draw where the bytes went: mode and cost of every tile."),
@@ -39,8 +40,8 @@ def info(
     picture size. If OUT.png exists you are asked whether to overwrite it; without a terminal, or a yes, it is
     refused unless --force is given.
     """
-    summary = _Summary(str(source))
-    with PacketReader(source) as reader, progress("reading") as show:
+    with open_packets(source) as reader, progress("reading") as show:
+        summary = _Summary(reader.name)
         if heatmap is not None:
             may_write(heatmap, force=force)
         packets = Salvage(summary.read(reader))

@@ -1,6 +1,10 @@
-"""What the commands read: a bundled clip by its name, a recording, or a video."""
+"""What the commands read: a bundled clip by its name, a recording, or a video.
 
-import os
+A recording may come through a pipe, which `-` stands for where it is standard input. It is read once then, from the
+beginning to the end, and never opened again.
+"""
+
+import sys
 from pathlib import Path
 
 from fastframe import fixtures
@@ -10,16 +14,38 @@ from fastframe.codec import Decoder
 from fastframe.errors import RecordingError, RemoteProtocolError
 from fastframe.recording import PacketReader
 
+STDIN = "-"
+
+
+def open_packets(name: str) -> PacketReader:
+    """Open the packet file of this name, or the one on standard input.
+
+    Raises
+    ------
+    RecordingError
+        It cannot be read or is no packet file.
+    """
+    if name != STDIN:
+        return PacketReader(name)
+    if sys.stdin is None:  # closed by the shell (`<&-`)
+        raise RecordingError("cannot read standard input: it is closed")
+    return PacketReader(sys.stdin.buffer)
+
+
+def is_file(name: str) -> bool:
+    """Whether the input of this name can be opened again, as what comes through a pipe cannot."""
+    return name != STDIN and Path(name).is_file()
+
 
 class PacketSource(Replay):
     """The frames of a packet file. Each owns its pixels.
 
     Parameters
     ----------
-    path
-        The file.
+    name
+        The file, or `-`.
     realtime, loop
-        As with `ReplaySource`.
+        As with `ReplaySource`; there is no second pass through what is no file.
 
     Raises
     ------
@@ -27,10 +53,10 @@ class PacketSource(Replay):
         It cannot be read or is no packet file; from `wait` and `capture`: it is damaged.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, realtime: bool = False, loop: bool = False) -> None:
-        self._path = path
-        self._reader: PacketReader | None = PacketReader(path)
-        super().__init__(self._pictures, realtime=realtime, loop=loop)
+    def __init__(self, name: str, *, realtime: bool = False, loop: bool = False) -> None:
+        self._name = name
+        self._reader: PacketReader | None = open_packets(name)
+        super().__init__(self._pictures, realtime=realtime, loop=loop and is_file(name))
 
     def close(self) -> None:
         """Close the file; may be called again. Frames stay valid."""
@@ -41,7 +67,7 @@ class PacketSource(Replay):
 
     def _pictures(self) -> Pictures:
         # The constructor has opened the file for the first pass.
-        reader = self._reader = self._reader or PacketReader(self._path)
+        reader = self._reader = self._reader or open_packets(self._name)
         decoder = Decoder()
         index = -1
         for index, record in enumerate(reader):
@@ -49,11 +75,11 @@ class PacketSource(Replay):
                 decoder.decode(record.packet)
             except RemoteProtocolError as error:
                 raise RecordingError(
-                    f"{self._path} is damaged: packet {index} at offset {record.offset}: {error}"
+                    f"{reader.name} is damaged: packet {index} at offset {record.offset}: {error}"
                 ) from error
             yield record.timestamp, decoder.frame.copy()
         if index < 0:
-            raise RecordingError(f"{self._path} holds no frames")
+            raise RecordingError(f"{reader.name} holds no frames")
         reader.close()
         self._reader = None
 
@@ -75,7 +101,7 @@ def resolve(name: str) -> Path:
 
 
 def open_replay(name: str, *, realtime: bool = False, loop: bool = False) -> Replay:
-    """Open a bundled clip, a packet file (by its suffix `.ffs`) or a video.
+    """Open a bundled clip, a packet file (by its suffix `.ffs`, or if it is `-` or a pipe) or a video.
 
     Raises
     ------
@@ -84,7 +110,18 @@ def open_replay(name: str, *, realtime: bool = False, loop: bool = False) -> Rep
     FastframeError
         It is a video and PyAV is not installed.
     """
+    if name == STDIN:
+        return _open_pipe(name, realtime=realtime)
     path = resolve(name)
     if path.suffix == ".ffs":
-        return PacketSource(path, realtime=realtime, loop=loop)
+        return PacketSource(str(path), realtime=realtime, loop=loop)
+    if not (path.is_file() or path.is_dir()):
+        return _open_pipe(name, realtime=realtime)
     return ReplaySource(path, realtime=realtime, loop=loop)
+
+
+def _open_pipe(name: str, *, realtime: bool) -> Replay:
+    try:
+        return PacketSource(name, realtime=realtime)
+    except RecordingError as error:
+        raise RecordingError(f"{error}; a video cannot come through a pipe, only from a file") from error

@@ -8,18 +8,18 @@ import typer
 
 from fastframe._files import PendingFile, reason
 from fastframe.capture import CapturedFrame, VideoWriter, frames, png_bytes
-from fastframe.cli.inputs import PacketSource, open_replay
+from fastframe.cli.inputs import PacketSource, is_file, open_packets, open_replay
 from fastframe.cli.meter import raw_size
 from fastframe.cli.options import Effort, EffortOption, ForceOption, may_write
 from fastframe.cli.progress import Salvage, progress
 from fastframe.cli.text import byte_count, ratio
 from fastframe.codec import Encoder, EncoderConfig
 from fastframe.errors import FastframeError, RecordingError
-from fastframe.recording import PacketReader, PacketWriter
+from fastframe.recording import PacketWriter
 
 
 def encode(
-    source: Annotated[str, typer.Argument(metavar="IN", help="A video, recording (.ffs) or bundled clip.")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="A video, recording (.ffs; - is stdin) or bundled clip.")],
     output: Annotated[Path, typer.Argument(metavar="OUT.ffs", help="The recording to write.")],
     effort: EffortOption = Effort.balanced,
     force: ForceOption = False,
@@ -51,7 +51,7 @@ def encode(
 
 
 def decode(
-    source: Annotated[Path, typer.Argument(metavar="IN.ffs", help="The recording to read.")],
+    source: Annotated[str, typer.Argument(metavar="IN.ffs", help="The recording to read; - is stdin.")],
     output: Annotated[str, typer.Argument(metavar="OUT.mkv|DIR/", help="A lossless video, or a folder for PNG files.")],
     force: ForceOption = False,
 ) -> None:
@@ -113,10 +113,15 @@ def _make_folder(folder: Path) -> None:
         raise RecordingError(f"cannot make the folder {folder}: {reason(error)}") from error
 
 
-def _nominal_fps(path: Path) -> float:
-    """Frames a second according to the times in a packet file, as far as it is whole."""
-    with PacketReader(path) as reader:
-        times = [record.timestamp for record in Salvage(reader)]
+def _nominal_fps(source: str) -> float:
+    """Frames a second according to the times in a packet file, as far as it is whole; what can be read once has none.
+
+    Players go by the times of the frames, whatever this is.
+    """
+    times: list[int] = []
+    if is_file(source):
+        with open_packets(source) as reader:
+            times = [record.timestamp for record in Salvage(reader)]
     span = (times[-1] - times[0]) / 1e6 if times else 0.0
     # The video needs some number; 30 is what players assume.
     return round((len(times) - 1) / span, 3) if span else 30.0

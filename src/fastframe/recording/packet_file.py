@@ -11,6 +11,7 @@ A file that ends within a record was cut: the records before it are good. A writ
 writes to a temporary one and renames it when the last record is complete.
 """
 
+import io
 import os
 import struct
 from collections.abc import Iterator
@@ -137,39 +138,55 @@ class PacketReader(Closing):
 
     Parameters
     ----------
-    path
-        The file to read; a pipe will do.
+    source
+        The path of the file to read; a pipe will do. Or a binary file that is open already, such as `sys.stdin.buffer`,
+        which is read from where it stands and is its owner's to close.
     limits
         `max_packet_bytes` bounds what one record may take in memory.
+
+    Attributes
+    ----------
+    name
+        What errors call the file.
 
     Raises
     ------
     RecordingError
         The file cannot be read, is no packet file, or is of another version.
+    LocalProtocolError
+        It was opened as text.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, limits: Limits | None = None) -> None:
-        self._path = Path(path)
+    def __init__(self, source: str | os.PathLike[str] | BinaryIO, *, limits: Limits | None = None) -> None:
         self._limit = (limits or Limits()).max_packet_bytes
         self._offset = 0
-        try:
-            self._file: BinaryIO = self._path.open("rb")
-        except OSError as error:
-            raise RecordingError(f"cannot read {self._path}: {reason(error)}") from error
+        self._is_mine = isinstance(source, str | os.PathLike)
+        if isinstance(source, str | os.PathLike):
+            path = Path(source)
+            self.name = str(path)
+            try:
+                self._file: BinaryIO = path.open("rb")
+            except (OSError, ValueError) as error:
+                raise RecordingError(f"cannot read {path}: {reason(error)}") from error
+        elif isinstance(source, io.TextIOBase) or not hasattr(source, "read"):
+            raise LocalProtocolError(f"a recording is a path or a binary file, not {source!r}", actual=source)
+        else:
+            self.name = str(getattr(source, "name", source))
+            self._file = source
         try:
             self._check_header()
         except BaseException:
-            self._file.close()
+            self.close()
             raise
 
     def _check_header(self) -> None:
         header = self._read(_HEADER.size)
         if len(header) < _HEADER.size or not header.startswith(SIGNATURE):
-            raise RecordingError(f"{self._path} is no fastframe recording", expected=SIGNATURE, actual=header)
+            raise RecordingError(f"{self.name} is no fastframe recording", expected=SIGNATURE, actual=header)
         version = header[-1]
         if version != VERSION:
             raise RecordingError(
-                f"{self._path} is a recording of version {version}, but this reader knows version {VERSION}",
+                f"{self.name} is a recording of version {version}, but this reader knows version {VERSION}",
                 expected=VERSION,
                 actual=version,
             )
@@ -201,21 +218,22 @@ class PacketReader(Closing):
                 pieces.append(piece)
                 length -= len(piece)
         except OSError as error:
-            raise RecordingError(f"cannot read {self._path}: {reason(error)}") from error
+            raise RecordingError(f"cannot read {self.name}: {reason(error)}") from error
         return b"".join(pieces)
 
     def _cut(self, offset: int, expected: int, actual: int) -> RecordingError:
         return RecordingError(
-            f"{self._path} is cut: the record at offset {offset} has {actual} of {expected} bytes",
+            f"{self.name} is cut: the record at offset {offset} has {actual} of {expected} bytes",
             expected=expected,
             actual=actual,
         )
 
     def _damaged(self, what: str, actual: int) -> RecordingError:
         return RecordingError(
-            f"{self._path} is damaged at offset {self._offset}: {what}", actual=actual, limit=self._limit
+            f"{self.name} is damaged at offset {self._offset}: {what}", actual=actual, limit=self._limit
         )
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file, unless it was given open; may be called again."""
+        if self._is_mine:
+            self._file.close()
