@@ -4,6 +4,7 @@ import os
 import resource
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -84,12 +85,14 @@ def test_a_new_size_is_refused_with_advice_and_the_old_file_stays(tmp_path: Path
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("pixels", [np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8, 4), np.uint16)])
-def test_what_is_no_frame_is_refused(tmp_path: Path, pixels: npt.NDArray[np.generic]) -> None:
+@pytest.mark.parametrize("pixels", [np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8, 4), np.uint16), None, 1, b"x", []])
+def test_what_is_no_frame_is_refused(tmp_path: Path, pixels: Any) -> None:
+    with pytest.raises(LocalProtocolError, match="a frame must be"):
+        png_bytes(pixels)
     with VideoWriter(tmp_path / "video.mkv", (8, 8)) as writer:
         writer.write(noise(8, 8)[0], 0)
         with pytest.raises(LocalProtocolError, match="must be"):
-            writer.write(pixels, 0)  # type: ignore[arg-type]
+            writer.write(pixels, 0)
     assert len(read(tmp_path / "video.mkv")) == 1
 
 
@@ -120,6 +123,28 @@ def test_a_video_that_was_discarded_is_neither_completed_nor_written_to(tmp_path
 def test_a_size_that_no_video_has_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
     with pytest.raises(RecordingError, match="cannot be made"):
         VideoWriter(tmp_path / "video.mkv", size)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("argument", "complaint"),
+    [
+        ({"size": None}, "a size must be two integers"),
+        ({"size": (8,)}, "a size must be two integers"),
+        ({"size": "88"}, "a size must be two integers"),
+        ({"fps": 0}, "fps must be a positive number"),
+        ({"fps": -1}, "fps must be a positive number"),
+        ({"fps": float("nan")}, "fps must be a positive number"),
+        ({"fps": float("inf")}, "fps must be a positive number"),
+        ({"fps": None}, "fps must be a positive number"),
+        ({"fps": 2**70}, "cannot be made"),
+        ({"codec": 264}, "codec must be of the type str"),
+        ({"codec": "magic"}, "cannot be made"),
+    ],
+)
+def test_wrong_settings_are_refused_and_leave_no_file(tmp_path: Path, argument: dict[str, Any], complaint: str) -> None:
+    with pytest.raises((LocalProtocolError, RecordingError), match=complaint):
+        VideoWriter(tmp_path / "video.mkv", **{"size": (8, 8), **argument})
     assert list(tmp_path.iterdir()) == []
 
 

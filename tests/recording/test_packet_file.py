@@ -228,6 +228,14 @@ def test_what_is_neither_a_path_nor_a_binary_file_is_refused(source: Any) -> Non
         PacketReader(source)
 
 
+@pytest.mark.parametrize("limits", [0, [], "x", object()])
+def test_limits_that_are_none_are_refused(recording: Path, limits: Any) -> None:
+    for kind in (PacketReader, PacketWriter):
+        with pytest.raises(LocalProtocolError, match="limits must be of the type Limits"):
+            kind(recording, limits=limits)
+    assert list(recording.parent.iterdir()) == [recording]
+
+
 def test_a_recording_may_be_closed_again_but_not_written_to(tmp_path: Path) -> None:
     path = tmp_path / "new.ffs"
     with PacketWriter(path) as writer:

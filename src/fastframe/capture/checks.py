@@ -26,8 +26,10 @@ def checked_masks(masks: Iterable[Mask]) -> tuple[Mask, ...]:
     Raises
     ------
     LocalProtocolError
-        One of them is neither a rectangle with an area nor a window pattern.
+        They are not several, or one of them is neither a rectangle with an area nor a window pattern.
     """
+    if not isinstance(masks, Iterable):
+        raise LocalProtocolError(f"masks must be several rectangles or window patterns, not {masks!r}", actual=masks)
     return tuple(mask if isinstance(mask, WindowPattern) else _checked_rect(mask, "a mask") for mask in masks)
 
 

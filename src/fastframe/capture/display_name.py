@@ -38,7 +38,7 @@ def chosen_display(display: str | None) -> str | None:
             )
         return None
     if display := display or os.environ.get("DISPLAY"):
-        if _NAME.fullmatch(display) is None:
+        if not isinstance(display, str) or _NAME.fullmatch(display) is None:
             raise PermanentCaptureError(
                 f"cannot capture display {display}: displays have names such as :0 or host:0", actual=display
             )

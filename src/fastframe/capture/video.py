@@ -8,11 +8,13 @@ import contextlib
 import os
 from collections.abc import Iterator
 from fractions import Fraction
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fastframe._arguments import checked
 from fastframe._closing import Completing
 from fastframe._files import PendingFile, reason
 from fastframe.capture import _pyav
@@ -46,6 +48,8 @@ class VideoWriter(Completing):
     ------
     FastframeError
         PyAV is not installed.
+    LocalProtocolError
+        The size is not that of a picture, the rate is not positive, or the codec is no name.
     RecordingError
         The file cannot be created, or FFmpeg cannot encode this.
     """
@@ -61,14 +65,16 @@ class VideoWriter(Completing):
         _pyav.require()
         import av
 
-        if codec is None:
+        if codec is not None:
+            checked(codec, str, "codec")
+        else:
             codec = "libx264rgb" if "libx264rgb" in av.codecs_available else "ffv1"
-        self._size = size
+        self._size = size = _checked_size(size)
+        rate = _checked_rate(fps)
         self._last = -1
         self._pending = PendingFile(path)
         try:
             self._container = av.open(self._pending.file, "w", format="matroska")
-            rate = Fraction(fps).limit_denominator(1001)
             # `ultrafast` keeps up with a 1080p screen on one core; slower presets save a third of the bytes.
             options = {"qp": "0", "preset": "ultrafast"} if codec == "libx264rgb" else {}
             stream: Any = self._container.add_stream(codec, rate=rate, options=options)
@@ -77,7 +83,7 @@ class VideoWriter(Completing):
             stream.codec_context.time_base = _TIME_BASE
             stream.codec_context.open()
             self._stream: VideoStream = stream
-        except (av.FFmpegError, ValueError) as error:
+        except (av.FFmpegError, ValueError, OverflowError) as error:
             self._pending.discard()
             why = error.strerror if isinstance(error, av.FFmpegError) else error
             what = f"a {codec} video of {size[0]}x{size[1]} pixels"
@@ -107,13 +113,7 @@ class VideoWriter(Completing):
             The frame is not of this video's size, or the file could not be written, or was closed or discarded before.
         """
         self._pending.check_open()
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 4:
-            raise LocalProtocolError(
-                f"a frame must be (height, width, 4) uint8, not {pixels.shape} {pixels.dtype}",
-                expected=(self._size[1], self._size[0], 4),
-                actual=pixels.shape,
-            )
-        height, width = pixels.shape[:2]
+        height, width = _checked_pixels(pixels).shape[:2]
         if (width, height) != self._size:
             raise RecordingError(
                 f"a frame of {width}x{height} pixels does not fit into {self._pending.path}, "
@@ -179,11 +179,13 @@ def png_bytes(pixels: npt.NDArray[np.uint8]) -> bytes:
     ------
     FastframeError
         PyAV is not installed.
+    LocalProtocolError
+        The array is not of that shape or type.
     """
     _pyav.require()
     import av
 
-    height, width = pixels.shape[:2]
+    height, width = _checked_pixels(pixels).shape[:2]
     encoder: Any = av.CodecContext.create("png", "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "rgb24"
     encoder.time_base = _TIME_BASE
@@ -204,3 +206,32 @@ def _video_frame(pixels: npt.NDArray[np.uint8]) -> "VideoFrame":
     rows = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)
     rows[:, : width * 4].reshape(height, width, 4)[...] = pixels
     return frame
+
+
+def _checked_pixels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    checked(pixels, np.ndarray, "a frame")
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 4:
+        raise LocalProtocolError(
+            f"a frame must be (height, width, 4) uint8, not {pixels.shape} {pixels.dtype}",
+            expected="(height, width, 4) uint8",
+            actual=pixels.shape,
+        )
+    return pixels
+
+
+def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
+    try:
+        width, height = map(index, size)
+    except (TypeError, ValueError) as error:
+        raise LocalProtocolError(f"a size must be two integers (width, height), not {size!r}", actual=size) from error
+    return width, height
+
+
+def _checked_rate(fps: float | Fraction) -> Fraction:
+    try:
+        rate = Fraction(fps).limit_denominator(1001)
+    except (TypeError, ValueError, OverflowError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise LocalProtocolError(f"fps must be a positive number, not {fps!r}", actual=fps)
+    return rate

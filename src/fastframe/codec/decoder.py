@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from fastframe._arguments import checked
 from fastframe._core import PLANES, TILE_SIZE, FrameDecoder, PlaneError, plane_capacities
 from fastframe.codec.packet import MAX_U32, Header, parse_header, parse_planes
 from fastframe.codec.planes import MODELLED_PLANE, PlaneDecompressor
@@ -77,9 +78,7 @@ class Decoder:
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
-        self._limits = Limits() if limits is None else limits
-        if not isinstance(self._limits, Limits):
-            raise LocalProtocolError(f"limits must be a Limits object, not {limits!r}", actual=limits)
+        self._limits = Limits() if limits is None else checked(limits, Limits, "limits")
         self._users: dict[object, None] = {}  # who is in, or tries to get in, in the order of coming
         # None: no keyframe yet, or dead until the next one.
         self._epoch: _Epoch | None = None

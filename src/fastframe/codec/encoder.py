@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from fastframe._arguments import checked
 from fastframe._core import MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, FrameEncoder
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, Header, pack
 from fastframe.codec.parts import WINDOW_TILES, Part, PlaneStream, end_packet
@@ -80,8 +81,7 @@ class EncoderConfig:
                 expected=tuple(EFFORTS),
                 actual=self.effort,
             )
-        if not isinstance(self.limits, Limits):
-            raise LocalProtocolError(f"limits must be a Limits object, not {self.limits!r}", actual=self.limits)
+        checked(self.limits, Limits, "limits")
         least = PACKET_ROOM + max_tile_bytes(self.effort)
         if self.limits.max_packet_bytes < least:
             raise LocalProtocolError(
@@ -187,9 +187,7 @@ class Encoder:
     """
 
     def __init__(self, config: EncoderConfig | None = None) -> None:
-        self._config = EncoderConfig() if config is None else config
-        if not isinstance(self._config, EncoderConfig):
-            raise LocalProtocolError(f"config must be an EncoderConfig, not {config!r}", actual=config)
+        self._config = EncoderConfig() if config is None else checked(config, EncoderConfig, "config")
         # What the streams of the epoch are compressed with.
         self._compression = self._effort = EFFORTS[self._config.effort]
         self._users: dict[object, None] = {}  # who is in, or tries to get in, in the order of coming

@@ -20,6 +20,7 @@ from operator import index
 from pathlib import Path
 from typing import BinaryIO
 
+from fastframe._arguments import checked
 from fastframe._closing import Closing, Completing
 from fastframe._files import PendingFile, reason
 from fastframe.errors import LocalProtocolError, RecordingError
@@ -74,7 +75,7 @@ class PacketWriter(Completing):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, limits: Limits | None = None) -> None:
-        self._limit = (limits or Limits()).max_packet_bytes
+        self._limit = (Limits() if limits is None else checked(limits, Limits, "limits")).max_packet_bytes
         self._last = 0
         self._pending = PendingFile(path)
         self._pending.write(_HEADER.pack(SIGNATURE, VERSION))
@@ -158,7 +159,7 @@ class PacketReader(Closing):
     """
 
     def __init__(self, source: str | os.PathLike[str] | BinaryIO, *, limits: Limits | None = None) -> None:
-        self._limit = (limits or Limits()).max_packet_bytes
+        self._limit = (Limits() if limits is None else checked(limits, Limits, "limits")).max_packet_bytes
         self._offset = 0
         self._is_mine = isinstance(source, str | os.PathLike)
         if isinstance(source, str | os.PathLike):

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
+from fastframe._arguments import checked
 from fastframe.codec import EncoderConfig
 from fastframe.errors import LocalProtocolError
 from fastframe.limits import Limits
@@ -134,5 +135,4 @@ class ReceiverConfig:
     def __post_init__(self) -> None:
         _check_names(self.name, self.capabilities)
         _check_endpoint(self.max_fragment, {"keepalive": self.keepalive})
-        if not isinstance(self.limits, Limits):
-            raise LocalProtocolError(f"limits must be a Limits object, not {self.limits!r}", actual=self.limits)
+        checked(self.limits, Limits, "limits")

@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from fastframe._arguments import checked_member
 from fastframe.errors import ConsentRequired, LocalProtocolError
 
 # Changes are rare and a person's doing; a peer that makes more of them than this is not one.
@@ -81,7 +82,8 @@ class ConsentGate:
     """The customer's consents of one session.
 
     For one thread at a time, as everything in `fastframe.stream`. Several users may share one gate: two senders, or a
-    sender and a recorder. `now` is in seconds of any clock that does not go back, the same for all users.
+    sender and a recorder. `now` is in seconds of any clock that does not go back, the same for all users. A scope that
+    there is not raises `LocalProtocolError`.
 
     Attributes
     ----------
@@ -105,11 +107,13 @@ class ConsentGate:
 
     def state(self, scope: Scope, now: float) -> ConsentState:
         """The state of a scope at the time `now`."""
+        scope = checked_member(scope, Scope, "scope")
         self._expire(now)
         return self._states[scope]
 
     def allows(self, scope: Scope, now: float) -> bool:
         """Whether the scope is granted at the time `now`."""
+        scope = checked_member(scope, Scope, "scope")
         if self._states[scope] is not ConsentState.GRANTED:
             return False
         until = self._until.get(scope)
@@ -117,6 +121,7 @@ class ConsentGate:
 
     def require(self, scope: Scope, now: float) -> None:
         """Raises `ConsentRequired` unless the scope is granted at the time `now`. Ask before a pixel is read."""
+        scope = checked_member(scope, Scope, "scope")
         if not self.allows(scope, now):
             state = self.state(scope, now)
             raise ConsentRequired(
@@ -130,6 +135,7 @@ class ConsentGate:
 
         Returns whether this changed anything: what was asked or granted before stays as it is.
         """
+        scope = checked_member(scope, Scope, "scope")
         if self.state(scope, now) in (ConsentState.REQUESTED, ConsentState.GRANTED):
             return False
         self._change(scope, ConsentState.REQUESTED, now, by, until)
@@ -137,6 +143,7 @@ class ConsentGate:
 
     def grant(self, scope: Scope, now: float, *, until: float | None = None, by: str = "") -> None:
         """The customer agrees, for good or until a certain time; `until` may be set anew by granting again."""
+        scope = checked_member(scope, Scope, "scope")
         if self.state(scope, now) is ConsentState.GRANTED:
             self._set_until(scope, now, until)
             return
@@ -144,6 +151,7 @@ class ConsentGate:
 
     def refuse(self, scope: Scope, now: float, *, by: str = "") -> None:
         """The customer does not agree. What is granted already is withdrawn, not refused."""
+        scope = checked_member(scope, Scope, "scope")
         self._change(scope, ConsentState.REFUSED, now, by, None)
 
     def withdraw(self, scope: Scope, now: float, *, by: str = "") -> bool:
@@ -151,6 +159,7 @@ class ConsentGate:
 
         With `view` goes what is of no use or of no innocence without it: `control`, `record` and `extra_technician`.
         """
+        scope = checked_member(scope, Scope, "scope")
         withdrawn = False
         for each in (scope, *(_HANG_ON_VIEW if scope is Scope.VIEW else ())):
             if self.state(each, now) is ConsentState.GRANTED:
@@ -165,6 +174,8 @@ class ConsentGate:
 
     def follow(self, scope: Scope, state: ConsentState, now: float, *, by: str = "") -> None:
         """Takes over the state of another gate, whatever the one here was: for a relay, which decides nothing."""
+        scope = checked_member(scope, Scope, "scope")
+        state = checked_member(state, ConsentState, "state")
         self._expire(now)
         if state is not self._states[scope]:
             self._set_until(scope, now, None)

@@ -4,6 +4,7 @@ Each message follows its length, an unsigned LEB128 number ("varint") of at most
 messages whole (WebSocket, data channels, brokers) need none of this.
 """
 
+from fastframe._arguments import checked
 from fastframe.errors import LocalProtocolError, RemoteProtocolError
 from fastframe.stream.wire import Message
 
@@ -32,7 +33,7 @@ class MessageFramer:
 
     def pack(self, message: Message) -> tuple[bytes | memoryview, ...]:
         """What to write for a message, in order; the payload is not copied."""
-        length = len(message)
+        length = len(checked(message, Message, "message"))
         if length >= 1 << 7 * MAX_LENGTH_BYTES:
             raise LocalProtocolError(f"message of {length} bytes cannot be framed", actual=length)
         head = bytearray()

@@ -12,6 +12,7 @@ import math
 import secrets
 from enum import StrEnum
 
+from fastframe._arguments import checked
 from fastframe.errors import LocalProtocolError
 
 DIGITS = 7
@@ -44,9 +45,12 @@ class PairingKey:
     """
 
     def __init__(self, digits: str, *, expires: float, max_attempts: int = MAX_ATTEMPTS) -> None:
+        # No error shows what was given: it may be the key.
+        if not isinstance(digits, str):
+            raise LocalProtocolError(f"a pairing key is a text of {DIGITS} digits", expected=str, actual=type(digits))
         if len(digits) != DIGITS or not (digits.isascii() and digits.isdigit()):
             raise LocalProtocolError(f"a pairing key has {DIGITS} digits", expected=DIGITS, actual=len(digits))
-        if max_attempts < 1 or math.isnan(expires):
+        if checked(max_attempts, int, "max_attempts") < 1 or math.isnan(expires):
             raise LocalProtocolError("a pairing key needs an attempt and a time", actual=(max_attempts, expires))
         self._salt = secrets.token_bytes(16)
         self._hash = self._hashed(digits)
@@ -69,6 +73,8 @@ class PairingKey:
 
     def verify(self, digits: str, now: float) -> PairingResult:
         """Checks an attempt; spaces and dashes do not count. Takes the same time for every answer."""
+        if not isinstance(digits, str):
+            raise LocalProtocolError("an attempt is a text", expected=str, actual=type(digits))
         equal = hmac.compare_digest(self._hashed(digits.replace(" ", "").replace("-", "")), self._hash)
         if self._used or not self._attempts_left:
             return PairingResult.SPENT

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Container
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,13 @@ class PointerNews:
                 actual=f"{array.shape} {array.dtype}",
             )
         height, width = array.shape[:2]
-        if not (0 <= hotspot[0] < width and 0 <= hotspot[1] < height):
+        try:
+            x, y = map(index, hotspot)
+        except (TypeError, ValueError) as error:
+            raise LocalProtocolError(f"a hotspot must be two integers, not {hotspot!r}", actual=hotspot) from error
+        if not (0 <= x < width and 0 <= y < height):
             raise LocalProtocolError(f"hotspot {hotspot} is outside of {width} x {height}", actual=hotspot)
-        return m.CursorShape(self._serial + 1 & 0xFFFFFFFF, width, height, *hotspot, zlib.compress(array.tobytes()))
+        return m.CursorShape(self._serial + 1 & 0xFFFFFFFF, width, height, x, y, zlib.compress(array.tobytes()))
 
     def set_shape(self, serial: int, message: bytes) -> None:
         """The shape is another one, which an encoded message tells."""

@@ -11,6 +11,7 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
+from fastframe._arguments import checked, checked_member
 from fastframe.codec import Decoder
 from fastframe.codec.packet import VERSION as PACKET_VERSION
 from fastframe.codec.packet import parse_header, peek_header
@@ -96,7 +97,7 @@ class Receiver(Endpoint):
     """
 
     def __init__(self, config: ReceiverConfig | None = None) -> None:
-        self._config = ReceiverConfig() if config is None else config
+        self._config = ReceiverConfig() if config is None else checked(config, ReceiverConfig, "config")
         super().__init__(Role.RECEIVER, State.IDLE, self._config.max_fragment, self._config.keepalive)
         self._token = b""
         self._displays: tuple[m.Display, ...] = ()
@@ -111,7 +112,7 @@ class Receiver(Endpoint):
 
     def consent(self, scope: Scope) -> ConsentState:
         """The state of a scope, as last told."""
-        return self._consents[scope]
+        return self._consents[checked_member(scope, Scope, "scope")]
 
     # -- what the caller does ------------------------------------------------------------------------------
 
@@ -181,6 +182,8 @@ class Receiver(Endpoint):
         """Tells that a packet, and all before it, have been shown; for `ReceiverConfig.auto_acknowledge=False`."""
         self._tick(now)
         screen: _Screen = checked_display(self._screens, display)
+        checked(epoch, int, "epoch")
+        checked(sequence, int, "sequence")
         if screen.arrived is None or min(epoch, sequence) < 0 or (epoch, sequence) > screen.arrived:
             raise LocalProtocolError(
                 f"packet {sequence} of epoch {epoch} has not come", expected=screen.arrived, actual=(epoch, sequence)

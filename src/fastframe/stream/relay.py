@@ -21,6 +21,7 @@ import zlib
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 
+from fastframe._arguments import checked
 from fastframe.codec.packet import peek_header
 from fastframe.errors import ConsentRequired, LocalProtocolError
 from fastframe.stream import events as e
@@ -69,6 +70,8 @@ class RelayConfig:
     ask_for_each: bool = False
 
     def __post_init__(self) -> None:
+        checked(self.upstream, ReceiverConfig, "upstream")
+        checked(self.viewers, SenderConfig, "viewers")
         for name, lowest in (("store_bytes", 1), ("max_viewers", 1), ("keyframe_interval", 0)):
             value = getattr(self, name)
             if not isinstance(value, int | float) or math.isnan(value) or value < lowest:
@@ -98,7 +101,7 @@ class Relay:
     """
 
     def __init__(self, config: RelayConfig | None = None) -> None:
-        self._config = RelayConfig() if config is None else config
+        self._config = RelayConfig() if config is None else checked(config, RelayConfig, "config")
         self._upstream = Receiver(replace(self._config.upstream, decode=False, auto_acknowledge=True))
         self._viewer_config = replace(self._config.viewers, limits=self._config.upstream.limits)
         self._gate = ConsentGate()

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
+from fastframe._arguments import checked
 from fastframe.codec.packet import VERSION as PACKET_VERSION
 from fastframe.errors import LocalProtocolError, RemoteProtocolError
 from fastframe.limits import Limits
@@ -53,6 +54,10 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         pairing: PairingKey | None,
         needs: tuple[Scope, ...] = (Scope.VIEW,),
     ) -> None:
+        checked(gate, ConsentGate, "gate")
+        checked(config, SenderConfig, "config")
+        if pairing is not None:
+            checked(pairing, PairingKey, "pairing")
         super().__init__(Role.SENDER, State.CONNECTING, config.max_fragment, config.keepalive)
         # What the viewer may see nothing without.
         self._needs = needs
@@ -104,8 +109,11 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             The time.
         """
         self._tick(now)
-        displays = tuple(displays)
-        numbers = {display.id for display in displays}
+        try:
+            displays = tuple(displays)
+            numbers = {display.id for display in displays}
+        except (TypeError, AttributeError) as error:
+            raise LocalProtocolError(f"displays must be several of the type Display: {error}") from error
         if len(numbers) != len(displays):
             raise LocalProtocolError("two displays have the same number", actual=[each.id for each in displays])
         m.encode(m.Layout(displays))  # refuses what cannot be said before anything changes
