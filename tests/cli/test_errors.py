@@ -1,5 +1,6 @@
 """Whatever is wrong outside of the program is one line on stderr and exit code 2, never a traceback."""
 
+import inspect
 import os
 import re
 import resource
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import fastframe
+from fastframe.cli.app import COMMANDS, load
 
 if TYPE_CHECKING:
     from conftest import Run
@@ -222,6 +224,28 @@ def test_without_stdin_nothing_is_overwritten(command: list[str], recording: Pat
 def test_version(run: "Run") -> None:
     result = run("--version")
     assert (result.returncode, result.stdout) == (0, f"fastframe {fastframe.__version__}\n")
+
+
+@pytest.mark.parametrize("module", ["typer", "fastframe.cli.app", "fastframe.cli.info", "numpy", "fastframe._core"])
+def test_ctrl_c_while_modules_are_loaded_is_quiet(module: str) -> None:
+    script = f"""
+import sys
+class CtrlC:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, CtrlC())
+from fastframe.cli import main  # as the installed command does
+main()
+"""
+    result = subprocess.run([sys.executable, "-c", script, "info", "-"], capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_overview_says_of_each_command_what_its_own_help_begins_with(name: str) -> None:
+    _, summary = COMMANDS[name]
+    assert inspect.cleandoc(load(name).help).partition("\n\n")[0] == summary
 
 
 def test_help_lists_the_commands_and_says_what_happens_to_existing_files(run: "Run") -> None:

@@ -2,7 +2,7 @@
 
 Commands stand in modules of their own; `app` joins them. Whatever fails for a reason outside of the program
 ends in one line on stderr and exit code 2. Exit code 1 means that a picture did not come back exactly, or that nobody
-reads what is printed any more.
+reads what is printed any more, and 130 that Ctrl-C ended what has no good end of its own for it.
 """
 
 import os
@@ -14,6 +14,13 @@ from fastframe.errors import FastframeError
 
 def main() -> None:
     """Run the command line; does not return."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # while modules are loaded; commands have their own ways
+        sys.exit(130)
+
+
+def _run() -> None:
     try:
         import rich  # noqa: F401
         import typer  # noqa: F401
