@@ -96,10 +96,9 @@ def share(
     async def main() -> None:
         with Worker("fastframe-encode") as encoding:
             sharing = Sharing(screen, monitor or [], encoding, agreed, name, fps, viewers)
-            async with sharing.showing:
+            async with sharing.showing, serve(sharing.door.handle, address, tls=tls) as port:
                 try:
-                    async with serve(sharing.door.handle, address, tls=tls) as port:
-                        await sharing.run(dataclasses.replace(address, port=port), as_json)
+                    await sharing.run(dataclasses.replace(address, port=port), as_json)
                 finally:
                     show_last_figures(sharing.figures(), sharing.table(), as_json=as_json)
 
