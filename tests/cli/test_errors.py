@@ -68,6 +68,10 @@ ROWS = [
     ),
     ("demo --fixture video.mkv --mask 0,0,9x9", r"--fixture does not go together with options about the screen, .+"),
     ("demo --fixture video.mkv --display :0", r"--fixture does not go together with options about the screen, .+"),
+    ("view ws://127.0.0.1:1 --no-window", r"no connection to ws://127\.0\.0\.1:1: .+"),
+    ("view ws://127.0.0.1:1 --no-window --json", r"no connection to ws://127\.0\.0\.1:1: .+"),
+    ("view ws://127.0.0.1:1 --out out.avi", r"out\.avi is neither a video \(\.mkv\) nor a folder .+"),
+    ("view ws://127.0.0.1:1 --out noise.mkv/", r"noise\.mkv is a file, not a folder"),
     ("record out.mp4", r"out\.mp4: the name of the video must end in \.mkv"),
 ]
 
@@ -96,7 +100,8 @@ def test_bad_input_is_one_line_and_exit_code_2(run: "Run", litter: Path) -> None
     for (arguments, complaint), result in zip(ROWS, results, strict=True):
         assert result.returncode == 2, (arguments, result)
         assert re.fullmatch(f"fastframe: {complaint}\n", result.stderr), (arguments, result.stderr)
-        assert "--json" not in arguments or result.stdout == "", arguments
+        if "--json" in arguments or arguments.startswith("view"):
+            assert result.stdout == "", arguments
     assert {path.name for path in litter.iterdir()} == before
 
 
@@ -209,6 +214,13 @@ def test_a_reader_that_has_gone_is_no_fault(command: list[str], recording: Path,
 def test_a_name_that_is_too_long_is_one_line(run: "Run", recording: Path) -> None:
     result = run("encode", recording.name, "x" * 300 + ".ffs")
     assert (result.returncode, result.stderr) == (2, "fastframe: File name too long\n")
+
+
+def test_no_name_is_not_the_folder_that_one_is_in(run: "Run", recording: Path) -> None:
+    before = set(recording.parent.iterdir())
+    result = run("decode", recording.name, "", "--force")
+    assert (result.returncode, result.stderr) == (2, "fastframe: a video or a folder must have a name\n")
+    assert set(recording.parent.iterdir()) == before
 
 
 def test_without_stdin_nothing_is_overwritten(command: list[str], recording: Path) -> None:

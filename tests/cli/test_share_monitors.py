@@ -167,7 +167,7 @@ def size_and_count(path: Path) -> tuple[int, int, int]:
 
 def test_each_display_and_each_size_is_a_video(tmp_path: Path) -> None:
     path = tmp_path / "film.mkv"
-    with PictureFiles(path, force=False) as files:
+    with PictureFiles(str(path), force=False) as files:
         for index, (display, width) in enumerate([(0, 40), (3, 30), (0, 40), (0, 20), (3, 30)]):
             files.write(display, np.zeros((20, width, 4), np.uint8), index * 100_000)
         assert files.count == 5
@@ -178,4 +178,4 @@ def test_each_display_and_each_size_is_a_video(tmp_path: Path) -> None:
     }
     path.unlink()
     with pytest.raises(FastframeError, match="film-display3"):
-        PictureFiles(path, force=False)
+        PictureFiles(str(path), force=False)

@@ -23,6 +23,25 @@ ForceOption = Annotated[bool, typer.Option("--force", "-y", help="Overwrite the 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
+def parse_pictures(name: str) -> tuple[Path, bool]:
+    """Where pictures are to be written, and whether that is a folder; otherwise it is a video.
+
+    Raises
+    ------
+    FastframeError
+        It can be neither.
+    """
+    if not name:
+        raise FastframeError("a video or a folder must have a name")
+    path = Path(name)
+    is_folder = name.endswith("/") or path.is_dir() or not path.suffix
+    if is_folder and path.exists() and not path.is_dir():
+        raise FastframeError(f"{path} is a file, not a folder")
+    if not is_folder and path.suffix != ".mkv":
+        raise FastframeError(f"{path} is neither a video (.mkv) nor a folder (with / at the end)")
+    return path, is_folder
+
+
 def may_write(path: Path, *, force: bool) -> None:
     """Refuse to overwrite `path` unless the user agrees, now or by `--force`.
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fastframe._closing import Closing
 from fastframe._files import PendingFile
 from fastframe.capture import VideoWriter, png_bytes
-from fastframe.cli.options import may_write
+from fastframe.cli.options import may_write, parse_pictures
 from fastframe.errors import FastframeError, RecordingError
 
 
@@ -22,7 +22,7 @@ class PictureFiles(Closing):
 
     Parameters
     ----------
-    path
+    name
         A name that ends in `.mkv`, or a folder.
     force
         Whether what is there may be overwritten without asking.
@@ -33,10 +33,9 @@ class PictureFiles(Closing):
         The path is neither, or must not be overwritten.
     """
 
-    def __init__(self, path: Path, *, force: bool) -> None:
-        self._is_video = path.suffix == ".mkv"
-        if not self._is_video and path.exists() and not path.is_dir():
-            raise FastframeError(f"{path} is neither a video (.mkv) nor a folder")
+    def __init__(self, name: str, *, force: bool) -> None:
+        path, is_folder = parse_pictures(name)
+        self._is_video = not is_folder
         if self._is_video and not path.parent.is_dir():
             raise FastframeError(f"{path}: there is no folder {path.parent}")
         may_write(path, force=force)

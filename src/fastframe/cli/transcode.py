@@ -10,7 +10,7 @@ from fastframe._files import PendingFile, reason
 from fastframe.capture import CapturedFrame, VideoWriter, frames, png_bytes
 from fastframe.cli.inputs import PacketSource, is_file, open_packets, open_replay
 from fastframe.cli.meter import raw_size
-from fastframe.cli.options import Effort, EffortOption, ForceOption, may_write
+from fastframe.cli.options import Effort, EffortOption, ForceOption, may_write, parse_pictures
 from fastframe.cli.progress import Salvage, progress
 from fastframe.cli.text import byte_count, ratio
 from fastframe.codec import Encoder, EncoderConfig
@@ -61,12 +61,7 @@ def decode(
     yes, it is refused unless --force is given. A video is replaced only when the new one is complete; in a
     folder, files of other names stay. Of a damaged recording you get the frames before the damage.
     """
-    path = Path(output)
-    to_folder = output.endswith("/") or path.is_dir() or not path.suffix
-    if to_folder and path.exists() and not path.is_dir():
-        raise FastframeError(f"{path} is a file, not a folder")
-    if not to_folder and path.suffix != ".mkv":
-        raise FastframeError(f"{path} is neither a video (.mkv) nor a folder (with / at the end)")
+    path, to_folder = parse_pictures(output)
     with PacketSource(source) as recording:
         may_write(path, force=force)
         kept = Salvage(frames(recording))

@@ -46,7 +46,7 @@ def view(
     key: Annotated[str, typer.Option(metavar="1234567", help="The key that the customer tells you.")] = "",
     name: Annotated[str, typer.Option(help="Your name; the customer sees it.")] = "",
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="DIR|FILE.mkv", help="Write every picture of every display, with the consent to record."),
     ] = None,
     window: Annotated[
@@ -77,7 +77,8 @@ def view(
             try:
                 await viewing.run(lambda: connect(address, tls=tls), key, seconds, as_json)
             finally:
-                show_last_figures(viewing.figures(), viewing.table(), as_json=as_json)
+                if viewing.has_begun:
+                    show_last_figures(viewing.figures(), viewing.table(), as_json=as_json)
 
     asyncio.run(main())
 
@@ -114,6 +115,11 @@ class Viewing:
         self._frames = self._keyframes = self._packet_bytes = self._frame_bytes = 0
         self._connections = self._lost_pictures = 0
         self._refusal = ""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the customer's side has ever let it in."""
+        return self._began is not None
 
     def open_window(self, *, must: bool) -> Callable[[], None]:
         """Shows the session in a window as well, if that is possible (or `must` be); returns what closes it."""
