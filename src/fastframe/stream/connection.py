@@ -5,6 +5,7 @@ The transitions are in `states`; this is the only place that makes them. After a
 """
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections import deque
 from typing import Any
@@ -63,7 +64,7 @@ class Endpoint(ABC):
         self._quiet_until = -math.inf
         self._wire_bytes = 0
         self._error: RemoteProtocolError | None = None
-        self._now = -math.inf
+        self._now = -sys.float_info.max  # earlier than any time, and -inf is none
         self._heard_at: float | None = None
         self._ping_number = 0
         self._pings: dict[int, float] = {}
@@ -138,11 +139,12 @@ class Endpoint(ABC):
         if self._now < self._quiet_until - 1e-9:
             return self._quiet_until
         due = self._advance()
-        messages: list[Message] = []
-        if self._control:
-            messages += [message for message, _ in self._control]
-            self._control.clear()
-            self._control_bytes = 0
+        if not (self._control or self._frames):
+            self._quiet_until = due
+            return due
+        messages = [message for message, _ in self._control]
+        self._control.clear()
+        self._control_bytes = 0
         if self._frames:
             messages += self._take_frames()
             if self._frames:
@@ -240,7 +242,7 @@ class Endpoint(ABC):
 
     def _set_time(self, now: float) -> None:
         # Nearly every time; this is asked several times a frame.
-        if type(now) is float and -_INFINITY < now < _INFINITY and self._now <= now:
+        if type(now) is float and self._now <= now < _INFINITY:
             self._now = now
             return
         if not isinstance(now, (int, float)) or not -_INFINITY < now < _INFINITY:

@@ -70,12 +70,14 @@ class DamageMap:
             return
         added: list[Rectangle] = []
         tiles = 0
-        for left, top, width, height in damage:
+        for rectangle in damage:
+            left, top, width, height = rectangle
             right, bottom = left + width, top + height
             if left < 0 or top < 0 or right > self.width or bottom > self.height:
                 left, top, right, bottom = max(left, 0), max(top, 0), min(right, self.width), min(bottom, self.height)
+                rectangle = left, top, right - left, bottom - top
             if left < right and top < bottom:
-                added.append((left, top, right - left, bottom - top))
+                added.append(rectangle)
                 tiles += ((right - 1) // TILE - left // TILE + 1) * ((bottom - 1) // TILE - top // TILE + 1)
         if not added:
             return

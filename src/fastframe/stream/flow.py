@@ -41,6 +41,10 @@ MAX_PIECE = 16 * 1024
 # Besides what the line itself holds at the highest rate of frames.
 MAX_FRAMES = 3
 
+# Nothing is measured to take less time, or to be slower.
+LEAST_TIME = 1e-4
+LEAST_BANDWIDTH = 1000.0
+
 # Over a shorter time the spacing of acknowledgements is chance.
 FULL_RATE_TIME = 0.020
 MAX_STEP = 4.0
@@ -171,8 +175,10 @@ class FlowControl:
         if self.bandwidth is not None:
             # While nothing is known but a few packets, the line may be much faster than what they tell.
             gain = self._startup_gain if self._startup else 1.0
-            room = min(room, int(self.bandwidth * PACKET_TIME * gain))
-        return max(MIN_BUDGET, room)
+            fits = int(self.bandwidth * PACKET_TIME * gain)
+            if fits < room:
+                room = fits
+        return room if room > MIN_BUDGET else MIN_BUDGET
 
     @property
     def known(self) -> bool:
@@ -203,7 +209,8 @@ class FlowControl:
 
     def _pace(self, packet: InFlight, now: float, bandwidth: float) -> None:
         fits = int(bandwidth * PACKET_TIME)
-        begins_at, rate = max(self._line_free_at, now), bandwidth * self._gain()
+        begins_at = self._line_free_at if self._line_free_at > now else now
+        rate = bandwidth * self._gain()
         self._line_free_at = begins_at + packet.size / rate
         self._excess = 0
         if fits < MAX_PIECE and packet.size > max(1.5 * fits, MIN_PIECE):
@@ -214,9 +221,11 @@ class FlowControl:
 
     def acknowledged(self, packet: InFlight, now: float) -> None:
         """A packet has arrived; each is named once."""
-        silence = now - max(self._delivered_at, packet.sent_at)
         self._remove(packet)
         self._delivered += packet.size
+        silence = now - packet.sent_at
+        if silence > STALL:
+            silence = min(silence, now - self._delivered_at)
         if silence > STALL and silence > STALL_ROUND_TRIPS * (self.rtt or 0.0):
             self._after_stall()
         if packet.counts:
@@ -240,13 +249,10 @@ class FlowControl:
         """
         return math.inf if self.in_flight else self._base_ends_at()
 
-    def wants_ping(self, now: float) -> bool:
-        """Whether that time has come. After a true answer the ping must be sent."""
-        if now < self.ping_at():
-            return False
+    def forget_base(self, now: float) -> None:
+        """That time has come, and the ping goes out: its round trip is the line's own."""
         self._base_before, self._delayed_since = self.base_rtt, math.inf
         self.base_rtt, self._base_at = None, now
-        return True
 
     def heard(self, rtt: float, now: float) -> None:
         """The round trip of a ping, which is hardly longer than nothing."""
@@ -257,7 +263,7 @@ class FlowControl:
             self.delay = 0.0
             self._rates = deque([(self._round, max(self.bandwidth or 0.0, self._undelayed / 2))])
         self._base_before = None
-        self._update_base(max(rtt, 1e-4), now)
+        self._update_base(max(rtt, LEAST_TIME), now)
 
     # -- how ----------------------------------------------------------------------------------------------
 
@@ -269,6 +275,8 @@ class FlowControl:
     def _base_ends_at(self) -> float:
         if self.base_rtt is None:
             return math.inf
+        if self._delayed_since == math.inf:
+            return self._base_at + BASE_LIFETIME
         patience = max(DELAYED_BASE_LIFETIME, DELAYED_ROUND_TRIPS * (self.rtt or 0.0))
         return min(self._base_at + BASE_LIFETIME, self._delayed_since + patience)
 
@@ -293,16 +301,22 @@ class FlowControl:
 
     def _measure(self, packet: InFlight, now: float) -> None:
         last_piece = (packet.size - 1) // packet.piece * packet.piece
-        rtt = max(now - packet.due(last_piece), 1e-4)
+        last_size = packet.size - last_piece
+        rtt = now - packet.due(last_piece)
+        if rtt < LEAST_TIME:
+            rtt = LEAST_TIME
         self._update_base(rtt, now)
         base = self.base_rtt or rtt
         self.rtt = rtt if self.rtt is None else self.rtt + 0.25 * (rtt - self.rtt)
-        interval = max(now - packet.delivered_at, packet.sent_at - packet.first_sent_at, 1e-4)
-        rate = (self._delivered - packet.delivered) / interval if packet.tells_rate else self.bandwidth or 0.0
+        if packet.tells_rate:
+            interval = max(now - packet.delivered_at, packet.sent_at - packet.first_sent_at, LEAST_TIME)
+            rate = (self._delivered - packet.delivered) / interval
+        else:
+            rate = self.bandwidth or 0.0
 
         # A packet's own time on the line is no delay. The least of three: one late packet is jitter.
-        own = 0.0 if self.bandwidth is None else (packet.size - last_piece) / self.bandwidth
-        self._delays.append(max(0.0, rtt - base - own))
+        delay = rtt - base - (0.0 if self.bandwidth is None else last_size / self.bandwidth)
+        self._delays.append(delay if delay > 0.0 else 0.0)
         self.delay = min(self._delays)
         delayed = len(self._delays) == self._delays.maxlen
         full_rate = self._full_rate(packet, now, base)
@@ -325,7 +339,8 @@ class FlowControl:
             # With gaps between packets that may be no more than what was sent, on a line that has become longer.
             self._rates = deque([(self._round, full_rate or max(rate, self._undelayed / MAX_STEP))])
         elif full_rate is not None or busy or self.bandwidth is None or rate > self.bandwidth:
-            rate = max(rate, full_rate or 0.0)
+            if full_rate is not None and full_rate > rate:
+                rate = full_rate
             while self._rates and self._rates[-1][1] <= rate:
                 self._rates.pop()
             self._rates.append((self._round, rate))
@@ -337,11 +352,13 @@ class FlowControl:
         while len(self._rates) > 1 and self._rates[0][0] <= self._round - BANDWIDTH_ROUNDS:
             self._rates.popleft()
         if self._rates:
-            self.bandwidth = max(self._rates[0][1], 1000.0)
+            highest = self._rates[0][1]
+            self.bandwidth = highest if highest > LEAST_BANDWIDTH else LEAST_BANDWIDTH
             # The last piece went over the line at this rate at least. Half of it, since a millisecond more or less says
             # little.
-            own_rate = (packet.size - last_piece) / max(rtt - base, 0.001)
-            self._startup_gain = min(MAX_STARTUP_GAIN, max(STARTUP_GAIN, own_rate / self.bandwidth / 2))
+            waited = rtt - base
+            gain = last_size / (waited if waited > 0.001 else 0.001) / self.bandwidth / 2
+            self._startup_gain = STARTUP_GAIN if gain < STARTUP_GAIN else min(gain, MAX_STARTUP_GAIN)
         self._set_window()
 
     def _full_rate(self, packet: InFlight, now: float, base: float) -> float | None:
@@ -392,14 +409,19 @@ class FlowControl:
             return DRAIN_GAIN
         if self._startup:
             return self._startup_gain
-        if self.delay > GROW_BELOW:
+        probe = PROBES[self._probing]
+        if probe == 0.0 or self.delay > GROW_BELOW:
             return 1.0
-        return max(DRAIN_GAIN, 1.0 + self._probe_gain * PROBES[self._probing])
+        return max(DRAIN_GAIN, 1.0 + self._probe_gain * probe)
 
     def _set_window(self) -> None:
         if self.bandwidth is None:
             return
         held = self.bandwidth * ((self.base_rtt or 0.0) + SHRINK_ABOVE + SLACK)
-        gain = self._startup_gain if self._startup else max(1.0, self._gain())
-        least = INITIAL_WINDOW if self._startup else MIN_WINDOW
-        self.window = int(min(MAX_WINDOW, max(least, held * gain)))
+        gain, least = self._gain(), MIN_WINDOW
+        if self._startup:
+            gain, least = self._startup_gain, INITIAL_WINDOW
+        elif gain < 1.0:
+            gain = 1.0
+        held *= gain
+        self.window = least if held < least else MAX_WINDOW if held > MAX_WINDOW else int(held)

@@ -326,10 +326,8 @@ def _frame_size(frame: Any) -> tuple[int, int]:
 
 
 def _checked_rectangles(damage: Iterable[Any]) -> list[tuple[int, int, int, int]]:
-    rectangles = []
     try:
-        for x, y, width, height in damage:
-            rectangles.append((index(x), index(y), index(width), index(height)))
+        rectangles = [(index(x), index(y), index(width), index(height)) for x, y, width, height in damage]
     except (TypeError, ValueError) as error:
         raise LocalProtocolError(f"damage must be rectangles (x, y, width, height) of integers: {error}") from error
     for rectangle in rectangles:

@@ -41,6 +41,8 @@ RESEND_AT_MOST_AFTER = 8.0
 # Of the line's own round trip: what was asked for by somebody who has not got it went out at least so long ago.
 SAME_AGAIN = 0.9
 
+_INFINITY = math.inf
+
 AnyOutlet = TypeVar("AnyOutlet", bound=Outlet)
 
 
@@ -360,12 +362,15 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         return super().next_event()
 
     def _set_time(self, now: float) -> None:
-        # Several times a frame, and `super()` would take another 0.1 µs each time.
-        Endpoint._set_time(self, now)
+        # Several times a frame: the first line is that of `Endpoint._set_time`, without calling it.
+        if type(now) is float and self._now <= now < _INFINITY:
+            self._now = now
+        else:
+            super()._set_time(now)
         gate = self._gate
         if gate.revision != self._gate_revision or self._now >= gate.next_expiry:
             self._sync_gate()
-        elif gate.next_expiry < self._quiet_until and self._state is not State.CLOSED:
+        elif gate.next_expiry < self._quiet_until and (self._is_open or self._state is not State.CLOSED):
             # A consent was given anew, until an earlier time.
             self._quiet_until = gate.next_expiry
 
@@ -403,23 +408,30 @@ class Serving(Endpoint, Generic[AnyOutlet]):
                 return due
             self.close(self._now, m.ByeReason.TIMEOUT, "the viewer did not come back")
         due = super()._advance()
-        if self._state is State.LOST:  # just now: nothing was heard for too long
-            return self._lost_at + self._config.resume_for
-        if self._state is not State.CLOSED:
-            due = min(due, self._gate.next_expiry)
-        if self._told != self._displays and self._is_open and self._may_view:
-            self._send(m.Layout(self._displays), always=True)
-            self._told = self._displays
+        if not self._is_open:
+            if self._state is State.LOST:  # just now: nothing was heard for too long
+                return self._lost_at + self._config.resume_for
+            return due if self._state is State.CLOSED else min(due, self._gate.next_expiry)
+        if not self._may_view:
+            return min(due, self._gate.next_expiry)
+        if self._told is not self._displays:
+            self._tell_displays()
         if not self._may_send():
-            return due
+            return min(due, self._gate.next_expiry)
         if self._pointer.is_new:
             self._tell_pointer()
-        if self._flow.wants_ping(self._now):
+        ping_at = self._flow.ping_at()
+        if ping_at <= self._now:
+            self._flow.forget_base(self._now)
             self._ping()
-        due = min(due, self._flow.ping_at())
-        if not self._config.reliable:
-            due = min(due, self._resend_late())
-        return min(due, self._serve())
+            ping_at = _INFINITY
+        resend_at = _INFINITY if self._config.reliable else self._resend_late()
+        return min(due, self._gate.next_expiry, ping_at, resend_at, self._serve())
+
+    def _tell_displays(self) -> None:
+        if self._told != self._displays:
+            self._send(m.Layout(self._displays), always=True)
+        self._told = self._displays
 
     def _tell_pointer(self) -> None:
         shape, position = self._pointer.take(self._outlets)
