@@ -9,8 +9,9 @@ from setuptools import Extension, setup
 
 KERNELS = Path("cython_ext/kernels")
 sources = sorted(str(path) for path in KERNELS.glob("*.c"))
+headers = sorted(str(path) for path in KERNELS.glob("*.h"))
 # `depends` puts these files into the sdist and rebuilds the extensions when one of them changes.
-depends = sorted(str(path) for path in [*KERNELS.glob("*.h"), *Path("cython_ext").glob("*.p*")])
+depends = sorted([*sources, *headers, *(str(path) for path in Path("cython_ext").glob("*.p*"))])
 
 if sys.byteorder != "little":
     sys.exit("fastframe supports little-endian machines only: pixels are read as 32-bit words")
@@ -30,11 +31,11 @@ else:
         link_args += [sanitizers]
 
 
-def extension(name: str, sources: list[str]) -> Extension:
-    """A module from `cython_ext`, together with C files."""
+def extension(name: str) -> Extension:
+    """A module from `cython_ext`."""
     return Extension(
         f"fastframe.{name}",
-        sources=[f"cython_ext/{name}.pyx", *sources],
+        sources=[f"cython_ext/{name}.pyx"],
         depends=depends,
         include_dirs=[str(KERNELS)],
         extra_compile_args=compile_args,
@@ -42,12 +43,20 @@ def extension(name: str, sources: list[str]) -> Extension:
     )
 
 
-# The core, and the hooks by which tests and benchmarks call its kernels one by one: the same C files.
-extensions = [extension("_core", sources), extension("_kernels", sources)]
+# A static library, so that the core and the hooks by which tests and benchmarks call its kernels one by one share its
+# objects: each is compiled once. Every extension is linked with it; one that calls none of it (`_xcb`) takes nothing.
+kernels = {
+    "sources": sources,
+    "include_dirs": [str(KERNELS)],
+    "cflags": compile_args,
+    "obj_deps": {"": [*headers, "setup.py"]},
+}
+extensions = [extension("_core"), extension("_kernels")]
 if sys.platform != "win32":
-    extensions.append(extension("_xcb", []))
+    extensions.append(extension("_xcb"))
 
 setup(
+    libraries=[("fastframe_kernels", kernels)],
     ext_modules=cythonize(
         extensions,
         build_dir="build/cython",
@@ -58,5 +67,7 @@ setup(
             "cdivision": True,
             "embedsignature": True,
         },
-    )
+    ),
+    # The extensions, each of one file, are compiled beside each other.
+    options={"build_ext": {"parallel": True}},
 )
