@@ -17,6 +17,10 @@ WITH_SANITIZERS = LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 	PYTHONPATH=$(CURDIR)/$(SANITIZED)/site
 
+# A process for each processor, up to four: tests/conftest.py keeps a third of the work in one of them. Benchmarks have no
+# place beside other work.
+PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup -p no:benchmark
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -31,7 +35,7 @@ demo: $(VENV)/.installed-cli ## Capture the screen (or replay a recording), enco
 	@$(BIN)/fastframe demo $(ARGS)
 
 test: $(VENV)/.installed-dev ## Run the tests (ARGS go to pytest)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 bench: $(VENV)/.installed-bench ## Run the benchmarks, then print the figures (ARGS go to pytest)
 	@$(BIN)/python -m pytest benchmarks $(ARGS)
@@ -52,7 +56,7 @@ lint: $(VENV)/.installed-dev ## Check style and types: ruff and mypy --strict
 # the slow second decoder busy with modelled pixels; test_modelled.py has the same for the first one.
 sanitize: $(SANITIZED)/.installed ## Run the codec's tests under the address and undefined-behaviour sanitizers
 	@$(WITH_SANITIZERS) $(BIN)/python -c 'import fastframe._core as c; assert "$(SANITIZED)" in c.__file__, c'
-	@$(WITH_SANITIZERS) $(BIN)/python -m pytest tests/codec tests/kernels -m "not slow" -p no:cacheprovider --capture=sys \
+	@$(WITH_SANITIZERS) $(PYTEST) tests/codec tests/kernels -m "not slow" -p no:cacheprovider --capture=sys \
 		--ignore tests/codec/test_memory.py \
 		-k "not running_out_of_memory and not specification_gives and not through_the_model" $(ARGS)
 

@@ -29,6 +29,26 @@ for profile, examples in {"default": 60, "ci": 400, "thorough": 10_000}.items():
     )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+TESTS = Path(__file__).parent
+# What waits for other programs, sockets or files, and would fail if it waited for too long.
+WAITING = ("capture", "cli", "package", "recording", "stream/aio")
+# Of these, what computes, or waits for nothing but a command that does.
+COMPUTING = ("capture/test_region.py", "cli/test_errors.py", "cli/test_info.py", "cli/test_transcode.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make test` runs tests in several processes: those that wait for something in one, in their order.
+
+    All others only compute. One function's are together, which saves handing out thousands of short ones one by one.
+    """
+    for item in items:
+        waits = _lies_in(WAITING, item) and not _lies_in(COMPUTING, item)
+        item.add_marker(pytest.mark.xdist_group("waiting" if waits else item.nodeid.partition("[")[0]))
+
+
+def _lies_in(places: tuple[str, ...], item: pytest.Item) -> bool:
+    return any(item.path.is_relative_to(TESTS / place) for place in places)
+
 
 @pytest.fixture(params=_core.available_isas())
 def isa(request: pytest.FixtureRequest) -> Iterator[str]:
