@@ -1,6 +1,7 @@
 """Runs the command as users do, in a process of its own."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,9 +63,9 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def pictures() -> list[npt.NDArray[np.uint8]]:
-    """Six small pictures with text-like, flat and photo-like parts that move."""
+    """Six small pictures with text-like, flat and photo-like parts that move; read-only."""
     random = np.random.default_rng(3)
     photo = random.integers(0, 256, (60, 80, 4), np.uint8)
     frames = []
@@ -72,26 +73,32 @@ def pictures() -> list[npt.NDArray[np.uint8]]:
         frame = np.full((150, 200, 4), (250, 240, 230, 255), np.uint8)
         frame[10 + index : 70 + index, 100:180] = photo
         frame[90:140:4, 8 : 100 + 10 * index : 3] = (20, 20, 20, 255)
+        frame.flags.writeable = False
         frames.append(frame)
     return frames
 
 
-@pytest.fixture
-def video(tmp_path: Path, pictures: list[npt.NDArray[np.uint8]]) -> Path:
-    """These pictures as a lossless video of ten frames a second."""
-    path = tmp_path / "video.mkv"
-    with VideoWriter(path, (200, 150), 10) as writer:
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory, pictures: list[npt.NDArray[np.uint8]]) -> Path:
+    """A folder in which `video.mkv` and `recording.ffs` are made once, to be copied."""
+    folder = tmp_path_factory.mktemp("made")
+    with VideoWriter(folder / "video.mkv", (200, 150), 10) as writer:
         for index, pixels in enumerate(pictures):
             writer.write(pixels, index * 100_000)
-    return path
+    subprocess.run([*COMMAND, "encode", "video.mkv", "recording.ffs"], cwd=folder, check=True, timeout=120)
+    return folder
 
 
 @pytest.fixture
-def recording(tmp_path: Path, video: Path, run: Run) -> Path:
-    """The same as a recording."""
-    result = run("encode", video.name, "recording.ffs")
-    assert result.returncode == 0, result.stderr
-    return tmp_path / "recording.ffs"
+def video(tmp_path: Path, made: Path) -> Path:
+    """These pictures as a lossless video of ten frames a second."""
+    return shutil.copy(made / "video.mkv", tmp_path / "video.mkv")
+
+
+@pytest.fixture
+def recording(tmp_path: Path, made: Path, video: Path) -> Path:
+    """The same as a recording, which lies beside the video."""
+    return shutil.copy(made / "recording.ffs", tmp_path / "recording.ffs")
 
 
 @pytest.fixture
