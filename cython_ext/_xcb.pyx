@@ -1,12 +1,13 @@
 """libxcb, loaded when it is first asked for: nothing is linked with it, so that systems without X11 are none the worse.
 
-Thin calls without policy, for fastframe.capture.x11.xcb alone. They are compiled because a frame takes a dozen of them,
-and each from ctypes costs as much as the server needs to copy a line of text. A handle must be one that `connect` gave
-and `disconnect` has not taken. The GIL is released where the server may keep us waiting.
+Thin calls, for fastframe.capture.x11.xcb alone. They are compiled because a frame takes a dozen of them, and each from
+ctypes costs as much as the server needs to copy a line of text. The one that knows what a frame is, `ask_changes`, does
+what comes before the server can begin with one: nothing else can go on meanwhile. A handle must be one that `connect`
+gave and `disconnect` has not taken. The GIL is released where the server may keep us waiting.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int16_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free
 
 cdef extern from "<dlfcn.h>" nogil:
@@ -37,6 +38,13 @@ cdef struct ProtocolRequest:
     uint8_t opcode
     uint8_t is_void
 
+# A request as we have it; the payload is what follows its length.
+cdef struct Request:
+    uint8_t opcode
+    uint8_t data
+    void *payload
+    size_t size
+
 # What replies, errors and events have in common: the fourth to seventh byte of a reply tell how many words follow the
 # first 32 bytes.
 cdef struct Packet:
@@ -44,6 +52,29 @@ cdef struct Packet:
     uint8_t detail
     uint16_t sequence
     uint32_t words
+
+# An event of DAMAGE: what has changed since somebody asked for it lies in the rectangle, which grows until then.
+cdef struct DamageNotify:
+    Packet head
+    uint32_t damage
+    uint32_t timestamp
+    int16_t x
+    int16_t y
+    uint16_t width
+    uint16_t height
+
+# A request of MIT-SHM for pixels, after its length.
+cdef struct ShmGetImage:
+    uint32_t drawable
+    int16_t x
+    int16_t y
+    uint16_t width
+    uint16_t height
+    uint32_t planes
+    uint8_t format
+    uint8_t[3] unused
+    uint32_t segment
+    uint32_t offset
 
 ctypedef void *(*connect_function)(const char *, int *) noexcept nogil
 ctypedef void (*disconnect_function)(void *) noexcept nogil
@@ -68,6 +99,22 @@ cdef discard_function xcb_discard_reply
 # Seconds. When asking once takes longer, somebody else had the processor meanwhile; who sleeps comes before him, who asks
 # on does not.
 cdef double LONGEST_TURN = 50e-6
+
+# xcb.h's flag for a request whose error shall come where its reply would, and not among the events.
+cdef int CHECKED = 1
+# The bit in an event's code that tells that a client has sent it.
+cdef uint8_t SENT = 0x80
+# Of a pixel.
+cdef uint32_t BYTES = 4
+
+# What events have told of damage.
+cdef struct Damage:
+    bint known
+    int x
+    int y
+    int width
+    int height
+    bint leapt
 
 cdef tuple NAMES = (b"libxcb.so.1", b"libxcb.1.dylib", b"/opt/X11/lib/libxcb.1.dylib")
 
@@ -151,19 +198,34 @@ def setup(size_t handle):
     return PyBytes_FromStringAndSize(<const char *>packet, 8 + 4 * (packet.words >> 16))
 
 
-def send(size_t handle, uint8_t opcode, uint8_t data, bytes payload not None, int flags, bint is_void, int fd=-1):
-    """Queue a request, of which xcb fills in the length; returns its number, 0: the connection is lost.
-
-    The payload is a multiple of four bytes. A descriptor goes along and is closed.
-    """
-    cdef uint8_t[4] head = [opcode, data, 0, 0]
+cdef unsigned int queue(size_t handle, Request *request, int flags, bint is_void, int fd) noexcept nogil:
+    """Queue a request; see `send`."""
+    cdef uint8_t[4] head = [request.opcode, request.data, 0, 0]
     cdef iovec[4] vectors  # of which xcb wants two free entries before the first one
-    cdef ProtocolRequest request = [2, NULL, opcode, is_void]
+    cdef ProtocolRequest protocol = [2, NULL, request.opcode, is_void]
     vectors[2].iov_base = head
     vectors[2].iov_len = sizeof(head)
-    vectors[3].iov_base = PyBytes_AS_STRING(payload)
-    vectors[3].iov_len = PyBytes_GET_SIZE(payload)
-    return xcb_send_request_with_fds(<void *>handle, flags, &vectors[2], &request, fd >= 0, &fd)
+    vectors[3].iov_base = request.payload
+    vectors[3].iov_len = request.size
+    return xcb_send_request_with_fds(<void *>handle, flags, &vectors[2], &protocol, fd >= 0, &fd)
+
+
+cdef Request request_of(tuple request):
+    """Points into the payload, which must stay alive as long."""
+    cdef uint8_t opcode, data
+    cdef bytes payload
+    opcode, data, payload = request
+    return Request(opcode, data, PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload))
+
+
+def send(size_t handle, uint8_t opcode, uint8_t data, bytes payload not None, bint checked, bint is_void, int fd=-1):
+    """Queue a request, of which xcb fills in the length; returns its number, 0: the connection is lost.
+
+    The payload is a multiple of four bytes. A descriptor goes along and is closed. Should a request fail that is not
+    `checked`, nobody learns of it.
+    """
+    cdef Request request = Request(opcode, data, PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload))
+    return queue(handle, &request, CHECKED if checked else 0, is_void, fd)
 
 
 def flush(size_t handle):
@@ -212,19 +274,122 @@ def reply(size_t handle, unsigned int sequence, double patience):
         free(answer)
 
 
-def events(size_t handle):
-    """What has arrived by now, 32 bytes each, without the errors of requests that nobody checks; `None`: it has an error."""
+cdef list take_events(size_t handle, int damage_kind, int leap, Damage *damage):
+    """What `events` returns first; adds up the damage."""
     cdef Packet *event
-    arrived = []
+    cdef const DamageNotify *told
+    cdef list others = []
     while True:
         event = xcb_poll_for_event(<void *>handle)
         if event == NULL:
-            return None if xcb_connection_has_error(<void *>handle) else arrived
+            return None if xcb_connection_has_error(<void *>handle) else others
         try:
-            if event.kind:
-                arrived.append(PyBytes_FromStringAndSize(<const char *>event, 32))
+            if (event.kind & ~SENT) == damage_kind:
+                told = <const DamageNotify *>event
+                if damage.known and (
+                    damage.y - told.y > leap or told.y + told.height - damage.y - damage.height > leap
+                ):
+                    damage.leapt = True
+                damage.known = True
+                damage.x, damage.y, damage.width, damage.height = told.x, told.y, told.width, told.height
+            elif event.kind:
+                others.append(PyBytes_FromStringAndSize(<const char *>event, 32))
         finally:
             free(event)
+
+
+cdef Damage known_damage(told):
+    cdef Damage damage
+    damage.known = told is not None
+    damage.leapt = False
+    if damage.known:
+        damage.x, damage.y, damage.width, damage.height = told
+    return damage
+
+
+cdef tuple last_told(Damage damage):
+    return (damage.x, damage.y, damage.width, damage.height) if damage.known else None
+
+
+def events(size_t handle, int damage_kind, told, int leap):
+    """What has arrived by now.
+
+    A large change makes many events of damage, so these are summed up: of interest are the last rectangle, and whether
+    one of them was more than `leap` rows beyond the one before it at once.
+
+    Parameters
+    ----------
+    damage_kind
+        The code of such events; negative: there are none.
+    told
+        The rectangle (x, y, width, height) of the last one before these; `None`: there was none.
+
+    Returns
+    -------
+    The other events, 32 bytes each, without the errors of requests that nobody checks, `None`: the connection has an
+    error; the last rectangle, or `None`; whether it leapt.
+    """
+    cdef Damage damage = known_damage(told)
+    others = take_events(handle, damage_kind, leap, &damage)
+    return others, last_told(damage), bool(damage.leapt)
+
+
+def ask_changes(
+    size_t handle, int damage_kind, told, int leap, tuple take, tuple fetch, tuple image, int first, int end, int gap
+):
+    """Take in what has arrived, and if that is damage only, ask at once for it and for the pixels of its rows.
+
+    Nothing is asked where there is anything else to decide: where there are other events, where there is no damage in
+    the picture, and where it leapt or is `gap` rows or more away from other rows that are wanted.
+
+    Parameters
+    ----------
+    damage_kind, told, leap
+        As for `events`.
+    take, fetch, image
+        The requests, each an opcode, its second byte and what follows its length: to take the damage (which has no
+        reply), to tell it, and for the pixels of all of the picture (MIT-SHM's GetImage), of which only some rows are
+        asked for, to be written to where they would be written with all others.
+    first, end
+        Rows of the picture that are wanted as well.
+
+    Returns
+    -------
+    As `events`, and the numbers of the requests that have a reply with the first and the end of the rows asked for, or
+    `None`.
+    """
+    cdef Damage damage = known_damage(told)
+    cdef ShmGetImage rows
+    cdef Request taking, fetching, reading
+    cdef unsigned int taken, fetched, read
+    cdef int top, bottom
+    cdef list others = take_events(handle, damage_kind, leap, &damage)
+    told = last_told(damage)
+    if others is None or others or not damage.known or damage.leapt:
+        return others, told, bool(damage.leapt), None
+    taking, fetching, reading = request_of(take), request_of(fetch), request_of(image)
+    if reading.size != sizeof(ShmGetImage):
+        raise ValueError("the request for pixels must be MIT-SHM's GetImage")
+    rows = (<const ShmGetImage *>reading.payload)[0]
+    reading.payload = &rows
+    top, bottom = max(damage.y - rows.y, 0), min(damage.y + damage.height - rows.y, <int>rows.height)
+    if top >= bottom or damage.x >= rows.x + rows.width or damage.x + damage.width <= rows.x:
+        return others, told, False, None
+    if first < end:
+        if top - end >= gap or first - bottom >= gap:
+            return others, told, False, None
+        top, bottom = min(top, first), max(bottom, end)
+    rows.y += top
+    rows.height = bottom - top
+    rows.offset += BYTES * rows.width * <uint32_t>top
+    with nogil:
+        taken = queue(handle, &taking, 0, True, -1)
+        fetched = queue(handle, &fetching, CHECKED, False, -1)
+        read = queue(handle, &reading, CHECKED, False, -1)
+        xcb_flush(<void *>handle)
+    if not (taken and fetched and read):
+        return None, told, False, None
+    return others, None, False, (fetched, read, top, bottom)
 
 
 def discard(size_t handle, unsigned int sequence):

@@ -9,7 +9,7 @@ monitor, without XFIXES no pointer.
 import os
 import struct
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +46,6 @@ _MOST_RECTANGLES = 256
 # takes to ask which they are.
 _LEAP = 96
 _AREA = struct.Struct("<hhHH")
-_ROWS = struct.Struct("<hxxH")
 _SHM_PIXELS = struct.Struct("<IhhHHIBxxxII")
 
 
@@ -99,6 +98,16 @@ class Attributes:
     drawn: bool
     viewable: bool
     override_redirect: bool
+
+
+class Asked(NamedTuple):
+    """What is on its way from the server to a picture."""
+
+    rows: list[tuple[int, int]]
+    """The rows (first, end excluded) of the picture that it writes."""
+    damage: Pending[list[Rect]] | None
+    """Damage that was asked for before these, and may be more than they hold."""
+    pixels: list[Pending[None]]
 
 
 class Server:
@@ -164,15 +173,18 @@ class Server:
                 self._randr = None
             else:
                 connection.tell(self._randr.opcode, _RANDR_SELECT, struct.pack("<IHH", self.root, 7, 0))
-        self._damage = 0
-        self._subtract = self._fetch = b""
+        # No event has this code.
+        self._damage_kind = -1
         if self._damage_extension and self._xfixes:
             self._version(self._damage_extension, struct.pack("<II", 1, 1), "<II")
-            self._damage, region = connection.new_id(), connection.new_id()
-            create = struct.pack("<IIBxxx", self._damage, self.root, _BOUNDING_BOX)
+            damage, region = connection.new_id(), connection.new_id()
+            create = struct.pack("<IIBxxx", damage, self.root, _BOUNDING_BOX)
             connection.tell_and_check(self._damage_extension.opcode, _DAMAGE_CREATE, create)
             connection.tell_and_check(self._xfixes.opcode, _XFIXES_CREATE_REGION, struct.pack("<I", region))
-            self._subtract, self._fetch = struct.pack("<III", self._damage, 0, region), struct.pack("<I", region)
+            take = struct.pack("<III", damage, 0, region)
+            self._take = self._damage_extension.opcode, _DAMAGE_SUBTRACT, take
+            self._fetch = self._xfixes.opcode, _XFIXES_FETCH_REGION, struct.pack("<I", region)
+            self._damage_kind = self._damage_extension.first_event
 
     def _version(self, extension: Extension, payload: bytes, layout: str, request: int = 0) -> tuple[int, int]:
         def parse(reply: bytes) -> tuple[int, int]:
@@ -184,7 +196,7 @@ class Server:
     @property
     def has_damage(self) -> bool:
         """Whether the server tells what has changed."""
-        return bool(self._damage)
+        return self._damage_kind >= 0
 
     @property
     def has_shm(self) -> bool:
@@ -199,16 +211,56 @@ class Server:
     def read_events(self) -> News:
         """Take in what the server has told by now."""
         news = self.news
-        events = self.connection.events()
-        if not events:
-            return news
-        damage_kind = self._damage_extension.first_event if self._damage_extension else None
-        damaged = []
+        events, told, leapt = self.connection.events(self._damage_kind, news.damage, _LEAP)
+        if told is not None:
+            news.damage = Rect(*told)
+            news.sparse |= leapt
+        if events:
+            self._take_in(events)
+        return news
+
+    def ask_changes(self, area: Rect, segment: Segment, wanted: tuple[int, int], gap: int) -> Asked | None:
+        """Take in what the server has told, and ask at once for damage and pixels if there is nothing else to decide.
+
+        Only where the server has damage and shared memory, and `news` has no sparse damage.
+
+        Parameters
+        ----------
+        area
+            The picture, in pixels of the screen.
+        segment
+            Where it lies.
+        wanted
+            Rows of it (first, end excluded) that are asked for in any case.
+        gap
+            Rows that are so far apart are not read together.
+
+        Returns
+        -------
+        What is on its way: damage that counts as seen, and pixels that are at least what these changes made of them.
+        `None`: nothing is, and `news` tells what there is to decide.
+        """
+        assert self._shm is not None
+        news = self.news
+        image = self._shm.opcode, _SHM_GET_IMAGE, self._pixels_request(area, segment, 0)
+        events, told, leapt, asked = self.connection.ask_changes(
+            self._damage_kind, news.damage, _LEAP, (self._take, self._fetch, image), wanted, gap, _rectangles
+        )
+        news.damage = None if told is None else Rect(*told)
+        news.sparse = leapt
+        if events:
+            self._take_in(events)
+        if asked is None:
+            return None
+        damage, pixels, first, end = asked
+        return Asked([(first, end)], damage, [pixels])
+
+    def _take_in(self, events: list[bytes]) -> None:
+        """Take in events that are not of damage."""
+        news = self.news
         for event in events:
             kind = event[0] & 0x7F
-            if kind == damage_kind:
-                damaged.append(event)
-            elif self._xfixes and kind == self._xfixes.first_event + 1:
+            if self._xfixes and kind == self._xfixes.first_event + 1:
                 news.cursor = news.pointer = True
             elif self._randr and kind in (self._randr.first_event, self._randr.first_event + 1):
                 news.layout = True
@@ -235,21 +287,6 @@ class Server:
                 # Of the root itself, not of one of its children: the screen has another size.
                 if kind == _CONFIGURE_NOTIFY and about == window == self.root:
                     news.layout = True
-        if damaged:
-            self._read_damage(damaged)
-        return news
-
-    def _read_damage(self, events: list[bytes]) -> None:
-        """Take in how the rectangle around what has changed has grown: a large change makes many such events."""
-        news = self.news
-        if news.damage or len(events) > 1:
-            steps = [_ROWS.unpack_from(event, 18) for event in events]
-            if news.damage:
-                steps.insert(0, (news.damage.y, news.damage.height))
-            for (old, old_height), (new, new_height) in pairwise(steps):
-                if old - new > _LEAP or new + new_height - old - old_height > _LEAP:
-                    news.sparse = True
-        news.damage = Rect(*_AREA.unpack_from(events[-1], 16))
 
     def read_layout(self) -> None:
         """Learn the screen's size and the monitors anew."""
@@ -274,11 +311,9 @@ class Server:
 
         Whoever asks for pixels after that gets at least what these changes made of them. Only where `has_damage`.
         """
-        assert self._damage_extension is not None
-        assert self._xfixes is not None
         self.news.damage, self.news.sparse = None, False
-        self.connection.tell(self._damage_extension.opcode, _DAMAGE_SUBTRACT, self._subtract)
-        return self.connection.ask(self._xfixes.opcode, _XFIXES_FETCH_REGION, self._fetch, _rectangles)
+        self.connection.tell(*self._take)
+        return self.connection.ask(*self._fetch, _rectangles)
 
     def share(self, size: int) -> Segment:
         """Memory for pixels, into which the server writes where it can."""
@@ -303,7 +338,7 @@ class Server:
         Getting the answer raises `RequestRefused` where the rectangle does not lie in the screen.
         """
         if self._shm and segment.number:
-            request = _SHM_PIXELS.pack(self.root, *area, _ALL_PLANES, _Z_PIXMAP, segment.number, offset)
+            request = self._pixels_request(area, segment, offset)
             return self.connection.ask(self._shm.opcode, _SHM_GET_IMAGE, request, _nothing)
         size = 4 * area.width * area.height
 
@@ -312,6 +347,9 @@ class Server:
 
         place = struct.pack("<IhhHHI", self.root, *area, _ALL_PLANES)
         return self.connection.ask(_GET_IMAGE, _Z_PIXMAP, place, copy)
+
+    def _pixels_request(self, area: Rect, segment: Segment, offset: int) -> bytes:
+        return _SHM_PIXELS.pack(self.root, *area, _ALL_PLANES, _Z_PIXMAP, segment.number, offset)
 
     def hold(self) -> None:
         """Have the server serve nobody else until `release`, and take in all that happened before."""

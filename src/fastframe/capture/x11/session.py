@@ -20,8 +20,9 @@ import numpy.typing as npt
 
 from fastframe.capture.region import bands, clipped, moved, simplified, subtracted
 from fastframe.capture.source import CapturedFrame, Cursor, Display, Event
+from fastframe.capture.x11.pictures import MOST_RECTANGLES, Pictures
 from fastframe.capture.x11.privacy import NotThere, Privacy, View
-from fastframe.capture.x11.server import Server
+from fastframe.capture.x11.server import Asked, Server
 from fastframe.capture.x11.shm import Buffer, Segment
 from fastframe.capture.x11.windows import WindowList
 from fastframe.capture.x11.xcb import Pending, RequestRefused
@@ -32,11 +33,6 @@ Result = TypeVar("Result")
 
 # A request costs the time of some fifty rows, so bands that are closer than that are read together.
 _GAP = 48
-# Damage with more rectangles than this is told more coarsely: an encoder gains nothing from so many.
-_MOST_RECTANGLES = 256
-# Pictures in shared memory that are kept for the next frames: one being shown, one being encoded, one being captured,
-# and one to spare. A consumer that holds more of them gets memory that nobody uses again.
-_MOST_BUFFERS = 4
 # Slices in which the whole screen is read aside, and seconds between two of them: 2 s for all of it.
 _SLICES = 8
 _SLICE_INTERVAL = 0.25
@@ -96,10 +92,7 @@ class Session:
         self.area = privacy.area(server.layout)
         """What the last frame showed, in pixels of the screen."""
         self._hidden: list[Rect] = []
-        self._changed: list[Rect] | None = None
-        # In the order in which they were read.
-        self._buffers: list[Buffer] = []
-        self._latest: Buffer | None = None
+        self._pictures = Pictures(server)
         self._aside: Segment | None = None
         self._slice = 0
         self._next_slice = time.monotonic() + _SLICE_INTERVAL
@@ -167,8 +160,8 @@ class Session:
             return event
         expires = self._privacy.next_change()
         if (
-            self._changed is None
-            or self._changed
+            self._pictures.changed is None
+            or self._pictures.changed
             or news.damage
             or self._layout_changed
             or self._masks is not self._privacy.masks
@@ -196,7 +189,7 @@ class Session:
         if not self._is_missing:
             due.append(self._privacy.next_change())
         if self.knows_damage and not self._is_missing:
-            if self._latest is not None and now >= self._next_slice:
+            if self._pictures.latest is not None and now >= self._next_slice:
                 self._check_slice()
                 return
             due.append(self._next_slice)
@@ -206,7 +199,7 @@ class Session:
         """Take one picture now; see `FrameSource.capture`."""
         for _ in range(_ATTEMPTS):
             try:
-                return self._in_view(self._picture)
+                return self._same_view() or self._in_view(self._picture)
             except RequestRefused as error:
                 # The screen has shrunk since we looked, or a window is gone.
                 # Without its traceback, which holds the picture that was to be taken: its buffer would stay lent.
@@ -255,41 +248,57 @@ class Session:
         finally:
             server.release()
 
+    def _same_view(self) -> CapturedFrame | None:
+        """A picture of what the last one showed; `None`: there is more to decide first, or nothing has changed.
+
+        A server may take longer to wake up than all else takes, so it is asked before anything else is done.
+        """
+        privacy, buffer = self._privacy, self._pictures.spare()
+        if (
+            buffer is None
+            or privacy.needs_windows
+            or privacy.masks is not self._masks
+            or self._layout_changed
+            or self.server.news.layout
+        ):
+            return None
+        asked = self._ask_at_once(buffer, self._hidden)
+        return asked and self._frame(buffer, self._hidden, asked)
+
     def _picture(self, view: View) -> CapturedFrame:
-        told, answer = self._ask_damage_told()
         if not self.knows_damage:
-            self._everything_changed()
+            self._pictures.everything_changed()
         self._show(view.area)
         hidden = moved(view.hidden, -view.area.x, -view.area.y)
-        buffer = self._free_buffer()
-        pixels = self._read(buffer, hidden, told, answer)
-        self._latest = buffer
-        before, self._changed = self._changed, []
+        buffer = self._pictures.spare() or self._pictures.new(self.area.width, self.area.height)
+        asked = self._ask_at_once(buffer, hidden) or self._ask_in_turn(buffer, hidden)
+        return self._frame(buffer, hidden, asked)
+
+    def _frame(self, buffer: Buffer, hidden: list[Rect], asked: Asked) -> CapturedFrame:
+        pixels = self._receive_picture(buffer, hidden, asked)
+        pictures = self._pictures
+        pictures.latest = buffer
+        before, pictures.changed = pictures.changed, []
         if self.server.read_events().layout:
             # It may be another monitor whose pixels we have just read.
-            self._everything_changed()
+            self._pictures.everything_changed()
             raise LayoutChanged("the monitors have changed while they were captured")
         # What was drawn meanwhile may be in the rows that were read, wholly or in part: it counts for this frame, and
         # for the next one again.
         if self.server.news.damage:
             self._take_damage()
-        damage = None if before is None else subtracted([*before, *(self._changed or ())], hidden)
+        damage = None if before is None else subtracted([*before, *(pictures.changed or ())], hidden)
         if hidden != self._hidden:
-            # Both what is newly hidden and what is seen again looks different now; what was hidden and is so still,
-            # does not.
-            turned = [*subtracted(hidden, self._hidden), *subtracted(self._hidden, hidden)]
+            turned = pictures.hide(hidden, self._hidden)
             if damage is not None:
                 damage += turned
-            for other in self._buffers:
-                if other is not buffer:
-                    other.stale = simplified([*other.stale, *turned], _MOST_RECTANGLES)
         self._hidden, self._masks = hidden, self._privacy.masks
         self._layout_changed = False
         now = time.monotonic()
         frame = CapturedFrame(
             pixels,
             int(1e6 * now),
-            None if damage is None else tuple(simplified(damage, _MOST_RECTANGLES)),
+            None if damage is None else tuple(simplified(damage, MOST_RECTANGLES)),
             self.layout,
         )
         if self.knows_damage and now >= self._next_slice:
@@ -303,37 +312,17 @@ class Session:
         resized = (area.width, area.height) != (self.area.width, self.area.height)
         self.layout += resized or self._layout_changed
         if resized:
-            for buffer in self._buffers:
-                self.server.unshare(buffer.segment)
+            self._pictures.drop()
             if self._aside:
                 self.server.unshare(self._aside)
-            self._buffers, self._latest, self._aside = [], None, None
+            self._aside = None
         self.area = area
         self._hidden = []
-        self._everything_changed()
-
-    def _everything_changed(self) -> None:
-        self._changed = None
-        for buffer in self._pictures():
-            buffer.stale = [buffer.whole]
+        self._pictures.everything_changed()
 
     def _inside(self, rectangles: Iterable[Rect]) -> list[Rect]:
         """What of a region of the screen we show, in pixels of the picture."""
         return moved(clipped(rectangles, self.area), -self.area.x, -self.area.y)
-
-    def _ask_damage_told(self) -> tuple[Rect | None, Pending[list[Rect]] | None]:
-        """Ask for the damage that events told of; returns also the rectangle around it, if much of that changed.
-
-        A server takes longer to wake up than we need to find out what there is to read, so it is asked before.
-        """
-        news = self.server.news
-        if news.damage is None:
-            return None, None
-        # Without shared memory what has not changed is dear as well.
-        told = news.damage if self.server.has_shm and not news.sparse else None
-        answer = self.server.ask_damage()
-        self.server.connection.flush()
-        return told, answer
 
     def _take_damage(self) -> None:
         """Learn from the server what has changed in what we show."""
@@ -345,54 +334,42 @@ class Session:
             changed = self._inside(answer.get())
         except RequestRefused:
             # The server counts it as seen.
-            self._everything_changed()
+            self._pictures.everything_changed()
             raise
-        self._add(changed)
+        self._pictures.add(changed)
         return changed
 
-    def _add(self, more: list[Rect]) -> None:
-        """Something has changed, in pixels of the picture."""
-        if self._changed is not None:
-            self._changed = simplified([*self._changed, *more], _MOST_RECTANGLES)
-        for buffer in self._pictures():
-            buffer.stale = simplified([*buffer.stale, *more], _MOST_RECTANGLES)
+    def _ask_at_once(self, buffer: Buffer, hidden: list[Rect]) -> Asked | None:
+        """Ask for damage, and for the rows that events told of and the buffer lacks; `None`: it cannot be told yet.
 
-    def _pictures(self) -> list[Buffer]:
-        """All that are told what has changed."""
-        latest = self._latest
-        return self._buffers if latest is None or latest in self._buffers else [*self._buffers, latest]
+        Waiting for the server twice takes twice as long as reading a line of text does.
+        """
+        # Where it has no shared memory, or where damage is sparse, what has not changed is dear as well.
+        if self.server.news.sparse or not (self.server.has_shm and self.knows_damage):
+            return None
+        rows = bands(_out_of_date(buffer, hidden), _GAP)
+        if len(rows) > 1:
+            return None
+        return self.server.ask_changes(self.area, buffer.segment, rows[0] if rows else (0, 0), _GAP)
 
-    def _free_buffer(self) -> Buffer:
-        """A buffer that nobody looks at, of several the one read last: as a rule it takes least to bring up to date."""
-        for buffer in reversed(self._buffers):
-            if not buffer.is_lent:
-                return buffer
-        size = self.area.width, self.area.height
-        buffer = Buffer(self.server.share(4 * size[0] * size[1]), size)
-        if len(self._buffers) < _MOST_BUFFERS:
-            self._buffers.append(buffer)
-        return buffer
+    def _ask_in_turn(self, buffer: Buffer, hidden: list[Rect]) -> Asked:
+        """Ask for damage, and when that is here for the rows that the buffer lacks."""
+        if self.server.news.damage:
+            self._take_damage()
+        rows = bands(_out_of_date(buffer, hidden), _GAP)
+        asked = Asked(rows, None, self._ask_rows(buffer.segment, rows, 0))
+        self.server.connection.flush()
+        return asked
 
-    def _read(
-        self, buffer: Buffer, hidden: list[Rect], told: Rect | None, answer: Pending[list[Rect]] | None
-    ) -> npt.NDArray[np.uint8]:
+    def _receive_picture(self, buffer: Buffer, hidden: list[Rect], asked: Asked) -> npt.NDArray[np.uint8]:
         """Bring a buffer up to date, blank what is hidden, and lend it.
 
-        Waiting for the server twice takes twice as long as reading a line of text does. So the rows that its events
-        have told of are asked for before the damage itself has come; if that turns out to be more, the rest is read
-        after it.
+        Should the damage turn out to be more than its events have told of, the rest is read after it.
         """
-        if answer and told is None:
-            self._add_damage(answer)
-            answer = None
-        buffer.stale += subtracted(buffer.hidden, hidden)
-        expected = [*buffer.stale, *self._inside([told])] if told else buffer.stale
-        rows = bands(subtracted(expected, hidden), _GAP)
         # Should anything fail from here on, the buffer holds what nobody must see.
         buffer.stale, before = [buffer.whole], buffer.hidden
         buffer.hidden = []
-        pending = self._ask_rows(buffer.segment, rows, 0)
-        self.server.connection.flush()
+        rows, answer, pending = asked
         pixels = buffer.lend()
         if answer:
             more = [
@@ -401,17 +378,12 @@ class Session:
                 if not any(first <= each.y and each.bottom <= end for first, end in rows)
             ]
             if more:
-                rows += (rest := bands(more, _GAP))
-                pending += self._ask_rows(buffer.segment, rest, 0)
+                rest = bands(more, _GAP)
+                rows, pending = [*rows, *rest], [*pending, *self._ask_rows(buffer.segment, rest, 0)]
         self._receive(pending)
         if hidden:
             _blank(buffer, hidden, rows if hidden == before else [(0, buffer.size[1])])
-        buffer.stale, buffer.hidden = [], hidden
-        if buffer not in self._buffers:
-            self.server.unshare(buffer.segment)
-        elif buffer is not self._buffers[-1]:
-            self._buffers.remove(buffer)
-            self._buffers.append(buffer)
+        self._pictures.finish(buffer, hidden)
         return pixels
 
     def _ask_rows(self, segment: Segment, rows: Iterable[tuple[int, int]], top: int) -> list[Pending[None]]:
@@ -437,7 +409,7 @@ class Session:
     def _check_slice(self) -> None:
         """Look whether a slice of the latest picture is as it should be, apart from what is known to have changed."""
         self._next_slice = time.monotonic() + _SLICE_INTERVAL
-        latest = self._latest
+        latest = self._pictures.latest
         if latest is None:
             return
         width, height = latest.size
@@ -464,7 +436,7 @@ class Session:
             self.missed += 1
             left, top = int(columns[0]), int(lines[0])
             box = Rect(left, first + top, int(columns[-1]) + 1 - left, int(lines[-1]) + 1 - top)
-            self._add([box])
+            self._pictures.add([box])
 
     def cursor(self) -> Cursor:
         """Where the pointer is, and its shape if that has changed."""
@@ -482,6 +454,12 @@ class Session:
         inside = place.intersect(Rect(0, 0, self.area.width, self.area.height)) is not None
         visible = inside and not clipped(self._hidden, place)
         return Cursor(place.x, place.y, visible, shape)
+
+
+def _out_of_date(buffer: Buffer, hidden: list[Rect]) -> list[Rect]:
+    """What of a buffer must be read for a picture in which `hidden` is blank."""
+    stale = buffer.stale if buffer.hidden == hidden else [*buffer.stale, *subtracted(buffer.hidden, hidden)]
+    return subtracted(stale, hidden)
 
 
 def _blank(buffer: Buffer, hidden: Iterable[Rect], rows: Sequence[tuple[int, int]]) -> None:

@@ -23,7 +23,6 @@ from fastframe.errors import PermanentCaptureError, TransientCaptureError
 # Opcodes of the core protocol.
 _QUERY_EXTENSION = 98
 _GET_INPUT_FOCUS = 43
-_CHECKED = 1
 # A server answers most requests sooner than a process falls asleep and wakes up again. Whoever is in a hurry asks again
 # and again instead for so long, in seconds: a whole screen takes one to two milliseconds.
 _SPIN = 2e-3
@@ -31,6 +30,10 @@ _SPIN = 2e-3
 _LONGEST_SLEEP = 3600.0
 
 T = TypeVar("T")
+# A rectangle: x, y, width, height.
+Area = tuple[int, int, int, int]
+# An opcode, the second byte, and what follows the length.
+Request = tuple[int, int, bytes]
 
 
 class ConnectionLost(TransientCaptureError):
@@ -101,6 +104,13 @@ class Pending(Generic[T]):
         # Nobody can ask for it any more, and xcb would keep it.
         if self._sequence:
             self._connection.discard(self._sequence)
+
+
+def _nothing(reply: bytes) -> None:
+    return None
+
+
+AskedChanges = tuple[Pending[T], Pending[None], int, int]
 
 
 class Connection:
@@ -178,7 +188,7 @@ class Connection:
 
     def tell(self, opcode: int, data: int, payload: bytes) -> None:
         """Send a request that has no reply. Should it fail, nobody learns of it: see `tell_and_check`."""
-        self._send(opcode, data, payload, is_void=True, flags=0)
+        self._send(opcode, data, payload, is_void=True, checked=False)
 
     def tell_and_check(self, opcode: int, data: int, payload: bytes, fd: int | None = None) -> None:
         """Send a request that has no reply, and wait until the server has dealt with it.
@@ -210,9 +220,9 @@ class Connection:
         self.ask(_GET_INPUT_FOCUS, 0, b"", bytes).get()
 
     def _send(
-        self, opcode: int, data: int, payload: bytes, *, is_void: bool, flags: int = _CHECKED, fd: int | None = None
+        self, opcode: int, data: int, payload: bytes, *, is_void: bool, checked: bool = True, fd: int | None = None
     ) -> int:
-        sequence = self._xcb.send(self._alive(), opcode, data, payload, flags, is_void, -1 if fd is None else fd)
+        sequence = self._xcb.send(self._alive(), opcode, data, payload, checked, is_void, -1 if fd is None else fd)
         if sequence == 0:
             self._lost()
         return int(sequence)
@@ -247,13 +257,66 @@ class Connection:
         if self._handle is not None and not self.is_inherited:
             self._xcb.discard(self._handle, sequence)
 
-    def events(self) -> list[bytes]:
-        """What has arrived by now, 32 bytes each; the failures of what `tell` sent are left out."""
-        arrived: list[bytes] | None = self._xcb.events(self._alive())
+    def events(self, damage_kind: int, told: Area | None, leap: int) -> tuple[list[bytes], Area | None, bool]:
+        """What has arrived by now; the failures of what `tell` sent are left out.
+
+        Parameters
+        ----------
+        damage_kind, told, leap
+            The code of events of damage, the last rectangle of which they told, if any, and how many rows are a leap.
+
+        Returns
+        -------
+        Other events, 32 bytes each; the last rectangle of damage; whether one was a leap from the one before it.
+        """
+        others, told, leapt = self._xcb.events(self._alive(), damage_kind, told, leap)
+        return self._arrived(others), told, leapt
+
+    def ask_changes(
+        self,
+        damage_kind: int,
+        told: Area | None,
+        leap: int,
+        requests: tuple[Request, Request, Request],
+        wanted: tuple[int, int],
+        gap: int,
+        parse: Callable[[bytes], T],
+    ) -> tuple[list[bytes], Area | None, bool, AskedChanges[T] | None]:
+        """As `events`; if there is damage in the picture and nothing else, it is asked for at once, pixels and all.
+
+        All that is asked for was sent when this returns.
+
+        Parameters
+        ----------
+        damage_kind, told, leap
+            As for `events`.
+        requests
+            To take the damage, to tell it, and for all pixels of the picture, of which some rows are asked for.
+        wanted
+            The first row of the picture that is asked for in any case, and the end of these.
+        gap
+            How far from these the damage may not be.
+        parse
+            Makes of the reply that tells the damage what it means.
+
+        Returns
+        -------
+        As `events`, and what is on its way: the damage, the pixels, the first row of these and their end.
+        """
+        others, told, leapt, asked = self._xcb.ask_changes(
+            self._alive(), damage_kind, told, leap, *requests, *wanted, gap
+        )
+        arrived = self._arrived(others)
+        if asked is None:
+            return arrived, told, leapt, None
+        damage, pixels, first, end = asked
+        return arrived, told, leapt, (Pending(self, damage, parse), Pending(self, pixels, _nothing), first, end)
+
+    def _arrived(self, events: list[bytes] | None) -> list[bytes]:
         self._unread = False
-        if arrived is None:
+        if events is None:
             self._lost()
-        return arrived
+        return events
 
     def sleep(self, seconds: float | None) -> None:
         """Sleep until something arrives, or at most until the time is over; not at all while `events` may have some."""
