@@ -249,18 +249,19 @@ def reply(size_t handle, unsigned int sequence, double patience):
     cdef Packet *answer = NULL
     cdef Packet *error = NULL
     cdef int known
+    cdef bint wanted_by_others = False
     cdef double began, last, now
     with nogil:
         xcb_flush(<void *>handle)
         now = began = seconds()
         while True:
             known = xcb_poll_for_reply(<void *>handle, sequence, &answer, &error)
-            if known or now - began >= patience:
+            if known or wanted_by_others or now - began >= patience:
                 break
             sched_yield()  # to the server, should it be waiting for this processor
             now, last = seconds(), now
-            if now - last > LONGEST_TURN:
-                break
+            # If that was the server, it may have answered meanwhile: ask once more.
+            wanted_by_others = now - last > LONGEST_TURN
     if not known:
         return None
     try:
