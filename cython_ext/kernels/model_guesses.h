@@ -343,9 +343,10 @@ FF_INLINE FF_AVX2 uint32_t code_guess_avx2(ff_pixel_model *model, const coder *c
     return right;
 }
 
-FF_INLINE FF_AVX2 uint32_t equal_lanes_avx2(__m256i a, __m256i b) {
-    return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b)));
-}
+/* The lanes that are all ones, as bits. */
+FF_INLINE FF_AVX2 uint32_t lanes_of(__m256i mask) { return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(mask)); }
+
+FF_INLINE FF_AVX2 uint32_t equal_lanes_avx2(__m256i a, __m256i b) { return lanes_of(_mm256_cmpeq_epi32(a, b)); }
 
 /* Which of eight candidates are at least so confident; colours of neighbours always are. */
 FF_INLINE FF_AVX2 uint32_t confident_lanes_avx2(__m256i slots, __m256i least) {
@@ -423,12 +424,11 @@ FF_INLINE FF_AVX2 __m128i load_entries(uint32_t *const slots[FF_MEMORIES]) {
     return _mm_insert_epi32(entries, (int)*slots[3], 3);
 }
 
-/* Stores what the entries are once the pixel is known. */
-FF_INLINE FF_AVX2 void remember_entries(uint32_t *const slots[FF_MEMORIES], __m128i old, uint32_t pixel) {
+/* Stores what the entries are once the pixel is known. `repeated`: the lanes that remember its colour. */
+FF_INLINE FF_AVX2 void remember_entries(uint32_t *const slots[FF_MEMORIES], __m128i old, __m128i repeated, uint32_t pixel) {
     const __m128i one = _mm_set1_epi32(1 << 24), rgb = _mm_set1_epi32((int)FF_RGB_MASK);
     const __m128i colour = _mm_set1_epi32((int)(pixel & FF_RGB_MASK)), confidence = _mm_srli_epi32(old, 24);
     const __m128i old_colour = _mm_and_si128(old, rgb);
-    const __m128i repeated = _mm_andnot_si128(_mm_cmpeq_epi32(old, _mm_setzero_si128()), _mm_cmpeq_epi32(old_colour, colour));
     /* 1, or less than half of what it was */
     const __m128i half = _mm_slli_epi32(_mm_sub_epi32(_mm_srli_epi32(confidence, 1), _mm_set1_epi32(1)), 24);
     const __m128i lessened = _mm_blendv_epi8(one, half, _mm_cmpgt_epi32(confidence, _mm_set1_epi32(6)));
@@ -441,7 +441,9 @@ FF_INLINE FF_AVX2 void remember_entries(uint32_t *const slots[FF_MEMORIES], __m1
 }
 
 FF_INLINE FF_AVX2 void remember_avx2(uint32_t *const slots[FF_MEMORIES], uint32_t pixel) {
-    remember_entries(slots, load_entries(slots), pixel);
+    const __m128i old = load_entries(slots);
+    const __m128i same = _mm_cmpeq_epi32(_mm_or_si128(old, _mm_set1_epi32((int)FF_OPAQUE)), _mm_set1_epi32((int)pixel));
+    remember_entries(slots, old, _mm_andnot_si128(_mm_cmpeq_epi32(old, _mm_setzero_si128()), same), pixel);
 }
 
 #endif

@@ -185,6 +185,15 @@ FF_INLINE FF_AVX2 void look_ahead(ff_pixel_model *model, const uint32_t *at, con
     n->fetched = next;
 }
 
+/* Whether the first of the open candidates is right. */
+FF_INLINE uint32_t first_is_right(uint32_t open, uint32_t right) { return (open & (0 - open) & right) != 0; }
+
+/* `of_pixel`: what all questions of the pixel have in common. */
+FF_INLINE FF_AVX2 void store_contexts(uint16_t *contexts, __m128i of_pixel, uint32_t rank, uint32_t votes) {
+    const __m128i of_rank = _mm_add_epi16(of_pixel, _mm_loadu_si128((const __m128i *)OF_RANK[rank]));
+    _mm_storeu_si128((__m128i *)contexts, _mm_add_epi16(of_rank, _mm_loadu_si128((const __m128i *)OF_VOTES[votes])));
+}
+
 /* Finds the guesses that the pixel at `at` is asked, up to the right one, and returns its number, or FF_GUESSES. `places`: in the
  * memories; `pattern`: as row_neighbourhoods has it; `near_ways` and `literals`: as in `spot` of model_guesses.h. Stores what the
  * questions depend on, and the answers as row_work has them; `questions` is raised by their number. */
@@ -199,10 +208,13 @@ FF_INLINE FF_AVX2 uint32_t ask_guesses(ff_pixel_model *model, const uint32_t *at
     const __m128i t_and_w = _mm_insert_epi32(_mm_cvtsi32_si128((int)*base), (int)at[-1], 1);
     const __m128i neighbours = _mm_unpacklo_epi64(t_and_w, _mm_loadl_epi64((const __m128i *)up)); /* t, w, n, ne */
     const __m256i all = _mm256_inserti128_si256(_mm256_castsi128_si256(entries), neighbours, 1);
-    const __m256i opaque = _mm256_set1_epi32((int)FF_OPAQUE), nw = _mm256_set1_epi32((int)up[-1]);
-    const __m256i pixel = _mm256_set1_epi32((int)*at);
+    const __m256i opaque = _mm256_set1_epi32((int)FF_OPAQUE), pixel = _mm256_set1_epi32((int)*at);
     /* No colour where nothing is remembered, which is where an entry is 0. */
     const __m256i colours = _mm256_andnot_si256(_mm256_cmpeq_epi32(all, _mm256_setzero_si256()), _mm256_or_si256(all, opaque));
+    /* What votes for the right colour is known before it is asked for. */
+    const __m256i is_pixel = _mm256_cmpeq_epi32(colours, pixel);
+    const uint32_t votes_for_pixel = lanes_of(is_pixel) | (uint32_t)(up[-1] == *at) << 8;
+    remember_entries(slots, entries, _mm256_castsi256_si128(is_pixel), *at);
 
     const __m128i confidence = _mm_srli_epi32(entries, 24);
     const __m128i trust = _mm_min_epu32(confidence, _mm_set1_epi32(MAX_TRUST));
@@ -217,35 +229,41 @@ FF_INLINE FF_AVX2 uint32_t ask_guesses(ff_pixel_model *model, const uint32_t *at
     uint32_t open = confident_lanes_avx2(asked, _mm256_setr_epi32(CONFIDENT, CONFIDENT, CONFIDENT, 1, 1, 2, 0, 0));
     open &= (pattern & STILL_ABOVE_AND_LEFT) == STILL_ABOVE_AND_LEFT ? 0xff : 0xbf;
     const __m256i first_eight = _mm256_or_si256(asked, opaque);
-    __m256i other_eight = first_eight;
-    uint32_t right = equal_lanes_avx2(first_eight, pixel), is_nw = equal_lanes_avx2(first_eight, nw), way = FF_GUESSES;
-    uint32_t candidates[16];
+    uint32_t right = equal_lanes_avx2(first_eight, pixel), number = *questions;
+    if (first_is_right(open, right)) {
+        store_contexts(contexts[number], of_pixel, 0, votes_for_pixel);
+        answers[number] = (uint16_t)(place | 1);
+        *questions = number + 1;
+        return 0;
+    }
+    /* n, ne, nw, memories 3 and 2, t */
+    asked = _mm256_permutevar8x32_epi32(all, _mm256_setr_epi32(6, 7, 0, 3, 2, 4, 4, 4));
+    asked = _mm256_blend_epi32(asked, _mm256_set1_epi32((int)up[-1]), 4);
+    const uint32_t other_open = confident_lanes_avx2(asked, _mm256_setr_epi32(0, 0, 0, 1, 1, 0, 256, 256)) << 8;
+    const __m256i other_eight = _mm256_or_si256(asked, opaque);
+    right |= equal_lanes_avx2(other_eight, pixel) << 8;
+    uint32_t candidates[16], way = FF_GUESSES;
     _mm256_storeu_si256((__m256i *)candidates, first_eight);
+    _mm256_storeu_si256((__m256i *)(candidates + 8), other_eight);
 #pragma GCC unroll 3
     for (uint32_t rank = 0; rank < FF_GUESSES; rank++) {
-        const uint32_t candidate = (uint32_t)__builtin_ctz(open), number = (*questions)++, is_right = right >> candidate & 1;
-        const __m256i colour = _mm256_set1_epi32((int)candidates[candidate]);
-        const uint32_t votes = equal_lanes_avx2(colours, colour) | (is_nw >> candidate & 1) << 8;
-        const __m128i of_rank = _mm_add_epi16(of_pixel, _mm_loadu_si128((const __m128i *)OF_RANK[rank]));
-        _mm_storeu_si128((__m128i *)contexts[number], _mm_add_epi16(of_rank, _mm_loadu_si128((const __m128i *)OF_VOTES[votes])));
-        answers[number] = (uint16_t)(place | is_right);
-        if (is_right) {
+        if (rank > 0 && first_is_right(open, right)) {
+            store_contexts(contexts[number], of_pixel, rank, votes_for_pixel);
+            answers[number++] = (uint16_t)(place | 1);
             way = rank;
             break;
         }
-        if (rank == 0) { /* n, ne, nw, memories 3 and 2, t */
-            asked = _mm256_blend_epi32(_mm256_permutevar8x32_epi32(all, _mm256_setr_epi32(6, 7, 0, 3, 2, 4, 4, 4)), nw, 4);
-            open |= confident_lanes_avx2(asked, _mm256_setr_epi32(0, 0, 0, 1, 1, 0, 256, 256)) << 8;
-            other_eight = _mm256_or_si256(asked, opaque);
-            right |= equal_lanes_avx2(other_eight, pixel) << 8;
-            is_nw |= equal_lanes_avx2(other_eight, nw) << 8;
-            _mm256_storeu_si256((__m256i *)(candidates + 8), other_eight);
-        }
+        const uint32_t candidate = candidates[(uint32_t)__builtin_ctz(open)];
+        const __m256i colour = _mm256_set1_epi32((int)candidate);
+        store_contexts(contexts[number], of_pixel, rank, equal_lanes_avx2(colours, colour) | (uint32_t)(up[-1] == candidate) << 8);
+        answers[number++] = (uint16_t)place;
+        if (rank == 0)
+            open |= other_open;
         open &= ~(equal_lanes_avx2(first_eight, colour) | equal_lanes_avx2(other_eight, colour) << 8);
         if (open == 0)
             break;
     }
-    remember_entries(slots, entries, *at);
+    *questions = number;
     return way;
 }
 
