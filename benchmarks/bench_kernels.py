@@ -116,6 +116,27 @@ def bench_tile_collect_palette(benchmark: BenchmarkFixture, text_tile: Pixels, k
 
 
 @pytest.mark.benchmark(group="tile: code and draw")
+def bench_tile_map_indices(benchmark: BenchmarkFixture, text_tile: Pixels, kernel_isa: str) -> None:
+    benchmark.extra_info["isa"] = kernel_isa
+    collected = _kernels.collect_palette(text_tile, WHOLE_TILE)
+    assert collected is not None
+    slots = np.arange(len(collected[0]), dtype=np.uint8)
+    indices = collected[1].ravel()
+    target = np.empty_like(indices)
+    benchmark(_kernels.map_indices, indices, slots, target)
+    assert np.array_equal(target, indices)
+
+
+@pytest.mark.benchmark(group="tile: code and draw")
+def bench_tile_count_unknown(benchmark: BenchmarkFixture, text_tile: Pixels, kernel_isa: str) -> None:
+    benchmark.extra_info["isa"] = kernel_isa
+    collected = _kernels.collect_palette(text_tile, WHOLE_TILE)
+    assert collected is not None
+    unknown = benchmark(_kernels.count_unknown, np.zeros((256, 16), np.uint32), collected[0])
+    assert unknown.tolist() == [len(collected[0])] * 16
+
+
+@pytest.mark.benchmark(group="tile: code and draw")
 def bench_tile_memcpy(benchmark: BenchmarkFixture, photo_tile: Pixels) -> None:
     target = np.empty_like(photo_tile)
     benchmark(memcpy(target, photo_tile))

@@ -185,11 +185,13 @@ def diff_box(const uint32_t[:, ::1] tile, const uint32_t[:, :] reference):
     return count, ((box.x, box.y, box.width, box.height) if count else None)
 
 
-def count_differences(const uint32_t[:, ::1] tile, const uint32_t[:, :] source, uint32_t limit):
-    """The number of pixels in which `source` differs from the upper left part of a tile; above `limit`: any such number."""
+def count_differences(const uint32_t[:, ::1] tile, const uint32_t[:, :] source, uint32_t limit, uint32_t first=0,
+                      uint32_t apart=1):
+    """The number of pixels in which `source` differs from the upper left part of a tile, in every `apart`-th row from the `first`
+    on; above `limit`: any such number."""
     cdef ff_box area = make_box((0, 0, source.shape[1], source.shape[0]))
     check_tile(tile)
-    return ff_kernels.count_differences(&tile[0, 0], area, &source[0, 0], pitch_of(source), limit)
+    return ff_kernels.count_differences(&tile[0, 0], area, &source[0, 0], pitch_of(source), first, apart, limit)
 
 
 cdef class Motion:
@@ -280,6 +282,28 @@ def entropy(const uint8_t[::1] data):
     if not 0 < data.shape[0] <= FF_TILE_PIXELS:
         raise ValueError("1 to 4096 bytes are needed")
     return ff_entropy(&data[0], <uint32_t> data.shape[0])
+
+
+def map_indices(const uint8_t[::1] indices, const uint8_t[::1] slots, uint8_t[::1] target):
+    """Writes the slot of each index; `indices` are below the number of `slots`."""
+    if not 0 < slots.shape[0] <= FF_PALETTE_MAX or target.shape[0] != indices.shape[0]:
+        raise ValueError("indices, slots and target do not fit together")
+    ff_kernels.map_indices(&indices[0], <uint32_t> indices.shape[0], &slots[0], <uint32_t> slots.shape[0], &target[0])
+
+
+def count_unknown(const uint32_t[:, ::1] tables, const uint32_t[::1] colours):
+    """How many of at most 255 colours each table does not know; `tables`: uint32 (256 slots, 16 tables)."""
+    cdef ff_palette palette
+    cdef ff_colours known
+    if tables.shape[0] != FF_TABLE_SLOTS or tables.shape[1] != FF_TABLES or colours.shape[0] > FF_PALETTE_MAX:
+        raise ValueError("no such tables or colours")
+    memcpy(<void *> known.colours, &tables[0, 0], FF_TABLE_SLOTS * FF_TABLES * sizeof(uint32_t))
+    memcpy(<void *> palette.colours, &colours[0], colours.shape[0] * sizeof(uint32_t))
+    palette.count = <uint32_t> colours.shape[0]
+    unknown = np.zeros(FF_TABLES, np.uint32)
+    cdef uint32_t[::1] counts = unknown
+    ff_kernels.count_unknown(&known, &palette, &counts[0])
+    return unknown
 
 
 cdef ff_box check_expansion(const uint8_t[:, ::1] indices, const uint32_t[::1] colours, uint32_t[:, :] target) except *:

@@ -50,6 +50,13 @@ cdef extern from "palette.h" nogil:
         uint8_t *indices
 
 
+cdef extern from "colours.h" nogil:
+    enum:
+        FF_TABLES
+    ctypedef struct ff_colours:
+        uint32_t *colours
+
+
 cdef extern from "motion.h" nogil:
     ctypedef struct ff_vector:
         int32_t dx, dy
@@ -73,9 +80,12 @@ cdef extern from "isa.h" nogil:
                              const uint8_t *, uint8_t *) noexcept nogil
         uint64_t (*find_repeats)(const uint32_t *, uint32_t, uint32_t, uint32_t) noexcept nogil
         uint32_t (*diff_box)(const uint32_t *, const uint32_t *, size_t, ff_box, ff_box *) noexcept nogil
-        uint32_t (*count_differences)(const uint32_t *, ff_box, const uint32_t *, size_t, uint32_t) noexcept nogil
+        uint32_t (*count_differences)(const uint32_t *, ff_box, const uint32_t *, size_t, uint32_t, uint32_t,
+                                      uint32_t) noexcept nogil
         uint64_t (*hash_row)(const uint32_t *, const uint32_t *, size_t) noexcept nogil
         int (*collect_palette)(ff_palette *, const uint32_t *, ff_box) noexcept nogil
+        void (*map_indices)(const uint8_t *, uint32_t, const uint8_t *, uint32_t, uint8_t *) noexcept nogil
+        void (*count_unknown)(const ff_colours *, const ff_palette *, uint32_t *) noexcept nogil
         void (*expand_palette)(const uint8_t *, const uint32_t *, ff_box, uint32_t *, size_t) noexcept nogil
         uint32_t (*predict)(const uint32_t *, const uint32_t *, size_t, ff_box, uint8_t *, uint8_t *,
                             uint8_t *) noexcept nogil

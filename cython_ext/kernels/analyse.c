@@ -43,13 +43,12 @@ void ff_analyse_change(const ff_frame_encoder *encoder, uint32_t tile, ff_analys
         analysis->hash = ff_hash_pixels(pixels, FF_TILE, area.width, area.height, encoder->hash_keys);
 }
 
-/* About how many pixels of a tile differ from its supposed origin, by a look at every eighth row. */
-static uint32_t guess_differences(const uint32_t *pixels, ff_box area, const uint32_t *source, size_t pitch) {
-    const ff_box row = {0, 0, area.width, 1};
-    uint32_t differences = 0, rows = 0;
-    for (uint32_t y = area.height > 4 ? 4 : 0; y < area.height; y += 8, rows++)
-        differences += ff_kernels->count_differences(pixels + y * FF_TILE, row, source + y * pitch, pitch, area.width);
-    return differences * area.height / rows;
+/* Whether fewer than `changed` pixels of a tile, one at least, seem to differ from its supposed origin, by a look at every eighth
+ * row. */
+static int seems_closer(const uint32_t *pixels, ff_box area, const uint32_t *source, size_t pitch, uint32_t changed) {
+    const uint32_t first = area.height > 4 ? 4 : 0, apart = 8, rows = (area.height - first + apart - 1) / apart;
+    const uint32_t most = (changed * rows - 1) / area.height; /* in these rows */
+    return ff_kernels->count_differences(pixels, area, source, pitch, first, apart, most) <= most;
 }
 
 /* The number of the vector whose source resembles the tile most, or -1 when none does so better than `changed` differing
@@ -63,9 +62,9 @@ static int32_t best_vector(const ff_frame_encoder *encoder, const uint32_t *pixe
         if (x < 0 || y < 0 || x + area.width > encoder->geometry.width || y + area.height > encoder->geometry.height)
             continue;
         const uint32_t *source = encoder->reference + (size_t)y * pitch + (size_t)x;
-        if (guess_differences(pixels, area, source, pitch) >= changed)
+        if (!seems_closer(pixels, area, source, pitch, changed))
             continue;
-        const uint32_t differences = ff_kernels->count_differences(pixels, area, source, pitch, changed - 1);
+        const uint32_t differences = ff_kernels->count_differences(pixels, area, source, pitch, 0, 1, changed - 1);
         if (differences < changed) {
             changed = differences;
             best = (int32_t)i;

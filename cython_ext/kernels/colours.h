@@ -25,6 +25,12 @@ typedef struct ff_colours {
 
 void ff_colours_reset(ff_colours *colours);
 
+/* count_unknown: how many colours of a palette each table does not know. */
+void ff_count_unknown_scalar(const ff_colours *colours, const ff_palette *palette, uint32_t unknown[FF_TABLES]);
+#ifdef FF_HAVE_AVX2
+void ff_count_unknown_avx2(const ff_colours *colours, const ff_palette *palette, uint32_t unknown[FF_TABLES]);
+#endif
+
 /* The table for a tile: the one that knows most of its colours; when none knows a quarter of them, the one unused for
  * longest. Stores how many colours it does not know. Changes nothing. */
 uint32_t ff_colours_choose(const ff_colours *colours, const ff_palette *palette, uint32_t *missing);

@@ -109,11 +109,13 @@ uint32_t ff_diff_box_scalar(const uint32_t *tile, const uint32_t *reference, siz
 }
 
 uint32_t ff_count_differences_scalar(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch,
-                                     uint32_t limit) {
+                                     uint32_t first, uint32_t apart, uint32_t limit) {
     uint32_t count = 0;
-    for (uint32_t y = 0; y < area.height && count <= limit; y++, tile += FF_TILE, source += pitch)
+    for (uint32_t y = first; y < area.height && count <= limit; y += apart) {
+        const uint32_t *row = tile + y * FF_TILE, *other = source + y * pitch;
         for (uint32_t x = 0; x < area.width; x++)
-            count += tile[x] != source[x];
+            count += row[x] != other[x];
+    }
     return count;
 }
 
@@ -138,25 +140,27 @@ FF_INLINE FF_AVX2 uint32_t sum_lanes(__m256i lanes) {
 #define ROWS_AT_A_TIME 4u
 
 FF_INLINE FF_AVX2 uint32_t count_wide(const uint32_t *tile, uint32_t width, uint32_t height, const uint32_t *source,
-                                      size_t pitch, uint32_t limit) {
+                                      size_t pitch, uint32_t first, uint32_t apart, uint32_t limit) {
     uint32_t count = 0;
-    for (uint32_t y = 0; y < height && count <= limit;) {
-        const uint32_t end = height - y < ROWS_AT_A_TIME ? height : y + ROWS_AT_A_TIME;
+    for (uint32_t y = first; y < height && count <= limit;) {
+        const uint32_t end = height - y < ROWS_AT_A_TIME * apart ? height : y + ROWS_AT_A_TIME * apart;
         __m256i differing = _mm256_setzero_si256();
-        for (; y < end; y++, tile += FF_TILE, source += pitch)
+        for (; y < end; y += apart) {
+            const uint32_t *row = tile + y * FF_TILE, *other = source + y * pitch;
             for (uint32_t x = 0; x < width; x += 8)
                 differing = _mm256_sub_epi32(
-                    differing, _mm256_xor_si256(equal_pixels(tile + x, source + x, width - x), _mm256_set1_epi32(-1)));
+                    differing, _mm256_xor_si256(equal_pixels(row + x, other + x, width - x), _mm256_set1_epi32(-1)));
+        }
         count += sum_lanes(differing);
     }
     return count;
 }
 
 FF_AVX2 uint32_t ff_count_differences_avx2(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch,
-                                           uint32_t limit) {
+                                           uint32_t first, uint32_t apart, uint32_t limit) {
     /* The usual width, with its loops unrolled. */
-    return area.width == FF_TILE ? count_wide(tile, FF_TILE, area.height, source, pitch, limit)
-                                 : count_wide(tile, area.width, area.height, source, pitch, limit);
+    return area.width == FF_TILE ? count_wide(tile, FF_TILE, area.height, source, pitch, first, apart, limit)
+                                 : count_wide(tile, area.width, area.height, source, pitch, first, apart, limit);
 }
 
 FF_INLINE FF_AVX2 int segment_differs_avx2(const uint8_t *a, const uint8_t *b, size_t bytes) {

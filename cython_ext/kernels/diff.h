@@ -29,13 +29,13 @@ uint64_t ff_find_repeats_scalar(const uint32_t *tile, uint32_t width, uint32_t f
 uint32_t ff_diff_box_scalar(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box area, ff_box *box);
 
 /* count_differences: the number of pixels in which a loaded tile differs from `source`, its supposed origin in a frame of
- * `pitch` pixels a row. Stops above `limit`, with a count above it. */
+ * `pitch` pixels a row, in rows `first`, `first` + `apart` and so on. Stops above `limit`, with a count above it. */
 uint32_t ff_count_differences_scalar(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch,
-                                     uint32_t limit);
+                                     uint32_t first, uint32_t apart, uint32_t limit);
 
 #ifdef FF_HAVE_AVX2
 uint32_t ff_count_differences_avx2(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch,
-                                   uint32_t limit);
+                                   uint32_t first, uint32_t apart, uint32_t limit);
 size_t ff_diff_tiles_avx2(const uint8_t *frame, ptrdiff_t stride, const uint32_t *reference,
                           const ff_geometry *geometry, const uint64_t *repeats, const uint8_t *candidates,
                           uint8_t *dirty);

@@ -329,13 +329,10 @@ static uint32_t draw(ff_frame_encoder *encoder, uint32_t tile, const ff_analysis
         put(encoder, FF_PLANE_COLOURS, slots[0]);
         break;
     case FF_MODE_PALETTE:
-    case FF_MODE_PATCH: {
-        uint8_t *indices = end_of(encoder, FF_PLANE_INDICES);
-        for (uint32_t i = 0; i < count; i++)
-            indices[i] = slots[best.palette->indices[i]];
+    case FF_MODE_PATCH:
+        ff_kernels->map_indices(best.palette->indices, count, slots, best.palette->count, end_of(encoder, FF_PLANE_INDICES));
         encoder->sizes[FF_PLANE_INDICES] += count;
         break;
-    }
     case FF_MODE_XOR:
         ff_kernels->xor_box(encoder->tiles + (size_t)tile * FF_TILE_PIXELS, base->pixels, encoder->geometry.width,
                             base->box, end_of(encoder, FF_PLANE_XOR));

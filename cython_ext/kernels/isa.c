@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "colours.h"
 #include "diff.h"
 #include "hash.h"
 #include "motion.h"
@@ -17,6 +18,8 @@ static const ff_kernel_table scalar_table = {
     .count_differences = ff_count_differences_scalar,
     .hash_row = ff_hash_row_scalar,
     .collect_palette = ff_collect_palette_scalar,
+    .map_indices = ff_map_indices_scalar,
+    .count_unknown = ff_count_unknown_scalar,
     .expand_palette = ff_expand_palette_scalar,
     .predict = ff_predict_scalar,
     .unpredict = ff_unpredict_scalar,
@@ -37,6 +40,8 @@ static const ff_kernel_table avx2_table = {
     .count_differences = ff_count_differences_avx2,
     .hash_row = ff_hash_row_avx2,
     .collect_palette = ff_collect_palette_avx2,
+    .map_indices = ff_map_indices_avx2,
+    .count_unknown = ff_count_unknown_avx2,
     .expand_palette = ff_expand_palette_avx2,
     .predict = ff_predict_avx2,
     .unpredict = ff_unpredict_avx2,

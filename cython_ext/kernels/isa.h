@@ -28,6 +28,7 @@ struct ff_pixel_model;
 struct ff_range_encoder;
 struct ff_range_decoder;
 struct ff_palette;
+struct ff_colours;
 struct ff_motion;
 struct ff_tile_windows;
 struct ff_votes;
@@ -40,9 +41,11 @@ typedef struct ff_kernel_table {
     uint64_t (*find_repeats)(const uint32_t *tile, uint32_t width, uint32_t first, uint32_t end);
     uint32_t (*diff_box)(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box area, ff_box *box);
     uint32_t (*count_differences)(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch,
-                                  uint32_t limit);
+                                  uint32_t first, uint32_t apart, uint32_t limit);
     uint64_t (*hash_row)(const uint32_t *row, const uint32_t *keys, size_t width);
     int (*collect_palette)(struct ff_palette *palette, const uint32_t *tile, ff_box box);
+    void (*map_indices)(const uint8_t *indices, uint32_t count, const uint8_t *slots, uint32_t colours, uint8_t *target);
+    void (*count_unknown)(const struct ff_colours *colours, const struct ff_palette *palette, uint32_t *unknown);
     void (*expand_palette)(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target,
                            size_t pitch);
     uint32_t (*predict)(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint8_t *green,

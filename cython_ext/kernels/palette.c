@@ -112,6 +112,12 @@ int ff_collect_palette_scalar(ff_palette *palette, const uint32_t *tile, ff_box 
     return collect_palette(palette, tile, box, differing_scalar);
 }
 
+void ff_map_indices_scalar(const uint8_t *indices, uint32_t count, const uint8_t *slots, uint32_t colours, uint8_t *target) {
+    (void)colours;
+    for (uint32_t i = 0; i < count; i++)
+        target[i] = slots[indices[i]];
+}
+
 void ff_expand_palette_scalar(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target,
                               size_t pitch) {
     for (uint32_t y = 0; y < box.height; y++, indices += box.width, target += pitch)
@@ -139,6 +145,31 @@ FF_INLINE FF_AVX2 uint64_t differing_avx2(const uint32_t *row, const uint32_t *o
 
 FF_AVX2 int ff_collect_palette_avx2(ff_palette *palette, const uint32_t *tile, ff_box box) {
     return collect_palette(palette, tile, box, differing_avx2);
+}
+
+/* Slots that one shuffle chooses from. */
+#define SHUFFLED 16u
+
+FF_AVX2 void ff_map_indices_avx2(const uint8_t *indices, uint32_t count, const uint8_t *slots, uint32_t colours,
+                                 uint8_t *target) {
+    uint8_t padded[FF_TABLE_SLOTS] = {0};
+    __m256i parts[FF_TABLE_SLOTS / SHUFFLED];
+    const uint32_t part_count = (colours + SHUFFLED - 1) / SHUFFLED;
+    uint32_t i = 0;
+    memcpy(padded, slots, colours);
+    for (uint32_t part = 0; part < part_count; part++)
+        parts[part] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(padded + part * SHUFFLED)));
+    for (; i + 32 <= count; i += 32) {
+        __m256i index = _mm256_loadu_si256((const __m256i *)(indices + i)), mapped = _mm256_setzero_si256();
+        for (uint32_t part = 0; part < part_count; part++) {
+            /* Whatever is not below SHUFFLED gets its top bit set, for which a shuffle gives 0. */
+            const __m256i chosen = _mm256_adds_epu8(index, _mm256_set1_epi8(0x80 - SHUFFLED));
+            mapped = _mm256_or_si256(mapped, _mm256_shuffle_epi8(parts[part], chosen));
+            index = _mm256_sub_epi8(index, _mm256_set1_epi8(SHUFFLED));
+        }
+        _mm256_storeu_si256((__m256i *)(target + i), mapped);
+    }
+    ff_map_indices_scalar(indices + i, count - i, slots, colours, target + i);
 }
 
 FF_AVX2 void ff_expand_palette_avx2(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target,

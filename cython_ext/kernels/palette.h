@@ -23,6 +23,9 @@ typedef struct ff_palette {
  * then the palette holds nothing of use. */
 int ff_collect_palette_scalar(ff_palette *palette, const uint32_t *tile, ff_box box);
 
+/* map_indices: target byte = slots[index] for `count` indices, each below `colours`, which is 1 to FF_PALETTE_MAX. */
+void ff_map_indices_scalar(const uint8_t *indices, uint32_t count, const uint8_t *slots, uint32_t colours, uint8_t *target);
+
 /* expand_palette: target pixel = colours[index] for the box.width * box.height indices; box.x and box.y are not used.
  * `colours` has 256 entries, so that no index is out of range. */
 void ff_expand_palette_scalar(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target,
@@ -31,6 +34,7 @@ void ff_expand_palette_scalar(const uint8_t *indices, const uint32_t *colours, f
 void ff_expand_patch(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target, size_t pitch);
 
 #ifdef FF_HAVE_AVX2
+void ff_map_indices_avx2(const uint8_t *indices, uint32_t count, const uint8_t *slots, uint32_t colours, uint8_t *target);
 int ff_collect_palette_avx2(ff_palette *palette, const uint32_t *tile, ff_box box);
 void ff_expand_palette_avx2(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target,
                             size_t pitch);

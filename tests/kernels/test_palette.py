@@ -45,6 +45,34 @@ def test_collect_palette_keeps_apart_colours_that_share_a_hash_bucket() -> None:
     assert len(result[0]) == 255
 
 
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 64, 4095, 4096])
+@pytest.mark.parametrize("colours", [1, 2, 15, 16, 17, 128, 129, 254, 255])
+def test_map_indices(isa: str, count: int, colours: int) -> None:
+    random = np.random.default_rng(count * colours)
+    slots = random.integers(0, 256, colours, np.uint8)
+    indices = random.integers(0, colours, count, np.uint8)
+    for poison in POISONS:
+        whole, target = guarded(count, poison)
+        _kernels.map_indices(indices, slots, target)
+        np.testing.assert_array_equal(target, slots[indices])
+        assert_guards(whole, poison)
+
+
+@pytest.mark.parametrize("count", [1, 2, 16, 254, 255])
+def test_count_unknown(isa: str, count: int) -> None:
+    random = np.random.default_rng(count)
+    colours = pixels(random, count, 1)[0]
+    # In each table a colour is either in every slot, so wherever it is looked for, or in none.
+    everywhere = random.permutation(np.resize(colours, 16))
+    tables = np.tile(everywhere, (256, 1))
+    assert _kernels.count_unknown(tables, colours).tolist() == [count - 1] * 16
+    assert _kernels.count_unknown(np.zeros_like(tables), colours).tolist() == [count] * 16
+    # 0 marks what a patch keeps: no table has to know it.
+    colours[count // 2] = 0
+    known = np.isin(everywhere, colours)
+    assert _kernels.count_unknown(tables, colours).tolist() == [count - 1 - int(one) for one in known]
+
+
 @pytest.mark.parametrize("width", SIDES)
 @pytest.mark.parametrize("height", [1, 3, 64])
 @pytest.mark.parametrize("runs", [True, False])
