@@ -73,8 +73,17 @@ static uint32_t find_number(colour_map *map, uint32_t colour, uint32_t *count) {
     return *count;
 }
 
-/* Only where a run of equal pixels begins is anything looked at. */
-FF_INLINE int collect_palette(ff_palette *palette, const uint32_t *tile, ff_box box, compare_row differing) {
+/* Of `width` indices in rows with room for FF_TILE: those of `fresh` where there is a bit in `new`, those of the row above elsewhere.
+ * The row above stands `width` bytes before `indices`. */
+typedef void merge_row(uint8_t *indices, const uint8_t *fresh, uint64_t new, uint32_t width);
+
+FF_INLINE void merge_scalar(uint8_t *indices, const uint8_t *fresh, uint64_t new, uint32_t width) {
+    for (uint32_t x = 0; x < width; x++)
+        indices[x] = new >> x & 1 ? fresh[x] : indices[(ptrdiff_t)x - (ptrdiff_t)width];
+}
+
+/* Only where a run of equal pixels begins that are not as those above is anything looked at. */
+FF_INLINE int collect_palette(ff_palette *palette, const uint32_t *tile, ff_box box, compare_row differing, merge_row merge) {
     colour_map map;
     uint32_t count = 0, transitions = 0;
     uint8_t *indices = palette->indices;
@@ -87,20 +96,24 @@ FF_INLINE int collect_palette(ff_palette *palette, const uint32_t *tile, ff_box 
             memcpy(indices, indices - box.width, box.width);
             continue;
         }
-        uint64_t starts = differing(tile + 1, tile, box.width - 1) << 1 | 1;
+        const uint64_t starts = differing(tile + 1, tile, box.width - 1) << 1 | 1;
+        uint64_t left = new & (starts | ~(new << 1));
+        uint8_t fresh[FF_TILE + 8], *row = y == 0 ? indices : fresh;
         transitions += count_bits(starts & new);
-        while (starts != 0) {
-            const uint32_t x = lowest_bit(starts), colour = tile[x];
-            starts &= starts - 1;
-            const uint32_t end = starts == 0 ? box.width : lowest_bit(starts);
+        while (left != 0) {
+            const uint32_t x = lowest_bit(left), colour = tile[x];
+            left &= left - 1;
+            const uint32_t end = left == 0 ? box.width : lowest_bit(left);
             uint32_t number = map.numbers[hash_colour(colour)];
             if (map.colours[number] != colour) {
                 number = find_number(&map, colour, &count);
                 if (number == 0)
                     return -1;
             }
-            fill_run(indices + x, end - x, (uint8_t)(number - 1));
+            fill_run(row + x, end - x, (uint8_t)(number - 1));
         }
+        if (y > 0)
+            merge(indices, fresh, new, box.width);
     }
     memcpy(palette->colours, map.colours + 1, count * sizeof *palette->colours);
     palette->count = count;
@@ -109,7 +122,7 @@ FF_INLINE int collect_palette(ff_palette *palette, const uint32_t *tile, ff_box 
 }
 
 int ff_collect_palette_scalar(ff_palette *palette, const uint32_t *tile, ff_box box) {
-    return collect_palette(palette, tile, box, differing_scalar);
+    return collect_palette(palette, tile, box, differing_scalar, merge_scalar);
 }
 
 void ff_map_indices_scalar(const uint8_t *indices, uint32_t count, const uint8_t *slots, uint32_t colours, uint8_t *target) {
@@ -143,8 +156,24 @@ FF_INLINE FF_AVX2 uint64_t differing_avx2(const uint32_t *row, const uint32_t *o
     return x < width ? differing | differing_scalar(row + x, others + x, width - x) << x : differing;
 }
 
+FF_INLINE FF_AVX2 void merge_avx2(uint8_t *indices, const uint8_t *fresh, uint64_t new, uint32_t width) {
+    /* Each byte of a mask's eight times, and of these another bit each. */
+    const __m256i places = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+    const __m256i bits = _mm256_set1_epi64x((long long)0x8040201008040201);
+    __m256i merged[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        const __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32((int)(new >> 32 * i)), places);
+        const __m256i mask = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bits), bits);
+        merged[i] = _mm256_blendv_epi8(_mm256_loadu_si256((const __m256i *)(indices - width) + i),
+                                       _mm256_loadu_si256((const __m256i *)fresh + i), mask);
+    }
+    /* Not before both were loaded: a narrow row's copy reaches into what is stored here. */
+    _mm256_storeu_si256((__m256i *)indices, merged[0]);
+    _mm256_storeu_si256((__m256i *)indices + 1, merged[1]);
+}
+
 FF_AVX2 int ff_collect_palette_avx2(ff_palette *palette, const uint32_t *tile, ff_box box) {
-    return collect_palette(palette, tile, box, differing_avx2);
+    return collect_palette(palette, tile, box, differing_avx2, merge_avx2);
 }
 
 /* Slots that one shuffle chooses from. */
