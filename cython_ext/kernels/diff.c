@@ -51,7 +51,8 @@ FF_INLINE size_t walk(const uint8_t *frame, ptrdiff_t stride, const uint32_t *re
             /* Of a tile that is not dirty, the row above is as in the reference. It is in the processor's cache. */
             const int repeated = repeats != NULL && (repeats[tile] >> y % FF_TILE & 1);
             const uint8_t *other = repeated ? row + offset - stride : old + offset;
-            if (differs(row + offset, other, rest < FF_TILE * 4 ? rest : FF_TILE * 4)) {
+            /* The usual width, with its loop unrolled. */
+            if (rest < FF_TILE * 4 ? differs(row + offset, other, rest) : differs(row + offset, other, FF_TILE * 4)) {
                 dirty[tile] = 1;
                 count++;
             }
