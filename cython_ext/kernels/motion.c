@@ -17,9 +17,10 @@
 /* Windows of equal hash that are kept: more of them are a pattern that votes for everything. */
 #define SAME_HASH 2u
 #define MIN_VOTES 2u
-/* With so many windows, every ROWS_APART-th row of the reference holds enough of them. */
-#define MANY_WINDOWS 300u
-#define ROWS_APART 4u
+/* With so many windows, every second row of the reference holds enough of them, */
+#define MANY_WINDOWS 150u
+/* and with so many every fourth. */
+#define VERY_MANY_WINDOWS 300u
 
 /* The shifts below take the top bits of a hash for the sizes of these tables. */
 _Static_assert(FF_MOTION_WINDOWS == 1u << (64 - 52), "buckets are numbered by 12 bits");
@@ -187,7 +188,8 @@ uint32_t ff_motion_begin(ff_motion *motion, const ff_geometry *geometry, const f
 
 FF_INLINE void look(const ff_motion *motion, const ff_geometry *geometry, const uint8_t *dirty, const uint32_t *reference,
                     uint32_t band, ff_votes *votes, count_changes count) {
-    const uint32_t distance = motion->window_count < MANY_WINDOWS ? 1 : ROWS_APART;
+    const uint32_t windows = motion->window_count;
+    const uint32_t distance = windows < MANY_WINDOWS ? 1 : windows < VERY_MANY_WINDOWS ? 2 : 4;
     clear_votes(votes);
     for (uint32_t row = band * FF_MOTION_BAND; row < (band + 1) * FF_MOTION_BAND && row < geometry->rows; row++) {
         uint32_t left = geometry->columns, right = 0;
