@@ -211,6 +211,11 @@ cdef class FrameEncoder:
         """Tiles that are still dirty."""
         return self.encoder.order_count - self.encoder.coded
 
+    @property
+    def coded(self):
+        """Tiles that the packet has coded. Tiles are numbered in the order in which they are coded, from 0 on."""
+        return self.encoder.coded
+
     def begin(self, damage):
         """Begins the packet of a frame.
 
@@ -280,37 +285,38 @@ cdef class FrameEncoder:
             self.encode_tiles(self.encoder.order_count - self.encoder.coded, NULL, bit_budget, byte_room)
         return self.encoder.part_bits
 
-    def make_room(self, size_t count):
-        """Makes room for the analyses of the next tiles, at most ANALYSED_TILES; what is known of them stays."""
-        if count > FF_ANALYSES or count > self.left:
+    def begin_window(self, size_t end):
+        """Makes room for the analyses of the tiles that are not coded yet up to number `end`, at most ANALYSED_TILES; what is known
+        of them stays. Not while tiles are analysed or coded."""
+        if end > self.encoder.order_count or end > self.encoder.coded + FF_ANALYSES:
             raise ValueError("no such tiles")
         if self.analyses == NULL:
             self.analyses = <ff_analysis *> allocate_large(FF_ANALYSES, sizeof(ff_analysis))
         self.analysed = max(self.analysed, self.encoder.coded)
-        while self.analysed < self.encoder.coded + count:
+        while self.analysed < end:
             self.analyses[self.analysed % FF_ANALYSES].steps = 0
             self.analysed += 1
+        with nogil:
+            ff_note_tables(self.encoder)
 
     def analyse(self, size_t first, size_t end):
-        """Analyses the `first` up to the `end` of the next tiles; different threads may do so with different tiles."""
-        cdef size_t i, coded = self.encoder.coded
-        if coded + end > self.analysed:
+        """Analyses the tiles with numbers `first` up to `end`; different threads may do so with different tiles, and while
+        `encode_analysed` codes others."""
+        if end > self.analysed:
             raise ValueError("no room was made for these tiles")
         with nogil:
-            for i in range(coded + first, coded + end):
-                ff_analyse_tile(self.encoder, self.encoder.order[i], &self.analyses[i % FF_ANALYSES])
+            ff_analyse_tiles(self.encoder, first, end, self.analyses)
 
-    def encode_analysed(self, size_t count, uint64_t bit_budget, uint64_t byte_room):
-        """Codes the next `count` tiles, which `analyse` has seen, behind what the planes of the part hold.
+    def encode_analysed(self, size_t end, uint64_t bit_budget, uint64_t byte_room):
+        """Codes the next tiles up to number `end`, which `analyse` has seen, behind what the planes of the part hold.
 
-        Returns the number of tiles that were coded, and the estimated bits of the part.
+        Returns the estimated bits of the part. Where there was room for fewer tiles, `coded` is less than `end`.
         """
-        cdef size_t before = self.encoder.coded
-        if before + count > self.analysed:
+        if end < self.encoder.coded or end > self.analysed:
             raise ValueError("no room was made for these tiles")
         with nogil:
-            self.encode_tiles(count, self.analyses, bit_budget, byte_room)
-        return self.encoder.coded - before, self.encoder.part_bits
+            self.encode_tiles(end - self.encoder.coded, self.analyses, bit_budget, byte_room)
+        return self.encoder.part_bits
 
     cdef void encode_tiles(self, size_t count, ff_analysis *analyses, uint64_t bit_budget, uint64_t byte_room) noexcept nogil:
         ff_encode_tiles(self.encoder, count, analyses, bit_budget, byte_room)
@@ -333,9 +339,12 @@ cdef class FrameEncoder:
         with nogil:
             ff_end_rows(self.encoder, first, end, self.row_hashes if hashed else NULL)
 
-    def take_plane(self, int plane):
-        """What was written to a plane since it was taken last in this part: a view that is valid until the part ends."""
+    def take_plane(self, int plane, size_t least):
+        """What was written to a plane since it was taken last in this part: a view that is valid until the part ends. Empty, and not
+        taken, where it is fewer than `least` bytes."""
         cdef size_t start = self.taken[plane]
+        if self.encoder.sizes[plane] - start < least:
+            return memoryview(b"")
         self.taken[plane] = self.encoder.sizes[plane]
         return PyMemoryView_FromMemory(<char *> self.encoder.planes[plane] + start, self.encoder.sizes[plane] - start,
                                        PyBUF_READ)

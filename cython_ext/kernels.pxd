@@ -174,7 +174,8 @@ cdef extern from "frame_encode.h" nogil:
     void ff_look_for_motion(ff_frame_encoder *encoder, uint32_t first, uint32_t end)
     void ff_end_motion(ff_frame_encoder *encoder)
     void ff_begin_part(ff_frame_encoder *encoder)
-    void ff_analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis)
+    void ff_note_tables(ff_frame_encoder *encoder)
+    void ff_analyse_tiles(const ff_frame_encoder *encoder, size_t first, size_t end, ff_analysis *analyses)
     void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analyses, uint64_t bit_budget,
                          uint64_t byte_room)
     void ff_end_packet(ff_frame_encoder *encoder)

@@ -59,6 +59,20 @@ int32_t ff_cache_find(const ff_cache *cache, uint64_t hash, const uint32_t *pixe
     return -1;
 }
 
+void ff_cache_note_hashes(const ff_cache *cache, ff_cache_filter *filter) {
+    memset(filter->bits, 0, sizeof filter->bits);
+    for (uint32_t slot = 0; slot < cache->slot_count; slot++) {
+        const uint64_t hash = cache->slots[slot].hash % FF_CACHE_FILTER_BITS;
+        if (cache->slots[slot].used > 0)
+            filter->bits[hash / 64] |= UINT64_C(1) << hash % 64;
+    }
+}
+
+int ff_cache_may_know(const ff_cache_filter *filter, uint64_t hash) {
+    hash %= FF_CACHE_FILTER_BITS;
+    return filter->bits[hash / 64] >> hash % 64 & 1;
+}
+
 void ff_cache_begin_packet(ff_cache *cache, uint32_t packet) {
     cache->now = packet;
     cache->shown = -1;

@@ -34,6 +34,12 @@ typedef struct ff_cache {
     int32_t shown;       /* the slot of a tile that the packet has brought back, if it may make room now, or -1 */
 } ff_cache;
 
+/* The hashes that a cache knew at one time, roughly: one bit stands for many of them. */
+#define FF_CACHE_FILTER_BITS 65536u
+typedef struct ff_cache_filter {
+    uint64_t bits[FF_CACHE_FILTER_BITS / 64];
+} ff_cache_filter;
+
 void ff_cache_reset(ff_cache *cache);
 
 /* Has the system give memory for the next `count` slots below `end`, which would otherwise happen when tiles are stored there: some
@@ -42,6 +48,12 @@ void ff_cache_prepare(ff_cache *cache, uint32_t end, uint32_t count);
 
 /* The slot that holds exactly the pixels of `area`, whose ff_hash_pixels is `hash`, or -1. */
 int32_t ff_cache_find(const ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area);
+
+/* Notes the hashes that the cache knows now. */
+void ff_cache_note_hashes(const ff_cache *cache, ff_cache_filter *filter);
+
+/* Whether the cache may have known a hash when its hashes were noted. With 512 slots one unknown hash in a hundred passes for known. */
+int ff_cache_may_know(const ff_cache_filter *filter, uint64_t hash);
 
 /* Packets have ascending numbers, from 1 on. */
 void ff_cache_begin_packet(ff_cache *cache, uint32_t packet);

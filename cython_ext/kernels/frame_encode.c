@@ -261,10 +261,9 @@ typedef struct drawing {
     uint32_t table, new_colours;
 } drawing;
 
-static void try_palette(const ff_frame_encoder *encoder, uint32_t mode, const ff_palette *palette, uint32_t bits,
-                        drawing *best) {
+static void try_palette(const ff_colours *colours, uint32_t mode, const ff_palette *palette, uint32_t bits, drawing *best) {
     uint32_t missing;
-    const uint32_t table = ff_colours_choose(&encoder->colours, palette, &missing);
+    const uint32_t table = ff_colours_choose(colours, palette, &missing);
     bits += missing * BITS_PER_NEW_COLOUR;
     if (bits < best->bits)
         *best = (drawing){mode, bits, palette, table, missing};
@@ -282,17 +281,17 @@ static int is_settled(const drawing *best) {
            (ff_is_drawing(best->palette) || best->new_colours * BITS_PER_NEW_COLOUR * 3 <= best->bits);
 }
 
-/* The cheapest way to draw the box. */
-static drawing choose_drawing(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
+/* The cheapest way to draw the box, with these colour tables. */
+static drawing choose_drawing(const ff_frame_encoder *encoder, const ff_colours *colours, uint32_t tile, ff_analysis *analysis) {
     const ff_base *base = &analysis->base;
     drawing best = {FF_MODE_PHOTO, UINT32_MAX, NULL, 0, 0};
 
     ff_analyse_colours(encoder, tile, analysis);
     if (analysis->has_palette)
-        try_palette(encoder, analysis->palette.count == 1 ? FF_MODE_SOLID : FF_MODE_PALETTE, &analysis->palette,
+        try_palette(colours, analysis->palette.count == 1 ? FF_MODE_SOLID : FF_MODE_PALETTE, &analysis->palette,
                     analysis->palette_bits, &best);
     if (analysis->has_patch)
-        try_palette(encoder, FF_MODE_PATCH, &analysis->patch, analysis->patch_bits, &best);
+        try_palette(colours, FF_MODE_PATCH, &analysis->patch, analysis->patch_bits, &best);
     if (is_settled(&best))
         return best;
     ff_analyse_photo(encoder, tile, analysis);
@@ -303,16 +302,35 @@ static drawing choose_drawing(const ff_frame_encoder *encoder, uint32_t tile, ff
     return best;
 }
 
-void ff_analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
-    const uint32_t *pixels = encoder->tiles + (size_t)tile * FF_TILE_PIXELS;
-    const ff_box area = ff_tile_area(&encoder->geometry, tile);
+void ff_note_tables(ff_frame_encoder *encoder) {
+    encoder->noted_colours = encoder->colours;
+    ff_cache_note_hashes(&encoder->cache, &encoder->noted_cache);
+}
+
+static void analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
     ff_analyse_change(encoder, tile, analysis);
-    if (analysis->changed == 0 ||
-        (ff_changed_much(analysis) && ff_cache_find(&encoder->cache, analysis->hash, pixels, FF_TILE, area) >= 0))
+    if (analysis->changed == 0 || (ff_changed_much(analysis) && ff_cache_may_know(&encoder->noted_cache, analysis->hash)))
         return;
     ff_analyse_base(encoder, tile, analysis);
     if (analysis->base.changed > 0 && encoder->model == NULL)
-        choose_drawing(encoder, tile, analysis);
+        choose_drawing(encoder, &encoder->noted_colours, tile, analysis);
+}
+
+/* What coding the tile with this number in the order reads first, if there is one: the tile, and what it replaces. */
+static void prefetch_tile(const ff_frame_encoder *encoder, size_t number) {
+    if (number >= encoder->order_count)
+        return;
+    const uint32_t tile = encoder->order[number];
+    const ff_box area = ff_tile_area(&encoder->geometry, tile);
+    ff_prefetch_rows(reference_at(encoder, area), encoder->geometry.width, area.width, area.height);
+    ff_prefetch_rows(encoder->tiles + (size_t)tile * FF_TILE_PIXELS, FF_TILE, area.width, area.height);
+}
+
+void ff_analyse_tiles(const ff_frame_encoder *encoder, size_t first, size_t end, ff_analysis *analyses) {
+    for (size_t number = first; number < end; number++) {
+        prefetch_tile(encoder, number + 1);
+        analyse_tile(encoder, encoder->order[number], &analyses[number % FF_ANALYSES]);
+    }
 }
 
 /* Draws the box of a tile on its base as was chosen; returns the operation and adds the estimated bits. */
@@ -376,7 +394,7 @@ static uint32_t draw_tightly(ff_frame_encoder *encoder, uint32_t tile, ff_analys
     drawing texture = {FF_MODE_MODELLED, UINT32_MAX, NULL, 0, 0};
     const uint32_t index_bits = ff_estimate_texture(encoder, tile, analysis);
     if (index_bits > 0) {
-        try_palette(encoder, FF_MODE_PALETTE, &analysis->palette, index_bits, &texture);
+        try_palette(&encoder->colours, FF_MODE_PALETTE, &analysis->palette, index_bits, &texture);
         if (ff_texture_pays(encoder, tile))
             return draw(encoder, tile, analysis, texture, bits);
     }
@@ -442,7 +460,7 @@ static uint64_t encode_tile(ff_frame_encoder *encoder, uint32_t tile, ff_analysi
         operation |= put_box(encoder, area, analysis->base.box);
         operation |= encoder->model != NULL
                          ? draw_tightly(encoder, tile, analysis, &bits)
-                         : draw(encoder, tile, analysis, choose_drawing(encoder, tile, analysis), &bits);
+                         : draw(encoder, tile, analysis, choose_drawing(encoder, &encoder->colours, tile, analysis), &bits);
     }
     if (analysis->box.width * analysis->box.height >= FEW_KEPT_PIXELS)
         operation |= keep(encoder, tile, area);
@@ -464,13 +482,6 @@ void ff_begin_part(ff_frame_encoder *encoder) {
     encoder->part_start = encoder->range_coder.size;
 }
 
-/* What coding a tile reads first: the tile, and what it replaces. */
-static void prefetch_tile(const ff_frame_encoder *encoder, uint32_t tile) {
-    const ff_box area = ff_tile_area(&encoder->geometry, tile);
-    ff_prefetch_rows(reference_at(encoder, area), encoder->geometry.width, area.width, area.height);
-    ff_prefetch_rows(encoder->tiles + (size_t)tile * FF_TILE_PIXELS, FF_TILE, area.width, area.height);
-}
-
 void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analyses, uint64_t bit_budget,
                      uint64_t byte_room) {
     const size_t tile_bytes = encoder->model != NULL ? FF_MAX_MODELLED_TILE_BYTES : FF_MAX_TILE_BYTES;
@@ -479,13 +490,13 @@ void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analy
             (encoder->part_bits >= bit_budget || part_size(encoder) + tile_bytes > byte_room))
             return;
         const uint32_t tile = encoder->order[encoder->coded];
-        if (encoder->coded + 1 < encoder->order_count)
-            prefetch_tile(encoder, encoder->order[encoder->coded + 1]);
         ff_analysis *analysis = &encoder->analysis;
-        if (analyses != NULL)
+        if (analyses != NULL) {
             analysis = &analyses[encoder->coded % FF_ANALYSES];
-        else
+        } else {
+            prefetch_tile(encoder, encoder->coded + 1);
             analysis->steps = 0;
+        }
         encoder->part_bits += encode_tile(encoder, tile, analysis);
         encoder->hashes[tile] = analysis->hash;
         encoder->dirty[tile] = 0;

@@ -9,7 +9,7 @@
 #include "pixel_model.h"
 #include "planes.h"
 
-/* Tiles that several threads analyse at a time: enough that few of them wait for the last one, in some 5 MB. */
+/* Tiles that several threads analyse and choose at a time: enough that few of them wait for the last one, in some 5 MB. */
 #define FF_ANALYSES 128u
 
 /* The caller allocates every buffer, zeroed but for pixels and planes, and keeps the structure for an epoch or longer. */
@@ -39,6 +39,8 @@ typedef struct ff_frame_encoder {
     uint32_t bands;              /* to look for motion in */
     ff_cache cache;
     ff_colours colours;
+    ff_cache_filter noted_cache; /* as ff_note_tables found them */
+    ff_colours noted_colours;
     ff_pixel_model *model;        /* draws what is neither copied nor cached, but for textures; NULL: the other modes do */
     ff_range_encoder range_coder; /* of the modelled plane: the whole packet */
     size_t part_start;            /* its bytes when the part began */
@@ -80,14 +82,19 @@ void ff_end_motion(ff_frame_encoder *encoder);
  * on through the packet, and stands in its buffer when the packet has ended.) */
 void ff_begin_part(ff_frame_encoder *encoder);
 
-/* Does all steps of a dirty tile's analysis that coding it would ask for if it came next, but for the textures of effort "tight".
- * Several threads may do so for different tiles, but not while ff_encode_tiles runs, whose tables it reads. */
-void ff_analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis);
+/* Notes what the colour tables and the cache know now, for ff_analyse_tiles. */
+void ff_note_tables(ff_frame_encoder *encoder);
+
+/* Does all steps of the analysis of dirty tiles, from number `first` up to `end` of the order, that coding them would ask for if the
+ * tables were as they were noted, but for the textures of effort "tight". What coding a tile asks for otherwise it does then, so what
+ * was noted changes how long it takes, and nothing else. Several threads may do so for different tiles, also while ff_encode_tiles
+ * codes others. `analyses`: see there. */
+void ff_analyse_tiles(const ff_frame_encoder *encoder, size_t first, size_t end, ff_analysis *analyses);
 
 /* Codes the next `count` dirty tiles, of which so many must be left, into the planes of the part, behind what is there. Stops when
  * the part's estimate reaches `bit_budget`, or another tile could make its planes larger than `byte_room` together; a part has at
  * least one tile that differs, if there is one. `analyses`: FF_ANALYSES of them, that of the i-th tile of the order at index
- * i % FF_ANALYSES, as far as ff_analyse_tile has got; NULL: none yet. */
+ * i % FF_ANALYSES, as far as ff_analyse_tiles has got; NULL: none yet. */
 void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analyses, uint64_t bit_budget,
                      uint64_t byte_room);
 

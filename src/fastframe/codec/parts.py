@@ -1,13 +1,15 @@
 """One part of a packet: tiles into planes, and each plane through its stream, by one thread or by several.
 
 The choice for a tile hangs on the tiles before it, and so does what a stream makes of a plane, but most of the time
-goes into what does not. So several threads analyse some tiles, one chooses, and while the next tiles are analysed and
-chosen, what was chosen before is compressed, each plane in its order and by one thread at a time. Whoever ends a task
-makes those of what can be done next, so no thread waits while there is something to do.
+goes into what does not. So several threads analyse a window of tiles, and while one chooses for these, the others
+analyse the next window. They foresee by what the tables held before these choices which steps of the analysis will be
+asked for; where that is wrong, a step was done in vain or is done by the one who chooses. What was chosen is compressed
+meanwhile, each plane in its order and by one thread at a time. Whoever ends a task makes those of what can be done
+next, so no thread waits while there is something to do.
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
 from time import perf_counter
 
@@ -15,19 +17,18 @@ from fastframe._core import PLANES, FrameEncoder
 from fastframe.codec.planes import PlaneCompressor
 from fastframe.codec.team import Task, Team
 
-# Tiles that are analysed before they are chosen: few, so that compression begins soon, and enough that threads seldom
-# run dry.
+# Tiles of a window: few, so that compression begins soon, and enough that threads seldom run dry. Two windows are under
+# way at a time, so at most half of ANALYSED_TILES.
 WINDOW_TILES = 64
 # A task takes 0.1 to 0.5 ms.
 TILES_PER_TASK = 8
 ROWS_PER_TASK = 2
 
-# Indices often take longer than anything else, so they go on whenever they can.
-INDICES = PLANES.index("indices")
-# Of the other planes, those that are large enough to be compressed before the part ends, and those that are not;
-# colours take longest of these.
-LARGE_PLANES = tuple(PLANES.index(name) for name in ("green", "blue", "red", "xor"))
-SMALL_PLANES = tuple(PLANES.index(name) for name in ("colours", "operations", "boxes", "vectors", "cache"))
+# Planes that are large enough to be compressed before the part ends, and those that are not, the longest first.
+LARGE_PLANES = tuple(PLANES.index(name) for name in ("indices", "green", "blue", "red", "xor", "colours"))
+SMALL_PLANES = tuple(PLANES.index(name) for name in ("operations", "boxes", "vectors", "cache"))
+# Fewer bytes of a plane are not worth a task before the part ends.
+LEAST_BYTES = 1 << 14
 
 
 class PlaneStream:
@@ -63,31 +64,29 @@ class PlaneStream:
     def take(self, *, last: bool) -> list[Task]:
         """Takes what was written to the plane since the last time, and with `last` all that the part will have of it.
 
-        Returns the task of compressing it; none where there is nothing to do, or a task that was returned before will
-        come to it.
+        Returns the task of compressing all that waits, also where a task that was returned before has yet to be begun:
+        that one would come late, and then finds nothing to do.
         """
-        if data := self._core.take_plane(self._number):
+        if data := self._core.take_plane(self._number, 1 if last else LEAST_BYTES):
             self.raw_size += len(data)
             self._waiting.append(data)
         if last and self._core.plane_size(self._number):
             self._waiting.append(None)
-        return self._begin()
+        return self._task()
 
-    def _begin(self) -> list[Task]:
-        if not self._waiting:
-            return []
+    def _task(self) -> list[Task]:
+        return [self._compress] if self._waiting else []
+
+    def _compress(self) -> list[Task]:
         try:
             self._idle.pop()
         except IndexError:
-            return []
-        return [self._compress]
-
-    def _compress(self) -> list[Task]:
+            return []  # whoever is at work comes to what waits
         while self._waiting:
             data = self._waiting.popleft()
             self._put(self._compressor.flush() if data is None else self._compressor.feed(data))
         self._idle.append(None)
-        return self._begin()  # for what came before the mark was back
+        return self._task()  # for what came before the mark was back
 
 
 def end_packet(core: FrameEncoder, team: Team | None, *, hashed: bool) -> None:
@@ -104,6 +103,17 @@ def _row_tasks(core: FrameEncoder, hashed: bool) -> list[Task]:
         partial(core.end_rows, row, min(row + ROWS_PER_TASK, core.rows), hashed)
         for row in range(0, core.rows, ROWS_PER_TASK)
     ]
+
+
+class _Window:
+    """Tiles with numbers `first` up to `end`, which are chosen together when they are analysed."""
+
+    def __init__(self, first: int, end: int) -> None:
+        self.end = end
+        self.firsts = range(first, end, TILES_PER_TASK)
+        """The first tile of each task of analysing some."""
+        self.undone = list(range(len(self.firsts) + 1))
+        """As many as there are steps before the choosing: these tasks, and the choosing of the window before it."""
 
 
 class Part:
@@ -128,6 +138,7 @@ class Part:
         """Bits that it takes."""
         self.ended = False
         """No tile was left, and so the packet was ended."""
+        self._windows: Iterator[_Window] = iter(())
 
     def code(self) -> float:
         """Codes it in this thread. Returns the seconds that compression took."""
@@ -141,34 +152,44 @@ class Part:
             self.ended = True
         return seconds
 
-    def share(self, team: Team, window: int) -> None:
-        """Codes it together with other threads, which analyse at most `window` tiles at a time."""
+    def share(self, team: Team, window_tiles: int) -> None:
+        """Codes it together with other threads, which analyse at most `window_tiles` while as many are chosen."""
         self._core.begin_part()
-        team.run(self._analysis(window))
+        self._windows = self._cut(window_tiles)
+        first = next(self._windows)
+        first.undone.pop()  # no window comes before it
+        team.run(self._analysis(first))
 
-    def _analysis(self, window: int) -> list[Task]:
-        count = min(self._core.left, window)
-        self._core.make_room(count)
-        firsts = range(0, count, TILES_PER_TASK)
-        undone = list(range(len(firsts)))
-        return [
-            partial(
-                self._analyse, first, min(first + TILES_PER_TASK, count), undone, partial(self._choose, count, window)
-            )
-            for first in firsts
-        ]
+    def _cut(self, window_tiles: int) -> Iterator[_Window]:
+        """The windows, each when no tile is analysed or chosen."""
+        begin = self._core.coded
+        end = begin + self._core.left
+        for first in range(begin, end, window_tiles):
+            window = _Window(first, min(first + window_tiles, end))
+            self._core.begin_window(window.end)
+            yield window
 
-    def _analyse(self, first: int, end: int, undone: list[int], then: Task) -> Sequence[Task] | None:
-        self._core.analyse(first, end)
+    def _analysis(self, window: _Window) -> list[Task]:
+        return [partial(self._analyse, window, first) for first in window.firsts]
+
+    def _analyse(self, window: _Window, first: int) -> list[Task]:
+        self._core.analyse(first, min(first + TILES_PER_TASK, window.end))
+        return self._end_step(window)
+
+    def _end_step(self, window: _Window) -> list[Task]:
+        """Ends a step before the choosing of a window: after the last one this is chosen, and the next one analysed."""
         # One step of Python, so that 0 comes to one thread alone, the last one.
-        return None if undone.pop() else then()
+        if window.undone.pop():
+            return []
+        following = next(self._windows, None)
+        return [partial(self._choose, window, following), *(self._analysis(following) if following else ())]
 
-    def _choose(self, count: int, window: int) -> list[Task]:
-        coded, self.estimate = self._core.encode_analysed(count, *self._room)
-        if coded == count and self._core.left:
-            indices = self._compression((INDICES,), last=False)
-            return [*indices, *self._analysis(window), *self._compression(LARGE_PLANES, last=False)]
-        tasks = self._compression((INDICES, *SMALL_PLANES, *LARGE_PLANES), last=True)
+    def _choose(self, window: _Window, following: _Window | None) -> list[Task]:
+        self.estimate = self._core.encode_analysed(window.end, *self._room)
+        if following and self._core.coded == window.end:
+            # What is compressed now is not left for the end, where threads could only share it plane by plane.
+            return [*self._compression(LARGE_PLANES, last=False), *self._end_step(following)]
+        tasks = self._compression((*LARGE_PLANES, *SMALL_PLANES), last=True)
         if self._core.left == 0:
             self._core.end()
             self.ended = True
