@@ -81,7 +81,7 @@ def written_by(modelled: bool) -> list[Planes]:
         encoder.end()
         encoder.end_rows(0, encoder.rows, False)
         if changed:
-            data = [exact(encoder.take_plane(number)) for number in range(len(_core.PLANES))]
+            data = [exact(encoder.take_plane(number, 1)) for number in range(len(_core.PLANES))]
             packets.append(Planes(data, encoder.modelled_pixels))
     return packets
 
