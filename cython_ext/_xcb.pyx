@@ -303,6 +303,7 @@ cdef Damage known_damage(told):
     cdef Damage damage
     damage.known = told is not None
     damage.leapt = False
+    damage.x = damage.y = damage.width = damage.height = 0
     if damage.known:
         damage.x, damage.y, damage.width, damage.height = told
     return damage

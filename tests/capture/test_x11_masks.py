@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from xserver import need
 from fastframe import Decoder, Encoder, Rect
 from fastframe.capture import CapturedFrame, Event, WindowPattern
 from fastframe.capture.x11 import X11Source
+from fastframe.capture.x11.session import Session
 from fastframe.capture.x11.windows import WindowList
 from fastframe.capture.x11.xcb import RequestRefused
 from fastframe.errors import PermanentCaptureError, TransientCaptureError
@@ -66,6 +67,46 @@ def test_masks_that_are_set_later_reach_the_viewer_at_once_and_go_again(xserver:
         source.set_masks([])
         assert only_blank(follow())
         assert source.capture().damage == ()
+
+
+def test_a_mask_that_is_set_while_a_frame_is_captured_is_in_the_next_one(
+    xserver: "XServer", client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another thread, say: that is not allowed, but must not leave the mask out for ever."""
+    receive = Session._receive_picture
+
+    def receive_and_set(session: Session, *arguments: Any) -> Any:
+        pixels = receive(session, *arguments)
+        source.set_masks([LARGE])
+        return pixels
+
+    with X11Source(xserver.display) as source:
+        source.capture()
+        with monkeypatch.context() as patch:
+            patch.setattr(Session, "_receive_picture", receive_and_set)
+            client.fill(client.root, Rect(500, 400, 20, 20), OPEN)
+            client.synchronize()
+            source.capture()
+        client.fill(client.root, Rect(500, 400, 30, 30), OPEN)
+        client.synchronize()
+        assert only_blank(source.capture(), LARGE)
+
+
+def test_where_a_window_was_long_before_it_was_masked_is_of_no_interest(xserver: "XServer", client: Client) -> None:
+    window = client.window(Rect(0, 0, 50, 50), SECRET, title="secret")
+    with X11Source(xserver.display) as source:
+        source.capture()
+        for step in range(20):
+            client.place(window, Rect(20 * step, 10 * step, 50, 50))
+            client.fill(client.root, Rect(700, 500, 20, 20), OPEN - step)
+            client.synchronize()
+            source.wait(time.monotonic() + 1)
+            source.capture()
+        client.fill(client.root, Rect(700, 500, 20, 20), OPEN)
+        client.synchronize()
+        source.capture()
+        source.set_masks([WindowPattern(title="secret")])
+        assert only_blank(source.capture(), Rect(380, 190, 50, 50))
 
 
 def test_masks_count_in_pixels_of_the_desktop_whatever_is_shared(xserver: "XServer", client: Client) -> None:

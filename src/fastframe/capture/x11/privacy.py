@@ -45,6 +45,7 @@ class View:
 
     area: Rect
     hidden: tuple[Rect, ...]
+    masks: tuple[Mask, ...]
 
 
 class Privacy:
@@ -142,23 +143,24 @@ class Privacy:
         NotThere
             The window that is shared is not on the screen.
         """
-        hidden = [mask for mask in self.masks if isinstance(mask, Rect)]
+        masks = self.masks
+        hidden = [mask for mask in masks if isinstance(mask, Rect)]
         unmatched: list[Mask] = [mask for mask in hidden if mask.intersect(area) is None]
         if not self.needs_windows:
             server.tracks.take()
             self._were_hidden, self._left, self._secret, self._matched = set(), _Lingering(), {}, {}
             self.unmatched = tuple(unmatched)
-            return View(area, tuple(clipped(hidden, area)))
+            return View(area, tuple(clipped(hidden, area)), masks)
         if windows is None:
             if isinstance(self._share, WindowPattern):
                 raise NotThere("where the windows are cannot be told just now")
-            return View(area, (area,))
+            return View(area, (area,), masks)
         passed = server.tracks.take()
         listed = {window.id for window in windows}
         secret: set[int] = set()
         owners: set[int] = set()
         matched: dict[WindowPattern, dict[int, Window]] = {}
-        for pattern in self.masks:
+        for pattern in masks:
             if isinstance(pattern, WindowPattern):
                 absent = {
                     number: window
@@ -199,7 +201,7 @@ class Privacy:
             if visible is None:
                 raise NotThere(f"the {self._share} lies outside of the screen")
             area = visible
-        return View(area, tuple(simplified(clipped(hidden, area), 2 * _MOST_RECTANGLES)))
+        return View(area, tuple(simplified(clipped(hidden, area), 2 * _MOST_RECTANGLES)), masks)
 
     def _window(
         self,

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastframe.capture.region import bands, clipped, moved, simplified, subtracted
-from fastframe.capture.source import CapturedFrame, Cursor, Display, Event
+from fastframe.capture.source import CapturedFrame, Cursor, Display, Event, Mask
 from fastframe.capture.x11.pictures import MOST_RECTANGLES, Pictures
 from fastframe.capture.x11.privacy import NotThere, Privacy, View
 from fastframe.capture.x11.server import Asked, Server
@@ -262,8 +262,10 @@ class Session:
             or self.server.news.layout
         ):
             return None
-        asked = self._ask_at_once(buffer, self._hidden)
-        return asked and self._frame(buffer, self._hidden, asked)
+        if (asked := self._ask_at_once(buffer, self._hidden)) is None:
+            return None
+        self.server.tracks.take()  # as `view` does: where windows have been until now is of no interest later
+        return self._frame(buffer, self._hidden, self._masks, asked)
 
     def _picture(self, view: View) -> CapturedFrame:
         if not self.knows_damage:
@@ -272,9 +274,9 @@ class Session:
         hidden = moved(view.hidden, -view.area.x, -view.area.y)
         buffer = self._pictures.spare() or self._pictures.new(self.area.width, self.area.height)
         asked = self._ask_at_once(buffer, hidden) or self._ask_in_turn(buffer, hidden)
-        return self._frame(buffer, hidden, asked)
+        return self._frame(buffer, hidden, view.masks, asked)
 
-    def _frame(self, buffer: Buffer, hidden: list[Rect], asked: Asked) -> CapturedFrame:
+    def _frame(self, buffer: Buffer, hidden: list[Rect], masks: tuple[Mask, ...], asked: Asked) -> CapturedFrame:
         pixels = self._receive_picture(buffer, hidden, asked)
         pictures = self._pictures
         pictures.latest = buffer
@@ -292,7 +294,7 @@ class Session:
             turned = pictures.hide(hidden, self._hidden)
             if damage is not None:
                 damage += turned
-        self._hidden, self._masks = hidden, self._privacy.masks
+        self._hidden, self._masks = hidden, masks
         self._layout_changed = False
         now = time.monotonic()
         frame = CapturedFrame(

@@ -102,7 +102,7 @@ class Pending(Generic[T]):
 
     def __del__(self) -> None:
         # Nobody can ask for it any more, and xcb would keep it.
-        if self._sequence:
+        if getattr(self, "_sequence", 0):  # an interrupt may come before there is one
             self._connection.discard(self._sequence)
 
 
