@@ -72,6 +72,7 @@ ROWS = [
     ("view ws://127.0.0.1:1 --no-window --json", r"no connection to ws://127\.0\.0\.1:1: .+"),
     ("view ws://127.0.0.1:1 --out out.avi", r"out\.avi is neither a video \(\.mkv\) nor a folder .+"),
     ("view ws://127.0.0.1:1 --out noise.mkv/", r"noise\.mkv is a file, not a folder"),
+    ("decode recording.ffs -", r"pictures cannot be written to standard output; .+"),
     ("record out.mp4", r"out\.mp4: the name of the video must end in \.mkv"),
 ]
 

@@ -222,6 +222,26 @@ def test_a_file_that_is_open_is_read_from_where_it_stands_and_stays_open(recordi
         assert reader.name == str(recording)
 
 
+def test_a_pipe_that_does_not_wait_has_no_end_before_its_end(recording: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with open(reading, "rb") as file, open(writing, "wb") as feeder:
+        feeder.write(recording.read_bytes()[:40])
+        feeder.flush()
+        with PacketReader(file) as reader:
+            packets = iter(reader)
+            assert next(packets).packet == b"key"
+            with pytest.raises(RecordingError, match="does not wait for what is still to come"):
+                next(packets)
+
+
+def test_a_file_that_was_given_closed_is_refused(recording: Path) -> None:
+    file = recording.open("rb")
+    file.close()
+    with pytest.raises(RecordingError, match="cannot read"):
+        PacketReader(file)
+
+
 @pytest.mark.parametrize("source", [None, 3, io.StringIO("text")])
 def test_what_is_neither_a_path_nor_a_binary_file_is_refused(source: Any) -> None:
     with pytest.raises(LocalProtocolError, match="a path or a binary file"):

@@ -33,6 +33,8 @@ def parse_pictures(name: str) -> tuple[Path, bool]:
     """
     if not name:
         raise FastframeError("a video or a folder must have a name")
+    if name == "-":
+        raise FastframeError("pictures cannot be written to standard output; a folder of that name is ./-")
     path = Path(name)
     is_folder = name.endswith("/") or path.is_dir() or not path.suffix
     if is_folder and path.exists() and not path.is_dir():

@@ -215,10 +215,12 @@ class PacketReader(Closing):
         """Read exactly `length` bytes, or fewer at the end of the file."""
         pieces = []
         try:
-            while length and (piece := self._file.read(min(length, _PIECE))):
+            while length and (piece := self._file.read(min(length, _PIECE))) != b"":
+                if piece is None:  # a file that does not block has nothing yet, which is not its end
+                    raise RecordingError(f"cannot read {self.name}: it does not wait for what is still to come")
                 pieces.append(piece)
                 length -= len(piece)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: it was given closed
             raise RecordingError(f"cannot read {self.name}: {reason(error)}") from error
         return b"".join(pieces)
 
