@@ -19,7 +19,8 @@ WITH_SANITIZERS = LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-
 
 # A process for each processor, up to four: tests/conftest.py keeps a third of the work in one of them. Benchmarks have no
 # place beside other work.
-PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup -p no:benchmark
+# A process that dies ends the run: xdist would wait for ever for the rest of its group.
+PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 4 --max-worker-restart 0 --dist loadgroup -p no:benchmark
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 KERNELS = Path("cython_ext/kernels")
 sources = sorted(str(path) for path in KERNELS.glob("*.c"))
 headers = sorted(str(path) for path in KERNELS.glob("*.h"))
 # `depends` puts these files into the sdist and rebuilds the extensions when one of them changes.
-depends = sorted([*sources, *headers, *(str(path) for path in Path("cython_ext").glob("*.p*"))])
+depends = sorted(["setup.py", *sources, *headers, *(str(path) for path in Path("cython_ext").glob("*.p*"))])
 
 if sys.byteorder != "little":
     sys.exit("fastframe supports little-endian machines only: pixels are read as 32-bit words")
@@ -51,11 +52,22 @@ kernels = {
     "cflags": compile_args,
     "obj_deps": {"": [*headers, "setup.py"]},
 }
+
+
+class BuildExtensions(build_ext):
+    """Compiles the kernels first, also when it is called by itself."""
+
+    def run(self) -> None:
+        self.run_command("build_clib")
+        super().run()
+
+
 extensions = [extension("_core"), extension("_kernels")]
 if sys.platform != "win32":
     extensions.append(extension("_xcb"))
 
 setup(
+    cmdclass={"build_ext": BuildExtensions},
     libraries=[("fastframe_kernels", kernels)],
     ext_modules=cythonize(
         extensions,
