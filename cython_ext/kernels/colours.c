@@ -50,6 +50,7 @@ void ff_count_unknown_scalar(const ff_colours *colours, const ff_palette *palett
 }
 
 #ifdef FF_HAVE_AVX2
+_Static_assert(FF_KEEP_SLOT == 0, "a byte of 0 is the slot that is nobody's");
 _Static_assert(FF_TABLES == 16, "two vectors hold a number for each table");
 
 FF_AVX2 void ff_count_unknown_avx2(const ff_colours *colours, const ff_palette *palette, uint32_t unknown[FF_TABLES]) {

@@ -87,10 +87,11 @@ def test_a_new_epoch_has_all_of_the_new_effort(clip_frames: tuple[Frame, ...]) -
 
 
 def test_an_effort_that_there_is_not_or_no_room_for_is_refused_and_the_old_one_stays() -> None:
-    for limits, effort in [(Limits(), "best"), (Limits(max_packet_bytes=50 << 10), "tight")]:
+    small = Limits(max_packet_bytes=50 << 10)
+    for limits, effort in [(Limits(), "best"), (Limits(), 3), (Limits(), np.array([1, 2])), (small, "tight")]:
         pair = Pair(EncoderConfig(limits=limits))
         with pytest.raises(LocalProtocolError, match=r"effort must be|room for one tile"):
-            pair.encoder.effort = effort
+            pair.encoder.effort = effort  # type: ignore[assignment]
         assert pair.encoder.effort == "balanced"
         pair.send(desktop(100, 80))
         assert_shows(pair.decoder, desktop(100, 80))

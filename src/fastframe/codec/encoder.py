@@ -226,15 +226,17 @@ class Encoder:
     def effort(self) -> str:
         """The effort of the frames to come, at first that of the configuration.
 
-        May be set between two frames, as a line becomes slower or faster, and costs nothing: whether the model draws
+        May be set between two frames, as a line becomes slower or faster, and costs no bytes: whether the model draws
         ("tight") changes with the next frame. How hard zstd searches, all that "fast" and "balanced" differ in, changes
-        with the next epoch. `LocalProtocolError` for what `EncoderConfig` refuses.
+        with the next epoch. `LocalProtocolError` for what `EncoderConfig` refuses, and during a frame.
         """
         return self._config.effort
 
     @effort.setter
     def effort(self, effort: str) -> None:
-        if effort != self._config.effort:
+        if not isinstance(effort, str) or effort != self._config.effort:
+            if self._users:
+                raise LocalProtocolError("the encoder is in use by another thread")
             self._config = replace(self._config, effort=effort)
             self._effort = EFFORTS[effort]
 
