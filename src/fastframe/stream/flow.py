@@ -133,6 +133,8 @@ class FlowControl:
         self._flat_rounds = 0
         self._startup = True
         self._startup_gain = STARTUP_GAIN
+        # At the start, while nothing is known but a few packets.
+        self._least_window = INITIAL_WINDOW
         self._draining = False
         self._probing = 0
         self._probe_gain = PROBE_GAIN
@@ -397,7 +399,7 @@ class FlowControl:
                 self._probing, self._probe_gain = 0, 2 * self._probe_gain
                 # The line has become much faster.
                 if self._probe_gain >= max(RESTART_GAIN * least_gain, 2 * PROBE_GAIN):
-                    self._startup, self._flat_rounds = True, 0
+                    self._startup, self._flat_rounds, self._least_window = True, 0, MIN_WINDOW
         elif self._probing == 3 or self.delay > GROW_BELOW:
             self._probe_gain = least_gain
         if self._probing == 0:
@@ -420,7 +422,7 @@ class FlowControl:
         held = self.bandwidth * ((self.base_rtt or 0.0) + SHRINK_ABOVE + SLACK)
         gain, least = self._gain(), MIN_WINDOW
         if self._startup:
-            gain, least = self._startup_gain, INITIAL_WINDOW
+            gain, least = self._startup_gain, self._least_window
         elif gain < 1.0:
             gain = 1.0
         held *= gain
