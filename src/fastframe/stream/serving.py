@@ -26,7 +26,7 @@ from fastframe.stream.config import SenderConfig
 from fastframe.stream.connection import Endpoint, Rejected, checked_display
 from fastframe.stream.consent import ConsentGate, ConsentState, Scope
 from fastframe.stream.flow import FlowControl
-from fastframe.stream.outlet import Outlet
+from fastframe.stream.outlet import RESEND_AFTER, Outlet
 from fastframe.stream.pairing import PairingKey, PairingResult
 from fastframe.stream.pointer import PointerNews
 from fastframe.stream.states import Action, Role, State
@@ -34,10 +34,6 @@ from fastframe.stream.wire import Message
 
 # A keyframe costs as much as seconds of changes, so who asks for them all the time does not get them all the time.
 KEYFRAME_INTERVAL = 0.5
-# Over unreliable transports packets are sent again without an acknowledgement for so long, and so many round trips.
-RESEND_AFTER = 0.5
-RESEND_ROUND_TRIPS = 3.0
-RESEND_AT_MOST_AFTER = 8.0
 # Of the line's own round trip: what was asked for by somebody who has not got it went out at least so long ago.
 SAME_AGAIN = 0.9
 
@@ -444,18 +440,9 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         """Sends again what has not been acknowledged for too long; returns when to look again."""
         due = math.inf
         for outlet in self._outlets.values():
-            oldest = outlet.delivery.oldest_at
-            if oldest is None:
-                continue
-            patience = max(RESEND_AFTER, RESEND_ROUND_TRIPS * (self._flow.rtt or 0.0)) * 2**outlet.resends
-            patience = min(patience, RESEND_AT_MOST_AFTER)
-            if self._now >= oldest + patience - 1e-9:
-                outlet.resends = min(outlet.resends + 1, 10)
-                oldest = self._now
-                # The oldest may be all that is missing; if that did not help, the others go out once more as well.
-                late = outlet.delivery.late(self._now, everything=outlet.resends > 1)
-                self._send_again(outlet.display, late)
-            due = min(due, oldest + patience)
+            late, look_at = outlet.late(self._now, self._flow.rtt)
+            self._send_again(outlet.display, late)
+            due = min(due, look_at)
         return due
 
     def _take_frames(self) -> list[Message]:
