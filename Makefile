@@ -20,7 +20,7 @@ WITH_SANITIZERS = LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-
 # A process for each processor, up to four: tests/conftest.py keeps a third of the work in one of them. Benchmarks have no
 # place beside other work.
 # A process that dies ends the run: xdist would wait for ever for the rest of its group.
-PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 4 --max-worker-restart 0 --dist loadgroup -p no:benchmark
+PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 4 --max-worker-restart 0 -p no:benchmark
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
