@@ -8,6 +8,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from scenes import Frame, Scene, find_scenes
 
 import fastframe as ff
+from fastframe import _core
 
 
 @pytest.fixture(params=find_scenes(), ids=lambda scene: scene.name)
@@ -26,7 +27,7 @@ def bench_encode_scene(benchmark: BenchmarkFixture, once_each: OnceEach, scene: 
         sizes.append(len(encoder.encode(frame)))
 
     once_each(encode, scene.frames(), scene.count_frames())
-    benchmark.extra_info.update(isa=ff._core.isa(), bytes=sum(sizes), frames=len(sizes))
+    benchmark.extra_info.update(isa=_core.isa(), bytes=sum(sizes), frames=len(sizes))
 
 
 @pytest.mark.benchmark(group="scenes: decode a frame")
@@ -34,4 +35,4 @@ def bench_decode_scene(benchmark: BenchmarkFixture, once_each: OnceEach, scene: 
     encoder, decoder = ff.Encoder(), ff.Decoder()
     packets = [encoder.encode(frame) for frame in scene.frames()]
     once_each(decoder.decode, packets, len(packets))
-    benchmark.extra_info.update(isa=ff._core.isa(), bytes=sum(map(len, packets)), frames=len(packets))
+    benchmark.extra_info.update(isa=_core.isa(), bytes=sum(map(len, packets)), frames=len(packets))

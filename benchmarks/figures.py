@@ -30,12 +30,13 @@ from scenes import find_scenes
 from stream_figures import stream_figures
 
 import fastframe as ff
+from fastframe import _core
 
 CONSOLE = Console(stderr=True, soft_wrap=True)
 
 
 def print_table(figures: Sequence[Figure], effort: str) -> None:
-    title = f"fastframe {ff.__version__}, effort {effort}, {ff._core.isa()} kernels; {cpu_name()}"
+    title = f"fastframe {ff.__version__}, effort {effort}, {_core.isa()} kernels; {cpu_name()}"
     table = Table("figure", "measured", "bound", "", "in numbers", title=title)
     table.columns[1].justify = table.columns[2].justify = "right"
     for figure in figures:

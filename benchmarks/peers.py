@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scenes import Frame, Scene, copy_picture, plane
 
 import fastframe as ff
+from fastframe import _core
 
 OURS = "fastframe"
 """How the names of this project's codecs begin."""
@@ -80,7 +81,7 @@ class Fastframe(Codec):
     def __init__(self, effort: str) -> None:
         self.version = ff.__version__
         self.name = f"{OURS} {effort}"
-        self.settings = f'EncoderConfig(effort="{effort}"), kernels: {ff._core.isa()}'
+        self.settings = f'EncoderConfig(effort="{effort}"), kernels: {_core.isa()}'
         self._encoder = ff.Encoder(ff.EncoderConfig(effort=effort))
         self._decoder = ff.Decoder()
 
@@ -91,7 +92,7 @@ class Fastframe(Codec):
         stats = self._encoder.stats
         assert stats is not None
         headers = stats.packet_bytes - sum(stats.plane_bytes.values())
-        return {HEADERS: headers} | {name: stats.plane_bytes[name] for name in ff._core.PLANES}
+        return {HEADERS: headers} | {name: stats.plane_bytes[name] for name in _core.PLANES}
 
     def decode(self, packet: bytes) -> Sequence[Frame]:
         self._decoder.decode(packet)

@@ -12,6 +12,7 @@ from peers import OURS
 from scenes import Scene
 
 import fastframe as ff
+from fastframe import _core
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def cpu_name() -> str:
 def _machine() -> str:
     return (
         f"{cpu_name()}, {platform.system()} {platform.machine()}, Python {platform.python_version()}; "
-        f"fastframe {ff.__version__} with {ff._core.isa()} kernels. Milliseconds are CPU time, "
+        f"fastframe {ff.__version__} with {_core.isa()} kernels. Milliseconds are CPU time, "
         "user and system, of the codec's own calls: compare them with each other, not with another machine's."
     )
 
