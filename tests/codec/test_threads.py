@@ -16,7 +16,7 @@ from pictures import Frame, assert_shows, desktop, noise
 
 import fastframe.codec.encoder
 from fastframe import Decoder, Encoder, EncoderConfig, FastframeError, Limits, LocalProtocolError
-from fastframe.codec.planes import PlaneCompressor
+from fastframe.codec.planes import ZstdCompressor
 
 EFFORTS = ("fast", "balanced", "tight")
 
@@ -115,9 +115,9 @@ encoder.encode(frame)
 def test_memory_that_runs_out_in_another_thread_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder, decoder = Encoder(EncoderConfig(threads=3)), Decoder()
     decoder.decode(encoder.encode(desktop(640, 480)))
-    original = PlaneCompressor.feed
+    original = ZstdCompressor.feed
 
-    def feed(self: PlaneCompressor, data: memoryview) -> bytes:
+    def feed(self: ZstdCompressor, data: memoryview) -> bytes:
         if threading.current_thread() is not threading.main_thread():
             raise MemoryError
         return original(self, data)
@@ -125,7 +125,7 @@ def test_memory_that_runs_out_in_another_thread_is_reported(monkeypatch: pytest.
     failures = 0
     for seed in range(20):
         with monkeypatch.context() as patch:
-            patch.setattr(PlaneCompressor, "feed", feed)
+            patch.setattr(ZstdCompressor, "feed", feed)
             try:
                 decoder.decode(encoder.encode(noise(640, 480, seed)))
             except FastframeError:

@@ -20,7 +20,14 @@ from fastframe._arguments import checked
 from fastframe._core import MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, FrameEncoder
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, Header, pack
 from fastframe.codec.parts import WINDOW_TILES, Part, PlaneStream, end_packet
-from fastframe.codec.planes import EFFORTS, MODELLED_PLANE, RECORD_PLANES, STREAMED_PLANES, PlaneCompressor
+from fastframe.codec.planes import (
+    EFFORTS,
+    MODELLED_PLANE,
+    RECORD_PLANES,
+    STREAMED_PLANES,
+    PlaneCompressor,
+    make_compressor,
+)
 from fastframe.codec.stats import FrameStats, PlaneSizes, frame_stats
 from fastframe.codec.team import Team
 from fastframe.errors import FastframeError, LocalProtocolError
@@ -214,13 +221,13 @@ class Encoder:
         try:
             self._compressors = self._make_compressors()
             for number in RECORD_PLANES if self._effort.modelled else STREAMED_PLANES:
-                self._compressors[number].prepare()
+                self._compressors[number].flush()  # gives nothing; zstd has its memory from then on
         except MemoryError as error:
             raise FastframeError(f"not enough memory for an encoder: {error}") from error
 
     def _make_compressors(self) -> dict[int, PlaneCompressor]:
         max_window_log = self._config.limits.max_window_log
-        return {number: PlaneCompressor(number, self._compression, max_window_log) for number in STREAMED_PLANES}
+        return {number: make_compressor(number, self._compression, max_window_log) for number in STREAMED_PLANES}
 
     @property
     def effort(self) -> str:

@@ -1,18 +1,20 @@
-"""Planes through zstd: one stream for each plane, which lives as long as the epoch, so that repeats are found again.
+"""Planes as zstd streams: one for each plane, which lives as long as the epoch, so that repeats are found again.
 
-All but the modelled plane: its bytes come from a range coder, and nothing is left in them for zstd.
+Residuals hardly repeat: their streams are written by the core, which does not look for it. The modelled plane is none:
+its bytes come from a range coder, and nothing is left in them for zstd.
 
 Every packet ends each of its streams at a flushed block, and a decoder reads exactly the bytes that the packet
 declares: a bomb that would decompress to more is noticed after one byte too many.
 """
 
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 import numpy as np
 import zstandard
 
 from fastframe._core import PLANES
+from fastframe._residuals import ResidualCompressor
 from fastframe.errors import RemoteProtocolError
 
 
@@ -60,8 +62,6 @@ class Effort:
 
     # Indices and XOR: repeats are real and worth a search.
     drawing: Compression
-    # Residuals.
-    photo: Compression
     # Colours: up to some 60 kilobytes a frame, four bytes each.
     colours: Compression
     # Operations, boxes, vectors and cache slots: a few kilobytes a frame, in records of one to four bytes.
@@ -70,9 +70,6 @@ class Effort:
     modelled: bool = False
 
 
-# What looks like a repeat in residuals is mostly chance, and costs more than the literals that it replaces. So level 1,
-# which looks at one candidate, with a table of so few entries that hardly more than flat parts are found.
-RESIDUALS = Compression(1, 17, 8, min_match=7)
 # Matches of four bytes are one colour, or one box. The optimal parser would save 0.4 to 1.2 % of the bytes of a scene,
 # for 3 to 10 % of the time of frames with much change.
 COLOURS = Compression(5, 19, 17, strategy=zstandard.STRATEGY_LAZY, min_match=4)
@@ -84,9 +81,9 @@ THOROUGH = Compression(13, 18, 15, strategy=zstandard.STRATEGY_BTOPT, min_match=
 # level 12.
 INDICES = Compression(5, 22, 17, search_log=5)
 EFFORTS = {
-    "fast": Effort(Compression(1, 20, 17), RESIDUALS, COLOURS, RECORDS),
-    "balanced": Effort(INDICES, RESIDUALS, COLOURS, RECORDS),
-    "tight": Effort(INDICES, RESIDUALS, COLOURS, THOROUGH, modelled=True),
+    "fast": Effort(Compression(1, 20, 17), COLOURS, RECORDS),
+    "balanced": Effort(INDICES, COLOURS, RECORDS),
+    "tight": Effort(INDICES, COLOURS, THOROUGH, modelled=True),
 }
 
 PHOTO_PLANES = frozenset(PLANES.index(name) for name in ("green", "blue", "red"))
@@ -104,35 +101,35 @@ def _check_memory(error: zstandard.ZstdError) -> None:
         raise MemoryError(f"no memory for zstd: {error}") from error
 
 
-class PlaneCompressor:
-    """One plane's streams on the encoder's side, one after the other.
+class PlaneCompressor(Protocol):
+    """One plane's streams on the encoder's side, one after the other."""
+
+    def restart(self) -> None:
+        """Begins the stream of another epoch."""
+
+    def feed(self, data: memoryview, /) -> bytes:
+        """Takes bytes and returns what is compressed of them already; how they are cut makes no difference."""
+
+    def flush(self) -> bytes:
+        """Compresses what is left up to a block boundary, so that the decoder gets all of it."""
+
+
+class ZstdCompressor:
+    """The streams of a plane that is worth a search.
 
     They share zstd's tables: to allocate and clear these takes longer than many a frame. What zstd finds in a stream
     does not hang on the streams before it.
     """
 
-    def __init__(self, number: int, effort: Effort, max_window_log: int) -> None:
-        compression = effort.records
-        if number in PHOTO_PLANES:
-            compression = effort.photo
-        elif number in DRAWING_PLANES:
-            compression = effort.drawing
-        elif number == COLOUR_PLANE:
-            compression = effort.colours
+    def __init__(self, compression: Compression, max_window_log: int) -> None:
         # A compressor serves one stream at a time, hence one for each plane.
         self._compressor = zstandard.ZstdCompressor(compression_params=compression.parameters(max_window_log))
         self.restart()
 
     def restart(self) -> None:
-        """Begins the stream of another epoch."""
         self._stream = self._compressor.compressobj()
 
-    def prepare(self) -> None:
-        """Has zstd allocate now what it would allocate when the first bytes come."""
-        self.flush()  # gives nothing, as there is nothing to compress
-
-    def feed(self, data: memoryview) -> bytes:
-        """Takes bytes and returns what is compressed of them already; how they are cut makes no difference."""
+    def feed(self, data: memoryview, /) -> bytes:
         try:
             return self._stream.compress(data)
         except zstandard.ZstdError as error:
@@ -140,12 +137,20 @@ class PlaneCompressor:
             raise
 
     def flush(self) -> bytes:
-        """Compresses what is left up to a block boundary, so that the decoder gets all of it."""
         try:
             return self._stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
         except zstandard.ZstdError as error:
             _check_memory(error)
             raise
+
+
+def make_compressor(number: int, effort: Effort, max_window_log: int) -> PlaneCompressor:
+    """What compresses the plane of that number."""
+    if number in PHOTO_PLANES:
+        return ResidualCompressor(max_window_log)
+    if number in DRAWING_PLANES:
+        return ZstdCompressor(effort.drawing, max_window_log)
+    return ZstdCompressor(effort.colours if number == COLOUR_PLANE else effort.records, max_window_log)
 
 
 class _Chunk:

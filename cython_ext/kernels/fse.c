@@ -1,0 +1,105 @@
+#include "fse.h"
+
+static uint32_t top_bit(uint32_t value) {
+    uint32_t bit = 0;
+    while (value >>= 1)
+        bit++;
+    return bit;
+}
+
+void ff_fse_build(ff_fse_table *table, const int8_t *counts, uint32_t symbols) {
+    uint8_t symbol_at[FF_FSE_STATES];
+    uint32_t starts[FF_FSE_SYMBOLS], states = 0, high = FF_FSE_STATES, place = 0;
+    for (uint32_t symbol = 0; symbol < symbols; symbol++) {
+        const uint32_t count = counts[symbol] < 0 ? 1 : (uint32_t)counts[symbol];
+        starts[symbol] = states;
+        table->symbols[symbol].first = (int32_t)states - (int32_t)count;
+        states += count;
+        if (count == 0)
+            continue;
+        const uint32_t most = count == 1 ? FF_FSE_LOG : FF_FSE_LOG - top_bit(count - 1);
+        table->symbols[symbol].bits = (most << 16) - (count << most);
+        if (counts[symbol] < 0)
+            symbol_at[--high] = (uint8_t)symbol;
+    }
+    for (uint32_t symbol = 0; symbol < symbols; symbol++)
+        for (int32_t i = 0; i < counts[symbol]; i++) {
+            symbol_at[place] = (uint8_t)symbol;
+            do
+                place = (place + (FF_FSE_STATES >> 1) + (FF_FSE_STATES >> 3) + 3) & (FF_FSE_STATES - 1);
+            while (place >= high);
+        }
+    for (uint32_t state = 0; state < FF_FSE_STATES; state++)
+        table->next[starts[symbol_at[state]]++] = (uint16_t)(FF_FSE_STATES + state);
+}
+
+/* Shares the states out by how often each symbol comes, one at least. Returns the number of symbols, or 0 where all are the same. */
+static uint32_t normalise(const uint8_t *values, uint32_t count, int8_t *counts) {
+    uint32_t of[FF_FSE_SYMBOLS] = {0}, symbols = 0, commonest = 0;
+    int32_t left = FF_FSE_STATES;
+    for (uint32_t i = 0; i < count; i++)
+        of[values[i]]++;
+    for (uint32_t symbol = 0; symbol < FF_FSE_SYMBOLS; symbol++) {
+        const uint32_t share = (of[symbol] * FF_FSE_STATES + count / 2) / count;
+        counts[symbol] = (int8_t)(of[symbol] > 0 && share == 0 ? 1 : share);
+        left -= counts[symbol];
+        if (of[symbol] > 0)
+            symbols = symbol + 1;
+        if (of[symbol] > of[commonest])
+            commonest = symbol;
+    }
+    if (of[commonest] == count)
+        return 0;
+    counts[commonest] = (int8_t)(counts[commonest] + left);
+    return symbols;
+}
+
+/* RFC 8878, 4.1.1: each count plus one in as many bits as what is left of the states needs, zeros by their number. */
+static uint8_t *describe(const int8_t *counts, uint32_t symbols, uint8_t *out) {
+    ff_bit_writer writer = {.at = out};
+    uint32_t left = FF_FSE_STATES + 1, threshold = FF_FSE_STATES, bits = FF_FSE_LOG + 1;
+    ff_put_bits(&writer, FF_FSE_LOG - 5, 4);
+    for (uint32_t symbol = 0; symbol < symbols;) {
+        const uint32_t count = (uint32_t)counts[symbol++], spare = 2 * threshold - 1 - left;
+        uint32_t value = count + 1;
+        left -= count;
+        if (value >= threshold)
+            value += spare;
+        ff_put_bits(&writer, value, bits - (value < spare));
+        while (left < threshold) {
+            bits--;
+            threshold >>= 1;
+        }
+        if (count == 0) {
+            uint32_t zeros = 0;
+            while (counts[symbol + zeros] == 0) /* the last count is not */
+                zeros++;
+            symbol += zeros;
+            for (; zeros >= 3; zeros -= 3)
+                ff_put_bits(&writer, 3, 2);
+            ff_put_bits(&writer, zeros, 2);
+        }
+        ff_write_bits(&writer);
+    }
+    return writer.at + (writer.count > 0);
+}
+
+size_t ff_fse_compress(const uint8_t *values, uint32_t count, uint8_t *out) {
+    int8_t counts[FF_FSE_SYMBOLS];
+    const uint32_t symbols = count > 2 ? normalise(values, count, counts) : 0;
+    if (symbols == 0)
+        return 0;
+    ff_fse_table table;
+    ff_fse_build(&table, counts, symbols);
+    ff_bit_writer writer = {.at = describe(counts, symbols, out)};
+    uint32_t states[2];
+    states[(count - 1) & 1] = ff_fse_begin(&table, values[count - 1]);
+    states[count & 1] = ff_fse_begin(&table, values[count - 2]);
+    for (uint32_t i = count - 2; i-- > 0;) {
+        states[i & 1] = ff_fse_put(&table, &writer, states[i & 1], values[i]);
+        ff_write_bits(&writer);
+    }
+    ff_fse_end(&writer, states[1]);
+    ff_fse_end(&writer, states[0]);
+    return (size_t)(ff_end_bits(&writer) - out);
+}

@@ -1,0 +1,169 @@
+#include "huffman.h"
+
+#include <string.h>
+
+#include "bit_writer.h"
+
+/* Bytes that come, as count and byte, the rarest first. Returns their number. */
+static uint32_t sort_by_count(const uint32_t *counts, uint32_t *sorted) {
+    uint32_t number = 0;
+    for (uint32_t i = 0; i < 256; i++) {
+        /* Residuals lie around 0: 128, 127, -127 and so on are nearly in order already. */
+        const uint32_t byte = (i & 1 ? 128 - (i + 1) / 2 : 128 + i / 2) & 255, key = counts[byte] << 8 | byte;
+        uint32_t place = number;
+        if (counts[byte] == 0)
+            continue;
+        for (; place > 0 && sorted[place - 1] > key; place--)
+            sorted[place] = sorted[place - 1];
+        sorted[place] = key;
+        number++;
+    }
+    return number;
+}
+
+/* Counts in ascending order become the lengths of their codes: Moffat and Katajainen, "In-place calculation of minimum-redundancy
+ * codes", 1995. */
+static void lengths_in_place(uint32_t *a, uint32_t n) {
+    /* Inner nodes: their weights, then what they hang on. */
+    uint32_t leaf = 0, root = 0;
+    for (uint32_t next = 0; next + 1 < n; next++) {
+        uint32_t sum = 0;
+        for (int i = 0; i < 2; i++) {
+            if (leaf >= n || (root < next && a[root] < a[leaf])) {
+                sum += a[root];
+                a[root++] = next;
+            } else {
+                sum += a[leaf++];
+            }
+        }
+        a[next] = sum;
+    }
+    /* The depths of inner nodes. */
+    a[n - 2] = 0;
+    for (uint32_t next = n - 2; next-- > 0;)
+        a[next] = a[a[next]] + 1;
+    /* Leaves of each depth are what is left of twice the inner nodes above. */
+    uint32_t available = 1, depth = 0, node = n - 1, place = n;
+    while (available > 0) {
+        uint32_t used = 0;
+        for (; node > 0 && a[node - 1] == depth; node--)
+            used++;
+        for (; available > used; available--)
+            a[--place] = depth;
+        available = 2 * used;
+        depth++;
+    }
+}
+
+/* How many codes have each length, none of them longer than FF_CODE_BITS. Those that were get it, and make room by longer codes for
+ * others, the least of them shorter by as little as can be. */
+static void limit_lengths(const uint32_t *lengths, uint32_t n, uint32_t *of_length) {
+    uint32_t taken = 0; /* of 2^FF_CODE_BITS */
+    memset(of_length, 0, (FF_CODE_BITS + 1) * sizeof *of_length);
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t length = lengths[i] < FF_CODE_BITS ? lengths[i] : FF_CODE_BITS;
+        of_length[length]++;
+        taken += 1u << (FF_CODE_BITS - length);
+    }
+    for (; taken > 1u << FF_CODE_BITS; taken--) {
+        uint32_t length = FF_CODE_BITS - 1;
+        while (of_length[length] == 0)
+            length--;
+        of_length[length]--;
+        of_length[length + 1] += 2;
+        of_length[FF_CODE_BITS]--;
+    }
+}
+
+void ff_huffman_build(ff_huffman_code *code, const uint32_t *counts) {
+    uint32_t sorted[256], work[256], of_length[FF_CODE_BITS + 1], next[FF_CODE_BITS + 1], first = 0, place = 0;
+    const uint32_t n = sort_by_count(counts, sorted);
+    for (uint32_t i = 0; i < n; i++)
+        work[i] = sorted[i] >> 8;
+    lengths_in_place(work, n);
+    limit_lengths(work, n, of_length);
+    memset(code->lengths, 0, sizeof code->lengths);
+    for (uint32_t length = FF_CODE_BITS; length > 0; length--) {
+        for (uint32_t i = 0; i < of_length[length]; i++)
+            code->lengths[sorted[place++] & 255] = (uint8_t)length;
+        next[length] = first;
+        first = (first + of_length[length]) >> 1;
+    }
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        const uint32_t length = code->lengths[byte];
+        if (length > 0)
+            code->codes[byte] = (uint64_t)next[length]++ << (64 - length) | length;
+    }
+}
+
+uint64_t ff_huffman_bits(const ff_huffman_code *code, const uint32_t *counts) {
+    uint64_t bits = 0;
+    uint32_t missing = 0;
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        bits += (uint64_t)counts[byte] * code->lengths[byte];
+        missing |= (code->lengths[byte] == 0) & (counts[byte] > 0);
+    }
+    return missing ? UINT64_MAX : bits;
+}
+
+size_t ff_huffman_describe(const ff_huffman_code *code, uint8_t *out) {
+    uint8_t weights[256];
+    uint32_t last = 255, longest = 0;
+    while (code->lengths[last] == 0)
+        last--;
+    for (uint32_t byte = 0; byte <= last; byte++)
+        longest = code->lengths[byte] > longest ? code->lengths[byte] : longest;
+    for (uint32_t byte = 0; byte <= last; byte++)
+        weights[byte] = (uint8_t)(code->lengths[byte] > 0 ? longest + 1 - code->lengths[byte] : 0);
+    /* The last weight tells itself: the others lack just that to a power of two. */
+    const size_t compressed = ff_fse_compress(weights, last, out + 1);
+    const size_t direct = (last + 1) / 2;
+    if (compressed > 0 && compressed < 128 && (compressed < direct || last > 128)) {
+        out[0] = (uint8_t)compressed;
+        return 1 + compressed;
+    }
+    if (last > 128)
+        return 0;
+    out[0] = (uint8_t)(127 + last);
+    weights[last] = 0; /* the lower half of the last byte */
+    for (uint32_t i = 0; i < direct; i++)
+        out[1 + i] = (uint8_t)(weights[2 * i] << 4 | weights[2 * i + 1]);
+    return 1 + direct;
+}
+
+/* Bits in the upper end, the last ones uppermost, so that no code has to be shifted to its place. */
+typedef struct code_writer {
+    uint64_t bits, count; /* count: in the lowest byte, of bits that are not written yet */
+    uint8_t *at;
+} code_writer;
+
+/* At most 49 bits between two calls of write_codes; the lowest eight are not kept clean. */
+FF_INLINE void put_code(code_writer *writer, uint64_t code) {
+    writer->bits = writer->bits >> (code & 63) | code;
+    writer->count += code;
+}
+
+FF_INLINE void write_codes(code_writer *writer) {
+    const uint32_t count = writer->count & 255;
+    const uint64_t bits = writer->bits >> (-count & 63);
+    memcpy(writer->at, &bits, sizeof bits);
+    writer->at += count >> 3;
+    writer->count = count & 7;
+}
+
+uint8_t *ff_huffman_encode(const ff_huffman_code *code, const uint8_t *bytes, size_t count, uint8_t *out) {
+    code_writer writer = {.at = out};
+    while (count % 4 > 0)
+        put_code(&writer, code->codes[bytes[--count]]);
+    write_codes(&writer);
+    for (; count > 0; count -= 4) {
+        put_code(&writer, code->codes[bytes[count - 1]]);
+        put_code(&writer, code->codes[bytes[count - 2]]);
+        put_code(&writer, code->codes[bytes[count - 3]]);
+        put_code(&writer, code->codes[bytes[count - 4]]);
+        write_codes(&writer);
+    }
+    put_code(&writer, UINT64_C(1) << 63 | 1); /* tells where the bits end */
+    write_codes(&writer);
+    return writer.at + (writer.count > 0);
+}
