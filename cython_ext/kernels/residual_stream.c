@@ -54,24 +54,19 @@ static uint32_t find_run(const uint8_t *values, uint32_t first, uint32_t count, 
 /* ---- Units ---- */
 
 static void count_values(const uint8_t *values, uint32_t count, uint32_t *counts) {
-    /* Eight counters of each value: where neighbours are equal, they would wait for each other. */
-    uint16_t of[8][256];
-    uint32_t i = 0;
+    /* Four counters of each value: where neighbours are equal, they would wait for each other. */
+    uint32_t of[4][256], i = 0;
     memset(of, 0, sizeof of);
     for (; i + 8 <= count; i += 8) {
         uint64_t eight;
         memcpy(&eight, values + i, 8);
         for (uint32_t k = 0; k < 8; k++)
-            of[k][(uint8_t)(eight >> 8 * k)]++;
+            of[k % 4][(uint8_t)(eight >> 8 * k)]++;
     }
     for (; i < count; i++)
         of[0][values[i]]++;
-    for (uint32_t value = 0; value < 256; value++) {
-        uint32_t sum = 0;
-        for (uint32_t k = 0; k < 8; k++)
-            sum += of[k][value];
-        counts[value] = sum;
-    }
+    for (uint32_t value = 0; value < 256; value++)
+        counts[value] = of[0][value] + of[1][value] + of[2][value] + of[3][value];
 }
 
 /* 256 * log2(value), within 2, of 1 to 2^24: without a table, so that compilers do several at a time. */
