@@ -68,6 +68,15 @@ def bench_frame_diff_tiles(benchmark: BenchmarkFixture, frame: Frame, kernel_isa
     assert benchmark(_kernels.diff_tiles, frame, reference, dirty) == 0
 
 
+@pytest.mark.benchmark(group="frame: load changed tiles, all of them")
+def bench_frame_load_tiles(benchmark: BenchmarkFixture, frame: Frame, kernel_isa: str) -> None:
+    benchmark.extra_info["isa"] = kernel_isa
+    dirty = np.ones(_core.FrameEncoder(frame.shape[1], frame.shape[0], 0).tiles, np.uint8)
+    tiles = np.zeros((len(dirty), TILE * TILE), np.uint32)
+    benchmark(_kernels.load_tiles, frame, dirty, tiles)
+    assert tiles.any()
+
+
 @pytest.mark.benchmark(group="frame: hash")
 def bench_frame_memcpy(benchmark: BenchmarkFixture, frame: Frame) -> None:
     target = np.empty_like(frame)

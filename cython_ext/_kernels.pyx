@@ -167,6 +167,17 @@ def diff_tiles(const uint8_t[:, :, :] frame, const uint32_t[:, ::1] reference, u
     return count
 
 
+def load_tiles(const uint8_t[:, :, :] frame, const uint8_t[::1] dirty, uint32_t[:, ::1] tiles):
+    """Copies the tiles of `frame` (H, W, 4) that are marked in `dirty` to their rows of `tiles`, opaque."""
+    cdef ff_geometry geometry = ff_make_geometry(<uint32_t> frame.shape[1], <uint32_t> frame.shape[0])
+    if frame.shape[2] != 4 or frame.strides[1] != 4 or frame.strides[2] != 1 \
+            or dirty.shape[0] != geometry.columns * geometry.rows or tiles.shape[0] != dirty.shape[0] \
+            or tiles.shape[1] != FF_TILE_PIXELS:
+        raise ValueError("frame, dirty and tiles do not fit together")
+    with nogil:
+        ff_kernels.load_tiles(&frame[0, 0, 0], frame.strides[0], &geometry, &dirty[0], &tiles[0, 0])
+
+
 def find_repeats(const uint32_t[:, ::1] tile, uint32_t width, uint32_t first, uint32_t end):
     """A bit for each of the rows `first` up to `end` of a tile that equals the row above it, as a number."""
     check_tile(tile)
@@ -229,11 +240,11 @@ def motion_search(const uint32_t[:, ::1] frame, const uint32_t[:, ::1] reference
         raise ValueError("frame and reference do not fit together")
     changed = ff_kernels.diff_tiles(pixels, frame.strides[0], &reference[0, 0], &geometry, NULL, NULL,
                                     &dirty[0])
+    ff_kernels.load_tiles(pixels, frame.strides[0], &geometry, &dirty[0], &tiles[0, 0])
     for tile in range(count):
         if dirty[tile]:
             left, top = tile % geometry.columns * FF_TILE, tile // geometry.columns * FF_TILE
             area = ff_box(left, top, min(FF_TILE, geometry.width - left), min(FF_TILE, geometry.height - top))
-            ff_load_tile(pixels, frame.strides[0], area, &tiles[tile, 0])
             ff_kernels.motion_take(&tiles[tile, 0], area, &search.windows[tile])
     bands = ff_motion_begin(motion, &geometry, search.windows, &dirty[0], changed)
     for band in range(bands):

@@ -11,7 +11,6 @@ cdef extern from "tile.h" nogil:
     ctypedef struct ff_geometry:
         uint32_t width, height, columns, rows
     ff_geometry ff_make_geometry(uint32_t width, uint32_t height)
-    void ff_load_tile(const uint8_t *frame, Py_ssize_t stride, ff_box area, uint32_t *tile)
 
 
 cdef extern from "memory.h" nogil:
@@ -78,6 +77,7 @@ cdef extern from "isa.h" nogil:
         const char *name
         size_t (*diff_tiles)(const uint8_t *, Py_ssize_t, const uint32_t *, const ff_geometry *, const uint64_t *,
                              const uint8_t *, uint8_t *) noexcept nogil
+        void (*load_tiles)(const uint8_t *, Py_ssize_t, const ff_geometry *, const uint8_t *, uint32_t *) noexcept nogil
         uint64_t (*find_repeats)(const uint32_t *, uint32_t, uint32_t, uint32_t) noexcept nogil
         uint32_t (*diff_box)(const uint32_t *, const uint32_t *, size_t, ff_box, ff_box *) noexcept nogil
         uint32_t (*count_differences)(const uint32_t *, ff_box, const uint32_t *, size_t, uint32_t, uint32_t,

@@ -67,6 +67,46 @@ size_t ff_diff_tiles_scalar(const uint8_t *frame, ptrdiff_t stride, const uint32
     return walk(frame, stride, reference, geometry, repeats, candidates, dirty, segment_differs_scalar);
 }
 
+/* Copies one row of one tile, `width` pixels, at most FF_TILE, and sets X to 255. */
+typedef void segment_load(const uint8_t *pixels, uint32_t width, uint32_t *target);
+
+FF_INLINE void load_segment_scalar(const uint8_t *pixels, uint32_t width, uint32_t *target) {
+    for (uint32_t x = 0; x < width; x++) {
+        uint32_t pixel;
+        memcpy(&pixel, pixels + (size_t)x * 4, 4); /* rows of a frame from outside need not be aligned to 4 bytes */
+        target[x] = pixel | FF_OPAQUE;
+    }
+}
+
+/* Line by line, as memory is prefetched. */
+FF_INLINE void load_tiles(const uint8_t *frame, ptrdiff_t stride, const ff_geometry *geometry, const uint8_t *dirty, uint32_t *tiles,
+                          segment_load load) {
+    ff_span span = {0, 0};
+    for (uint32_t y = 0; y < geometry->height; y++) {
+        const size_t first = (size_t)(y / FF_TILE) * geometry->columns;
+        const uint8_t *row = frame + (ptrdiff_t)y * stride;
+        if (y % FF_TILE == 0)
+            span = ff_find_span(dirty + first, geometry->columns);
+        for (uint32_t column = span.first; column < span.end; column++) {
+            if (!dirty[first + column])
+                continue;
+            const uint8_t *segment = row + (size_t)column * FF_TILE * 4;
+            const uint32_t rest = geometry->width - column * FF_TILE;
+            uint32_t *target = tiles + (first + column) * FF_TILE_PIXELS + y % FF_TILE * FF_TILE;
+            ff_prefetch_ahead(segment, stride);
+            /* The usual width, with its loop unrolled. */
+            if (rest < FF_TILE)
+                load(segment, rest, target);
+            else
+                load(segment, FF_TILE, target);
+        }
+    }
+}
+
+void ff_load_tiles_scalar(const uint8_t *frame, ptrdiff_t stride, const ff_geometry *geometry, const uint8_t *dirty, uint32_t *tiles) {
+    load_tiles(frame, stride, geometry, dirty, tiles, load_segment_scalar);
+}
+
 FF_INLINE uint64_t find_repeats(const uint32_t *tile, uint32_t width, uint32_t first, uint32_t end, segment_compare differs) {
     uint64_t repeats = 0;
     for (uint32_t y = first; y < end; y++) {
@@ -178,6 +218,20 @@ FF_AVX2 size_t ff_diff_tiles_avx2(const uint8_t *frame, ptrdiff_t stride, const 
                                   const ff_geometry *geometry, const uint64_t *repeats, const uint8_t *candidates,
                                   uint8_t *dirty) {
     return walk(frame, stride, reference, geometry, repeats, candidates, dirty, segment_differs_avx2);
+}
+
+FF_INLINE FF_AVX2 void load_segment_avx2(const uint8_t *pixels, uint32_t width, uint32_t *target) {
+    const __m256i opaque = _mm256_set1_epi32((int)FF_OPAQUE);
+    uint32_t x = 0;
+    for (; x + 8 <= width; x += 8)
+        _mm256_storeu_si256((__m256i *)(target + x),
+                            _mm256_or_si256(_mm256_loadu_si256((const __m256i *)(pixels + (size_t)x * 4)), opaque));
+    load_segment_scalar(pixels + (size_t)x * 4, width - x, target + x);
+}
+
+FF_AVX2 void ff_load_tiles_avx2(const uint8_t *frame, ptrdiff_t stride, const ff_geometry *geometry, const uint8_t *dirty,
+                                uint32_t *tiles) {
+    load_tiles(frame, stride, geometry, dirty, tiles, load_segment_avx2);
 }
 
 FF_AVX2 uint64_t ff_find_repeats_avx2(const uint32_t *tile, uint32_t width, uint32_t first, uint32_t end) {

@@ -19,6 +19,10 @@ size_t ff_diff_tiles_scalar(const uint8_t *frame, ptrdiff_t stride, const uint32
                             const ff_geometry *geometry, const uint64_t *repeats, const uint8_t *candidates,
                             uint8_t *dirty);
 
+/* load_tiles: copies each tile t with dirty[t] of a frame, which is given as to diff_tiles, to tiles + t * FF_TILE_PIXELS, FF_TILE
+ * pixels a row, and sets X to 255. */
+void ff_load_tiles_scalar(const uint8_t *frame, ptrdiff_t stride, const ff_geometry *geometry, const uint8_t *dirty, uint32_t *tiles);
+
 /* find_repeats: a bit for each of the rows `first` up to `end` of a loaded tile, `width` pixels wide, that equals the row above it.
  * 1 <= first, end <= FF_TILE. */
 uint64_t ff_find_repeats_scalar(const uint32_t *tile, uint32_t width, uint32_t first, uint32_t end);
@@ -39,6 +43,7 @@ uint32_t ff_count_differences_avx2(const uint32_t *tile, ff_box area, const uint
 size_t ff_diff_tiles_avx2(const uint8_t *frame, ptrdiff_t stride, const uint32_t *reference,
                           const ff_geometry *geometry, const uint64_t *repeats, const uint8_t *candidates,
                           uint8_t *dirty);
+void ff_load_tiles_avx2(const uint8_t *frame, ptrdiff_t stride, const ff_geometry *geometry, const uint8_t *dirty, uint32_t *tiles);
 uint64_t ff_find_repeats_avx2(const uint32_t *tile, uint32_t width, uint32_t first, uint32_t end);
 uint32_t ff_diff_box_avx2(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box area, ff_box *box);
 #endif

@@ -95,22 +95,14 @@ static size_t compare_row(ff_frame_encoder *encoder, const uint8_t *frame, ptrdi
         memset(encoder->dirty + tile, 0, geometry->columns);
         return 0;
     }
-    const size_t count = ff_kernels->diff_tiles(frame + (ptrdiff_t)y * stride, stride,
+    const uint8_t *strip_pixels = frame + (ptrdiff_t)y * stride;
+    const size_t count = ff_kernels->diff_tiles(strip_pixels, stride,
                                                 encoder->reference + y * geometry->width, &strip, encoder->repeats + tile,
                                                 candidates == NULL ? NULL : candidates + tile, encoder->dirty + tile);
-    const ff_span differing = ff_find_span(encoder->dirty + tile, geometry->columns);
-    /* Line by line, as memory is prefetched. */
-    for (uint32_t line = 0; count > 0 && line < height; line++)
-        for (uint32_t column = differing.first; column < differing.end; column++) {
-            if (!encoder->dirty[tile + column])
-                continue;
-            const uint32_t x = column * FF_TILE;
-            const ff_box segment = {x, (uint32_t)y + line, geometry->width - x < FF_TILE ? geometry->width - x : FF_TILE, 1};
-            ff_prefetch_ahead(frame + (ptrdiff_t)(y + line) * stride + (size_t)x * 4, stride);
-            ff_load_tile(frame, stride, segment, encoder->tiles + (tile + column) * FF_TILE_PIXELS + line * FF_TILE);
-        }
-    if (encoder->packet > 1) /* nothing moves on the black of a new epoch */
-        for (uint32_t column = differing.first; column < differing.end; column++)
+    if (count > 0)
+        ff_kernels->load_tiles(strip_pixels, stride, &strip, encoder->dirty + tile, encoder->tiles + tile * FF_TILE_PIXELS);
+    if (count > 0 && encoder->packet > 1) /* nothing moves on the black of a new epoch */
+        for (uint32_t column = 0; column < geometry->columns; column++)
             if (encoder->dirty[tile + column])
                 ff_kernels->motion_take(encoder->tiles + (tile + column) * FF_TILE_PIXELS,
                                         ff_tile_area(geometry, (uint32_t)tile + column), &encoder->windows[tile + column]);

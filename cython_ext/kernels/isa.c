@@ -13,6 +13,7 @@
 static const ff_kernel_table scalar_table = {
     .name = "scalar",
     .diff_tiles = ff_diff_tiles_scalar,
+    .load_tiles = ff_load_tiles_scalar,
     .find_repeats = ff_find_repeats_scalar,
     .diff_box = ff_diff_box_scalar,
     .count_differences = ff_count_differences_scalar,
@@ -35,6 +36,7 @@ static const ff_kernel_table scalar_table = {
 static const ff_kernel_table avx2_table = {
     .name = "avx2",
     .diff_tiles = ff_diff_tiles_avx2,
+    .load_tiles = ff_load_tiles_avx2,
     .find_repeats = ff_find_repeats_avx2,
     .diff_box = ff_diff_box_avx2,
     .count_differences = ff_count_differences_avx2,

@@ -38,6 +38,7 @@ typedef struct ff_kernel_table {
     const char *name;
     size_t (*diff_tiles)(const uint8_t *frame, ptrdiff_t stride, const uint32_t *reference,
                          const ff_geometry *geometry, const uint64_t *repeats, const uint8_t *candidates, uint8_t *dirty);
+    void (*load_tiles)(const uint8_t *frame, ptrdiff_t stride, const ff_geometry *geometry, const uint8_t *dirty, uint32_t *tiles);
     uint64_t (*find_repeats)(const uint32_t *tile, uint32_t width, uint32_t first, uint32_t end);
     uint32_t (*diff_box)(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box area, ff_box *box);
     uint32_t (*count_differences)(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch,

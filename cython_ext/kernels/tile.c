@@ -16,17 +16,6 @@ ff_box ff_tile_area(const ff_geometry *geometry, uint32_t tile) {
     return area;
 }
 
-void ff_load_tile(const uint8_t *frame, ptrdiff_t stride, ff_box area, uint32_t *tile) {
-    const uint8_t *row = frame + (ptrdiff_t)area.y * stride + (size_t)area.x * 4;
-    for (uint32_t y = 0; y < area.height; y++, row += stride, tile += FF_TILE) {
-        for (uint32_t x = 0; x < area.width; x++) {
-            uint32_t pixel;
-            memcpy(&pixel, row + (size_t)x * 4, 4); /* rows of a frame from outside need not be aligned to 4 bytes */
-            tile[x] = pixel | FF_OPAQUE;
-        }
-    }
-}
-
 void ff_store_box(const uint32_t *tile, ff_box box, uint32_t *target, size_t pitch) {
     tile += box.y * FF_TILE + box.x;
     for (uint32_t y = 0; y < box.height; y++, tile += FF_TILE, target += pitch)

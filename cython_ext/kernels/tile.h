@@ -53,8 +53,15 @@ static inline ff_span ff_find_span(const uint8_t *flags, uint32_t count) {
 static inline void ff_prefetch_rows(const uint32_t *row, size_t pitch, uint32_t width, uint32_t rows) {
 #if defined(__GNUC__)
     for (uint32_t y = 0; y < rows; y++, row += pitch)
-        for (uint32_t x = 0; x < width; x += 16) /* 64 bytes, a line of the cache */
-            __builtin_prefetch(row + x);
+        if (width == FF_TILE) { /* the usual width, with its loop unrolled */
+            __builtin_prefetch(row);
+            __builtin_prefetch(row + 16); /* 64 bytes further, the next line of the cache */
+            __builtin_prefetch(row + 32);
+            __builtin_prefetch(row + 48);
+        } else {
+            for (uint32_t x = 0; x < width; x += 16)
+                __builtin_prefetch(row + x);
+        }
 #else
     (void)row, (void)pitch, (void)width, (void)rows;
 #endif
@@ -71,10 +78,6 @@ static inline void ff_prefetch_ahead(const uint8_t *segment, ptrdiff_t stride) {
     (void)segment, (void)stride;
 #endif
 }
-
-/* Copies `area` of a frame with any row stride (bytes, may be negative) to a tile buffer of FF_TILE pixels a row and
- * sets X to 255. */
-void ff_load_tile(const uint8_t *frame, ptrdiff_t stride, ff_box area, uint32_t *tile);
 
 /* Copies `box` (relative to the tile) of a tile buffer to `target`, which points at the box's first pixel in a frame
  * with `pitch` pixels a row. */

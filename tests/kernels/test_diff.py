@@ -120,6 +120,27 @@ def test_diff_tiles_with_repeated_rows(isa: str, width: int, height: int, layout
         assert count == expected.sum()
 
 
+@pytest.mark.parametrize("poison", POISONS)
+@pytest.mark.parametrize("layout", ["packed", "padded", "unaligned", "negative"])
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (64, 64), (65, 63), (7, 130), (129, 129), (201, 3), (333, 150)])
+def test_load_tiles(isa: str, width: int, height: int, layout: str, poison: int) -> None:
+    random = np.random.default_rng(width * height)
+    frame = random.integers(0, 256, (height, width, 4), np.uint8)
+    columns, rows = -(-width // TILE), -(-height // TILE)
+    for dirty in (np.ones(columns * rows, np.uint8), random.integers(0, 2, columns * rows, np.uint8)):
+        whole, inside = guarded(columns * rows * TILE * TILE * 4, poison)
+        tiles = inside.view(np.uint32).reshape(columns * rows, TILE * TILE)
+        expected = tiles.copy()
+        for tile in np.flatnonzero(dirty):
+            y, x = tile // columns * TILE, tile % columns * TILE
+            part = frame[y : y + TILE, x : x + TILE].copy()
+            part[..., 3] = 255
+            expected[tile].reshape(TILE, TILE)[: part.shape[0], : part.shape[1]] = part.view(np.uint32)[..., 0]
+        _kernels.load_tiles(laid_out(frame, layout), dirty, tiles)
+        np.testing.assert_array_equal(tiles, expected)
+        assert_guards(whole, poison)
+
+
 @pytest.mark.parametrize("width", SIDES)
 @pytest.mark.parametrize(("first", "end"), [(1, 64), (1, 1), (1, 2), (63, 64), (7, 40)])
 def test_find_repeats(isa: str, width: int, first: int, end: int) -> None:
