@@ -52,21 +52,21 @@ static int seems_closer(const uint32_t *pixels, ff_box area, const uint32_t *sou
 }
 
 /* The number of the vector whose source resembles the tile most, or -1 when none does so better than `changed` differing
- * pixels. */
-static int32_t best_vector(const ff_frame_encoder *encoder, const uint32_t *pixels, ff_box area, uint32_t changed) {
+ * pixels, which becomes the number of those that differ from that source. */
+static int32_t best_vector(const ff_frame_encoder *encoder, const uint32_t *pixels, ff_box area, uint32_t *changed) {
     const ff_motion *motion = &encoder->motion;
     const size_t pitch = encoder->geometry.width;
     int32_t best = -1;
-    for (uint32_t i = 0; i < motion->vector_count && changed > 0; i++) {
+    for (uint32_t i = 0; i < motion->vector_count && *changed > 0; i++) {
         const int64_t x = (int64_t)area.x + motion->vectors[i].dx, y = (int64_t)area.y + motion->vectors[i].dy;
         if (x < 0 || y < 0 || x + area.width > encoder->geometry.width || y + area.height > encoder->geometry.height)
             continue;
         const uint32_t *source = encoder->reference + (size_t)y * pitch + (size_t)x;
-        if (!seems_closer(pixels, area, source, pitch, changed))
+        if (!seems_closer(pixels, area, source, pitch, *changed))
             continue;
-        const uint32_t differences = ff_kernels->count_differences(pixels, area, source, pitch, 0, 1, changed - 1);
-        if (differences < changed) {
-            changed = differences;
+        const uint32_t differences = ff_kernels->count_differences(pixels, area, source, pitch, 0, 1, *changed - 1);
+        if (differences < *changed) {
+            *changed = differences;
             best = (int32_t)i;
         }
     }
@@ -84,11 +84,12 @@ void ff_analyse_base(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis
     const uint32_t *pixels = pixels_of(encoder, tile);
     const ff_box area = ff_tile_area(&encoder->geometry, tile);
     ff_base *base = &analysis->base;
-    analysis->vector = best_vector(encoder, pixels, area, analysis->changed);
+    analysis->vector = best_vector(encoder, pixels, area, &base->changed);
     if (analysis->vector >= 0) {
         const ff_vector moved = encoder->motion.vectors[analysis->vector];
         base->pixels += (ptrdiff_t)moved.dy * (ptrdiff_t)encoder->geometry.width + moved.dx;
-        base->changed = ff_kernels->diff_box(pixels, base->pixels, encoder->geometry.width, area, &base->box);
+        if (base->changed > 0)
+            ff_kernels->diff_box(pixels, base->pixels, encoder->geometry.width, area, &base->box);
     }
 }
 

@@ -25,7 +25,7 @@ uint64_t ff_hash_row_scalar(const uint32_t *row, const uint32_t *keys, size_t wi
 }
 
 #ifdef FF_HAVE_AVX2
-FF_AVX2 uint64_t ff_hash_row_avx2(const uint32_t *row, const uint32_t *keys, size_t width) {
+FF_INLINE FF_AVX2 uint64_t hash_row_avx2(const uint32_t *row, const uint32_t *keys, size_t width) {
     __m256i sum = _mm256_setzero_si256();
     size_t x = 0;
     for (; x + 8 <= width; x += 8) {
@@ -33,9 +33,14 @@ FF_AVX2 uint64_t ff_hash_row_avx2(const uint32_t *row, const uint32_t *keys, siz
                                                _mm256_loadu_si256((const __m256i *)(keys + x)));
         sum = _mm256_add_epi64(sum, _mm256_mul_epu32(keyed, _mm256_srli_epi64(keyed, 32)));
     }
-    uint64_t lanes[4];
-    _mm256_storeu_si256((__m256i *)lanes, sum);
-    return lanes[0] + lanes[1] + lanes[2] + lanes[3] + ff_hash_row_scalar(row + x, keys + x, width - x);
+    const __m128i two = _mm_add_epi64(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+    const uint64_t lanes = (uint64_t)_mm_cvtsi128_si64(two) + (uint64_t)_mm_extract_epi64(two, 1);
+    return x == width ? lanes : lanes + ff_hash_row_scalar(row + x, keys + x, width - x);
+}
+
+FF_AVX2 uint64_t ff_hash_row_avx2(const uint32_t *row, const uint32_t *keys, size_t width) {
+    /* A row of a tile, with its loop unrolled. */
+    return width == FF_TILE ? hash_row_avx2(row, keys, FF_TILE) : hash_row_avx2(row, keys, width);
 }
 #endif
 

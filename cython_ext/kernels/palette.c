@@ -145,14 +145,26 @@ void ff_expand_patch(const uint8_t *indices, const uint32_t *colours, ff_box box
 }
 
 #ifdef FF_HAVE_AVX2
+FF_INLINE FF_AVX2 __m256i equal_eight(const uint32_t *row, const uint32_t *others) {
+    return _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)row), _mm256_loadu_si256((const __m256i *)others));
+}
+
+/* Of 32 pixels. */
+FF_INLINE FF_AVX2 uint32_t differing_32(const uint32_t *row, const uint32_t *others) {
+    const __m256i first = _mm256_packs_epi32(equal_eight(row, others), equal_eight(row + 8, others + 8));
+    const __m256i second = _mm256_packs_epi32(equal_eight(row + 16, others + 16), equal_eight(row + 24, others + 24));
+    /* Of each eight pixels four are in either half. */
+    const __m256i in_order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    return ~(uint32_t)_mm256_movemask_epi8(_mm256_permutevar8x32_epi32(_mm256_packs_epi16(first, second), in_order));
+}
+
 FF_INLINE FF_AVX2 uint64_t differing_avx2(const uint32_t *row, const uint32_t *others, uint32_t width) {
     uint64_t differing = 0;
     uint32_t x = 0;
-    for (; x + 8 <= width; x += 8) {
-        const __m256i equal = _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)(row + x)),
-                                                 _mm256_loadu_si256((const __m256i *)(others + x)));
-        differing |= (uint64_t)(~_mm256_movemask_ps(_mm256_castsi256_ps(equal)) & 255) << x;
-    }
+    if (width >= 32) /* some pixels may be compared twice */
+        return differing_32(row, others) | (uint64_t)differing_32(row + width - 32, others + width - 32) << (width - 32);
+    for (; x + 8 <= width; x += 8)
+        differing |= (uint64_t)(~_mm256_movemask_ps(_mm256_castsi256_ps(equal_eight(row + x, others + x))) & 255) << x;
     return x < width ? differing | differing_scalar(row + x, others + x, width - x) << x : differing;
 }
 
