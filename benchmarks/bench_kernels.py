@@ -119,6 +119,14 @@ def bench_tile_expand_palette(benchmark: BenchmarkFixture, text_tile: Pixels, ke
 
 
 @pytest.mark.benchmark(group="tile: code and draw")
+def bench_tile_mask_unchanged(benchmark: BenchmarkFixture, text_tile: Pixels, kernel_isa: str) -> None:
+    benchmark.extra_info["isa"] = kernel_isa
+    masked = np.ones_like(text_tile)
+    benchmark(_kernels.mask_unchanged, text_tile, text_tile.copy(), WHOLE_TILE, masked)
+    assert not masked.any()
+
+
+@pytest.mark.benchmark(group="tile: code and draw")
 def bench_tile_collect_palette(benchmark: BenchmarkFixture, text_tile: Pixels, kernel_isa: str) -> None:
     benchmark.extra_info["isa"] = kernel_isa
     assert benchmark(_kernels.collect_palette, text_tile, WHOLE_TILE) is not None

@@ -275,6 +275,15 @@ def hash_frame(const uint32_t[:, ::1] frame):
     return value
 
 
+def mask_unchanged(const uint32_t[:, ::1] tile, const uint32_t[:, ::1] base, tuple box, uint32_t[:, ::1] masked):
+    """Copies a box of a tile to its place in `masked`, with 0 for each pixel that equals the one of `base`."""
+    cdef ff_box area = make_box(box)
+    check_tile(tile)
+    check_tile(base)
+    check_tile(masked)
+    ff_kernels.mask_unchanged(&tile[0, 0], &base[0, 0], FF_TILE, area, &masked[0, 0])
+
+
 def collect_palette(const uint32_t[:, ::1] tile, tuple box):
     """Returns (colours, indices (height, width), transitions), or None when there are more than PALETTE_MAX colours."""
     cdef ff_palette palette

@@ -83,6 +83,7 @@ cdef extern from "isa.h" nogil:
         uint32_t (*count_differences)(const uint32_t *, ff_box, const uint32_t *, size_t, uint32_t, uint32_t,
                                       uint32_t) noexcept nogil
         uint64_t (*hash_row)(const uint32_t *, const uint32_t *, size_t) noexcept nogil
+        void (*mask_unchanged)(const uint32_t *, const uint32_t *, size_t, ff_box, uint32_t *) noexcept nogil
         int (*collect_palette)(ff_palette *, const uint32_t *, ff_box) noexcept nogil
         void (*map_indices)(const uint8_t *, uint32_t, const uint8_t *, uint32_t, uint8_t *) noexcept nogil
         void (*count_unknown)(const ff_colours *, const ff_palette *, uint32_t *) noexcept nogil

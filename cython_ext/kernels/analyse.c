@@ -93,17 +93,6 @@ void ff_analyse_base(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis
     }
 }
 
-/* Puts FF_NO_COLOUR in the place of every pixel of the box that the base has already. */
-static void mask_unchanged(const uint32_t *pixels, const ff_base *base, size_t pitch, uint32_t *masked) {
-    const ff_box box = base->box;
-    for (uint32_t y = box.y; y < box.y + box.height; y++) {
-        const uint32_t *row = pixels + y * FF_TILE, *old = base->pixels + y * pitch;
-        uint32_t *target = masked + y * FF_TILE;
-        for (uint32_t x = box.x; x < box.x + box.width; x++)
-            target[x] = row[x] == old[x] ? FF_NO_COLOUR : row[x];
-    }
-}
-
 void ff_analyse_colours(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
     if (analysis->steps & FF_ANALYSED_COLOURS)
         return;
@@ -125,7 +114,7 @@ void ff_analyse_colours(const ff_frame_encoder *encoder, uint32_t tile, ff_analy
     analysis->has_patch = 0;
     if (base->changed * PATCH_SHARE < count) {
         uint32_t masked[FF_TILE_PIXELS];
-        mask_unchanged(pixels, base, encoder->geometry.width, masked);
+        ff_kernels->mask_unchanged(pixels, base->pixels, encoder->geometry.width, base->box, masked);
         analysis->has_patch = ff_kernels->collect_palette(patch, masked, base->box) == 0;
         analysis->patch_bits = patch->transitions * BITS_PER_PATCH_TRANSITION;
     }

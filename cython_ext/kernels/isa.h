@@ -44,6 +44,7 @@ typedef struct ff_kernel_table {
     uint32_t (*count_differences)(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch,
                                   uint32_t first, uint32_t apart, uint32_t limit);
     uint64_t (*hash_row)(const uint32_t *row, const uint32_t *keys, size_t width);
+    void (*mask_unchanged)(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint32_t *masked);
     int (*collect_palette)(struct ff_palette *palette, const uint32_t *tile, ff_box box);
     void (*map_indices)(const uint8_t *indices, uint32_t count, const uint8_t *slots, uint32_t colours, uint8_t *target);
     void (*count_unknown)(const struct ff_colours *colours, const struct ff_palette *palette, uint32_t *unknown);

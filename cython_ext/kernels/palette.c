@@ -6,6 +6,19 @@
 #include <immintrin.h>
 #endif
 
+FF_INLINE void mask_unchanged(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint32_t *masked) {
+    for (uint32_t y = box.y; y < box.y + box.height; y++) {
+        const uint32_t *row = tile + y * FF_TILE + box.x, *old = base + y * pitch + box.x;
+        uint32_t *target = masked + y * FF_TILE + box.x;
+        for (uint32_t x = 0; x < box.width; x++)
+            target[x] = row[x] == old[x] ? FF_NO_COLOUR : row[x];
+    }
+}
+
+void ff_mask_unchanged_scalar(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint32_t *masked) {
+    mask_unchanged(tile, base, pitch, box, masked);
+}
+
 /* Fibonacci hashing to the 10 bits of the map. */
 #define MAP_SIZE 1024u
 FF_INLINE uint32_t hash_colour(uint32_t colour) { return colour * 0x9E3779B1u >> 22; }
@@ -145,6 +158,10 @@ void ff_expand_patch(const uint8_t *indices, const uint32_t *colours, ff_box box
 }
 
 #ifdef FF_HAVE_AVX2
+FF_AVX2 void ff_mask_unchanged_avx2(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint32_t *masked) {
+    mask_unchanged(tile, base, pitch, box, masked);
+}
+
 FF_INLINE FF_AVX2 __m256i equal_eight(const uint32_t *row, const uint32_t *others) {
     return _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)row), _mm256_loadu_si256((const __m256i *)others));
 }

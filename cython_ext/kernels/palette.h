@@ -19,6 +19,10 @@ typedef struct ff_palette {
     uint8_t indices[FF_TILE_PIXELS + FF_TILE]; /* rows of the box, without gaps; then room to write whole words */
 } ff_palette;
 
+/* mask_unchanged: copies the pixels of `box` of a loaded tile to their places in `masked`, also a tile, but FF_NO_COLOUR for each that
+ * equals the one of `base`, which points at the tile's (not the box's) first pixel in a frame of `pitch` pixels a row. */
+void ff_mask_unchanged_scalar(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint32_t *masked);
+
 /* collect_palette: collects the colours of `box` of a loaded tile. Returns 0, or -1 when there are more than FF_PALETTE_MAX;
  * then the palette holds nothing of use. */
 int ff_collect_palette_scalar(ff_palette *palette, const uint32_t *tile, ff_box box);
@@ -34,6 +38,7 @@ void ff_expand_palette_scalar(const uint8_t *indices, const uint32_t *colours, f
 void ff_expand_patch(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target, size_t pitch);
 
 #ifdef FF_HAVE_AVX2
+void ff_mask_unchanged_avx2(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint32_t *masked);
 void ff_map_indices_avx2(const uint8_t *indices, uint32_t count, const uint8_t *slots, uint32_t colours, uint8_t *target);
 int ff_collect_palette_avx2(ff_palette *palette, const uint32_t *tile, ff_box box);
 void ff_expand_palette_avx2(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target,

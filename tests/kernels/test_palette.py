@@ -8,6 +8,20 @@ from fastframe import _kernels
 
 
 @pytest.mark.parametrize("box", BOXES)
+def test_mask_unchanged(isa: str, box: tuple[int, int, int, int]) -> None:
+    random = np.random.default_rng(box[2] * box[3])
+    old, new = pixels(random, box[2], box[3], 3), pixels(random, box[2], box[3], 3)
+    changed = random.random(old.shape) < 0.5
+    changed[0, 0] = True
+    old[0, 0] ^= 1  # the lowest bit of a colour counts
+    new = np.where(changed, new, old)
+    for poison in POISONS:
+        masked = np.full((TILE, TILE), poison * 0x01010101, np.uint32)
+        _kernels.mask_unchanged(tile_with(new, box, poison), tile_with(old, box, 0x5A), box, masked)
+        np.testing.assert_array_equal(masked, tile_with(np.where(new == old, 0, new), box, poison))
+
+
+@pytest.mark.parametrize("box", BOXES)
 @pytest.mark.parametrize("colours", [1, 2, 3, 16, 255, 256, 0])
 def test_collect_palette(isa: str, box: tuple[int, int, int, int], colours: int) -> None:
     random = np.random.default_rng(colours)
