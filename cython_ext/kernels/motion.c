@@ -20,7 +20,7 @@
 /* With so many windows, every second row of the reference holds enough of them, */
 #define MANY_WINDOWS 150u
 /* and with so many every fourth. */
-#define VERY_MANY_WINDOWS 300u
+#define VERY_MANY_WINDOWS 200u
 
 /* The shifts below take the top bits of a hash for the sizes of these tables. */
 _Static_assert(FF_MOTION_WINDOWS == 1u << (64 - 52), "buckets are numbered by 12 bits");
