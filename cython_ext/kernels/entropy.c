@@ -62,37 +62,53 @@ uint32_t ff_estimate_matches(const uint8_t *bytes, uint32_t count, uint32_t valu
     return matches * BITS_PER_MATCH + literals * log2_of(values) / 256;
 }
 
-uint32_t ff_entropy(const uint8_t *bytes, uint32_t count) {
-    /* Four histograms: equal neighbours would wait for each other. Where eight of them are equal, one addition does. */
-    uint16_t histograms[4][256];
+/* Four histograms: equal neighbours would wait for each other. Where eight of them are equal, one addition does. */
+typedef uint16_t histograms[4][256];
+
+static void count_eight(histograms counts, const uint8_t *bytes) {
+    uint64_t eight;
+    memcpy(&eight, bytes, 8);
+    if (eight == (eight & 255) * UINT64_C(0x0101010101010101))
+        counts[0][eight & 255] += 8;
+    else
+        for (uint32_t i = 0; i < 8; i++)
+            counts[i % 4][bytes[i]]++;
+}
+
+/* From so many bytes on half of them tell enough. */
+#define MANY_BYTES 1024u
+
+/* Returns how many bytes were counted. */
+static uint32_t count_bytes(histograms counts, const uint8_t *bytes, uint32_t count) {
     uint32_t i = 0;
-    uint64_t sum = 0;
-    memset(histograms, 0, sizeof histograms);
-    for (; i + 8 <= count; i += 8) {
-        uint64_t eight;
-        memcpy(&eight, bytes + i, 8);
-        if (eight == (eight & 255) * UINT64_C(0x0101010101010101)) {
-            histograms[0][eight & 255] += 8;
-            continue;
-        }
-        histograms[0][bytes[i]]++;
-        histograms[1][bytes[i + 1]]++;
-        histograms[2][bytes[i + 2]]++;
-        histograms[3][bytes[i + 3]]++;
-        histograms[0][bytes[i + 4]]++;
-        histograms[1][bytes[i + 5]]++;
-        histograms[2][bytes[i + 6]]++;
-        histograms[3][bytes[i + 7]]++;
+    if (count >= MANY_BYTES) {
+        /* In a whole tile, whose rows are 64 bytes, like the squares of a chessboard. */
+        for (; i + 128 <= count; i += 128)
+            for (uint32_t x = 0; x < 64; x += 16) {
+                count_eight(counts, bytes + i + x);
+                count_eight(counts, bytes + i + 72 + x);
+            }
+        return i / 2;
     }
+    for (; i + 8 <= count; i += 8)
+        count_eight(counts, bytes + i);
     for (; i < count; i++)
-        histograms[0][bytes[i]]++;
+        counts[0][bytes[i]]++;
+    return count;
+}
+
+uint32_t ff_entropy(const uint8_t *bytes, uint32_t count) {
+    histograms counts;
+    uint64_t sum = 0;
+    memset(counts, 0, sizeof counts);
+    const uint32_t counted = count_bytes(counts, bytes, count);
     for (uint32_t value = 0; value < 256; value++)
-        histograms[0][value] += (uint16_t)(histograms[1][value] + histograms[2][value] + histograms[3][value]);
+        counts[0][value] += (uint16_t)(counts[1][value] + counts[2][value] + counts[3][value]);
     for (uint32_t value = 0; value < 256; value += 4) {
-        const uint16_t *four = histograms[0] + value;
+        const uint16_t *four = counts[0] + value;
         if (four[0] | four[1] | four[2] | four[3])
             for (uint32_t j = 0; j < 4; j++)
                 sum += four[j] * log2_of(four[j]);
     }
-    return (uint32_t)(((uint64_t)count * log2_of(count) - sum) / 256);
+    return (uint32_t)(((uint64_t)counted * log2_of(counted) - sum) * count / counted / 256);
 }
