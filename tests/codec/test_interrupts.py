@@ -80,7 +80,7 @@ def test_a_decoder_that_is_interrupted_never_shows_a_wrong_pixel() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_after_an_encoder_was_interrupted_the_next_frame_arrives(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fastframe.codec.encoder, "FEW_TILES", 1)
+    monkeypatch.setattr(fastframe.codec.parts, "FEW_TILES", 1)
     first, second, third = desktop(149, 101, 1), noise(149, 101), desktop(149, 101, 2)
     for keyframe in (False, True):
         line, struck = 0, True

@@ -24,7 +24,7 @@ EFFORTS = ("fast", "balanced", "tight")
 @pytest.fixture
 def shared_from_the_first_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small pictures are worth no second thread; here they are shared tile by tile all the same."""
-    monkeypatch.setattr(fastframe.codec.encoder, "FEW_TILES", 1)
+    monkeypatch.setattr(fastframe.codec.parts, "FEW_TILES", 1)
     monkeypatch.setattr(fastframe.codec.parts, "TILES_PER_TASK", 1)
     monkeypatch.setattr(fastframe.codec.encoder, "WINDOW_TILES", 3)
     monkeypatch.setattr(fastframe.codec.encoder, "BUDGET_TILES", 2)

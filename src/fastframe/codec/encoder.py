@@ -8,7 +8,6 @@ then begins a new epoch with the next frame.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from operator import index
 from time import perf_counter
 from typing import Any, NoReturn
@@ -19,7 +18,7 @@ import numpy.typing as npt
 from fastframe._arguments import checked
 from fastframe._core import MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, FrameEncoder
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, Header, pack
-from fastframe.codec.parts import WINDOW_TILES, Part, PlaneStream, end_packet
+from fastframe.codec.parts import WINDOW_TILES, Part, PlaneStream, Search, end_packet
 from fastframe.codec.planes import (
     EFFORTS,
     MODELLED_PLANE,
@@ -44,8 +43,6 @@ PACKET_ROOM = HEADER_ROOM + 512
 
 BYTE = np.dtype(np.uint8)  # comparing with np.uint8 would make one each time
 MAX_THREADS = 64
-# Fewer changed tiles than these are not worth waking another thread.
-FEW_TILES = 24
 # What is analysed beyond a budget is of no use.
 BUDGET_TILES = 16
 
@@ -398,20 +395,15 @@ class Encoder:
         hashed: bool,
     ) -> tuple[PlaneSizes, list[bytes], float]:
         """Codes changed tiles up to the budget. Returns the planes' sizes and bytes, and the seconds that zstd took."""
-        self._find_changes(core, frame, damage)
-        team = None if core.left < FEW_TILES else self._team
+        search: Search | None = Search(core, frame, damage)
         window = WINDOW_TILES if budget is None else BUDGET_TILES
         # The core hands out its planes part by part, the modelled plane alone when the packet has ended.
         streams = self._streams
-        part: Part | None = None
         written, seconds = PACKET_ROOM, 0.0
-        while core.left:
-            room = self._room(budget, written)
-            part = Part(core, streams, *room, hashed=hashed)
-            if team is None:
-                seconds += part.code()
-            else:
-                part.share(team, window)
+        while True:
+            part = Part(core, streams, *self._room(budget, written), hashed=hashed)
+            seconds += part.code(search) if self._team is None else part.share(self._team, window, search)
+            search = None
             streamed = sum([stream.size for stream in streams.values()])
             before, written = written, PACKET_ROOM + streamed + core.modelled_bytes()
             if part.estimate:
@@ -419,10 +411,11 @@ class Encoder:
                 factor = min(8.0, max(1 / 64, (written - before) * 8 / part.estimate))
                 self._estimate_factor += 0.25 * (factor - self._estimate_factor)
             used_up = budget is not None and (budget - written) * 8 < budget
-            if used_up or self._config.limits.max_packet_bytes - written < max_tile_bytes(self._config.effort):
+            no_room = self._config.limits.max_packet_bytes - written < max_tile_bytes(self._config.effort)
+            if core.left == 0 or used_up or no_room:
                 break
-        if part is None or not part.ended:
-            end_packet(core, team, hashed=hashed)
+        if not part.ended:
+            end_packet(core, self._team, hashed=hashed)
         self._left_over = core.left
         sizes: PlaneSizes = {}
         pieces: list[bytes] = []
@@ -434,24 +427,6 @@ class Encoder:
             sizes[MODELLED_PLANE] = core.modelled_pixels, core.modelled_bytes()
             pieces.append(core.modelled_plane())
         return sizes, pieces, seconds
-
-    def _find_changes(
-        self, core: FrameEncoder, frame: npt.NDArray[np.uint8], damage: list[tuple[int, int, int, int]] | None
-    ) -> None:
-        if self._team is None:
-            core.find_changes(damage, frame)
-            return
-        core.begin(damage)
-        if damage is not None or core.tiles < FEW_TILES:
-            core.compare(frame, 0, core.rows)
-        else:
-            self._team.run([partial(core.compare, frame, row, row + 1) for row in range(core.rows)])
-        core.begin_tiles()
-        if core.left < FEW_TILES:
-            core.look_for_motion(0, core.bands)
-        else:
-            self._team.run([partial(core.look_for_motion, band, band + 1) for band in range(core.bands)])
-        core.end_motion()
 
     def _room(self, budget: int | None, written: int) -> tuple[int, int]:
         """What the next tiles may take when `written` bytes are: bits by the estimate, and bytes before compression.

@@ -9,14 +9,19 @@ next, so no thread waits while there is something to do.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from time import perf_counter
 
+import numpy as np
+import numpy.typing as npt
+
 from fastframe._core import PLANES, FrameEncoder
 from fastframe.codec.planes import PlaneCompressor
-from fastframe.codec.team import Task, Team
+from fastframe.codec.team import Task, Team, then
 
+# Fewer tiles than these are not worth waking another thread.
+FEW_TILES = 24
 # Tiles of a window: few, so that compression begins soon, and enough that threads seldom run dry. Two windows are under
 # way at a time, so at most half of ANALYSED_TILES.
 WINDOW_TILES = 64
@@ -105,6 +110,52 @@ def _row_tasks(core: FrameEncoder, hashed: bool) -> list[Task]:
     ]
 
 
+class Search:
+    """Looks for the tiles that have changed, and where they came from.
+
+    Parameters
+    ----------
+    damage
+        As for `FrameEncoder.begin`.
+    """
+
+    def __init__(
+        self, core: FrameEncoder, frame: npt.NDArray[np.uint8], damage: list[tuple[int, int, int, int]] | None
+    ) -> None:
+        self._core = core
+        self._frame = frame
+        self._damage = damage
+
+    def code(self) -> None:
+        """Does so in this thread."""
+        self._core.find_changes(self._damage, self._frame)
+
+    def tasks(self, following: Task) -> Sequence[Task]:
+        """Tasks of doing so; where much has changed, `following` comes after the last of them."""
+        self._core.begin(self._damage)
+        end = partial(self._end_comparison, following)
+        if self._damage is not None or self._core.tiles < FEW_TILES:
+            self._core.compare(self._frame, 0, self._core.rows)
+            return end() or ()
+        return then([partial(self._core.compare, self._frame, row, row + 1) for row in range(self._core.rows)], end)
+
+    def _end_comparison(self, following: Task) -> Sequence[Task] | None:
+        core = self._core
+        core.begin_tiles()
+        if core.left < FEW_TILES:
+            core.look_for_motion(0, core.bands)
+            core.end_motion()
+            return None
+        return then(
+            [partial(core.look_for_motion, band, band + 1) for band in range(core.bands)],
+            partial(self._end_motion, following),
+        )
+
+    def _end_motion(self, following: Task) -> Sequence[Task] | None:
+        self._core.end_motion()
+        return following()
+
+
 class _Window:
     """Tiles with numbers `first` up to `end`, which are chosen together when they are analysed."""
 
@@ -138,10 +189,16 @@ class Part:
         """Bits that it takes."""
         self.ended = False
         """No tile was left, and so the packet was ended."""
+        self._begun = False
         self._windows: Iterator[_Window] = iter(())
 
-    def code(self) -> float:
-        """Codes it in this thread. Returns the seconds that compression took."""
+    def code(self, search: Search | None = None) -> float:
+        """Codes it in this thread; the search comes before the first part of a packet.
+
+        Returns the seconds that compression took.
+        """
+        if search:
+            search.code()
         self.estimate = self._core.encode_part(*self._room)
         started = perf_counter()
         for number, data in self._core.written():
@@ -152,13 +209,25 @@ class Part:
             self.ended = True
         return seconds
 
-    def share(self, team: Team, window_tiles: int) -> None:
-        """Codes it together with other threads, which analyse at most `window_tiles` while as many are chosen."""
+    def share(self, team: Team, window_tiles: int, search: Search | None) -> float:
+        """Codes it together with other threads, which analyse at most `window_tiles` while as many are chosen.
+
+        What is not worth other threads is coded in this one. Returns the seconds that compression took then, and
+        otherwise 0: it happened beside the rest.
+        """
+        begin = partial(self._begin, window_tiles)
+        tasks = search.tasks(begin) if search else [begin] if self._core.left >= FEW_TILES else []
+        if tasks:
+            team.run(tasks)
+        return 0.0 if self._begun else self.code()
+
+    def _begin(self, window_tiles: int) -> list[Task]:
+        self._begun = True
         self._core.begin_part()
         self._windows = self._cut(window_tiles)
         first = next(self._windows)
         first.undone.pop()  # no window comes before it
-        team.run(self._analysis(first))
+        return self._analysis(first)
 
     def _cut(self, window_tiles: int) -> Iterator[_Window]:
         """The windows, each when no tile is analysed or chosen."""

@@ -13,6 +13,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import SimpleQueue
 from typing import Union
 
@@ -20,6 +21,18 @@ from typing import Union
 Task = Callable[[], "Sequence[Task] | None"]
 # Work to help with; and what tells the threads that the team is gone.
 _Calls = SimpleQueue[Union["_Work", "weakref.ref[Team]"]]
+
+
+def then(tasks: Sequence[Task], following: Task) -> Sequence[Task]:
+    """The same tasks, of which none returns any; whoever ends the last of them does `following` as well."""
+    undone = list(range(len(tasks)))
+
+    def do(task: Task) -> Sequence[Task] | None:
+        task()
+        # One step of Python, so that 0 comes to one thread alone, the last one.
+        return None if undone.pop() else following()
+
+    return [partial(do, task) for task in tasks] or [following]
 
 
 class _Work:
