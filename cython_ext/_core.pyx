@@ -18,6 +18,7 @@ TILE_SIZE = FF_TILE
 MAX_TILE_BYTES = FF_MAX_TILE_BYTES
 MAX_MODELLED_TILE_BYTES = FF_MAX_MODELLED_TILE_BYTES
 ANALYSED_TILES = FF_ANALYSES
+WINDOWS = FF_WINDOWS
 PLANES = ("operations", "boxes", "colours", "indices", "xor", "green", "blue", "red", "vectors", "cache",
           "modelled")
 MODES = ("unchanged", "solid", "palette", "photo", "xor", "difference", "copy", "cached", "patch",
@@ -285,19 +286,20 @@ cdef class FrameEncoder:
             self.encode_tiles(self.encoder.order_count - self.encoder.coded, NULL, bit_budget, byte_room)
         return self.encoder.part_bits
 
-    def begin_window(self, size_t end):
-        """Makes room for the analyses of the tiles that are not coded yet up to number `end`, at most ANALYSED_TILES; what is known
-        of them stays. Not while tiles are analysed or coded."""
-        if end > self.encoder.order_count or end > self.encoder.coded + FF_ANALYSES:
+    def begin_window(self, size_t first, size_t end):
+        """Begins a window: makes room for the analyses of the tiles with numbers `first` up to `end`, which are among the next
+        ANALYSED_TILES to be coded; what is known of them stays. Not while tiles are coded, and at most WINDOWS that hold tiles which
+        are not coded yet."""
+        if first < self.encoder.coded or end > self.encoder.order_count or end > self.encoder.coded + FF_ANALYSES:
             raise ValueError("no such tiles")
         if self.analyses == NULL:
             self.analyses = <ff_analysis *> allocate_large(FF_ANALYSES, sizeof(ff_analysis))
-        self.analysed = max(self.analysed, self.encoder.coded)
+        self.analysed = max(self.analysed, first)
         while self.analysed < end:
             self.analyses[self.analysed % FF_ANALYSES].steps = 0
             self.analysed += 1
         with nogil:
-            ff_note_tables(self.encoder)
+            ff_begin_window(self.encoder, first, end, self.analyses)
 
     def analyse(self, size_t first, size_t end):
         """Analyses the tiles with numbers `first` up to `end`; different threads may do so with different tiles, and while

@@ -138,6 +138,7 @@ cdef extern from "cache.h" nogil:
 cdef extern from "frame_encode.h" nogil:
     enum:
         FF_ANALYSES
+        FF_WINDOWS
     ctypedef struct ff_analysis:
         uint32_t steps
     ctypedef struct ff_frame_encoder:
@@ -175,7 +176,7 @@ cdef extern from "frame_encode.h" nogil:
     void ff_look_for_motion(ff_frame_encoder *encoder, uint32_t first, uint32_t end)
     void ff_end_motion(ff_frame_encoder *encoder)
     void ff_begin_part(ff_frame_encoder *encoder)
-    void ff_note_tables(ff_frame_encoder *encoder)
+    void ff_begin_window(ff_frame_encoder *encoder, size_t first, size_t end, ff_analysis *analyses)
     void ff_analyse_tiles(const ff_frame_encoder *encoder, size_t first, size_t end, ff_analysis *analyses)
     void ff_encode_tiles(ff_frame_encoder *encoder, size_t count, ff_analysis *analyses, uint64_t bit_budget,
                          uint64_t byte_room)

@@ -7,6 +7,8 @@
 #ifndef FF_ANALYSE_H
 #define FF_ANALYSE_H
 
+#include "cache.h"
+#include "colours.h"
 #include "palette.h"
 
 struct ff_frame_encoder;
@@ -18,9 +20,16 @@ typedef struct ff_base {
     ff_box box;             /* where */
 } ff_base;
 
+/* What the encoder knew at one time. */
+typedef struct ff_known {
+    ff_colours colours;
+    ff_cache_filter cache;
+} ff_known;
+
 enum ff_analysis_step { FF_ANALYSED_CHANGE = 1, FF_ANALYSED_BASE = 2, FF_ANALYSED_COLOURS = 4, FF_ANALYSED_PHOTO = 8 };
 
 typedef struct ff_analysis {
+    const ff_known *known; /* to foresee by which steps will be asked for; only ff_analyse_tiles needs it */
     uint32_t steps;   /* those done, a bit each; 0 makes room for another tile */
     uint32_t changed; /* pixels that differ from the frame before, at the same place */
     ff_box box;       /* where */

@@ -294,18 +294,21 @@ static drawing choose_drawing(const ff_frame_encoder *encoder, const ff_colours 
     return best;
 }
 
-void ff_note_tables(ff_frame_encoder *encoder) {
-    encoder->noted_colours = encoder->colours;
-    ff_cache_note_hashes(&encoder->cache, &encoder->noted_cache);
+void ff_begin_window(ff_frame_encoder *encoder, size_t first, size_t end, ff_analysis *analyses) {
+    ff_known *known = &encoder->known[encoder->windows_begun++ % FF_WINDOWS];
+    known->colours = encoder->colours;
+    ff_cache_note_hashes(&encoder->cache, &known->cache);
+    for (size_t number = first; number < end; number++)
+        analyses[number % FF_ANALYSES].known = known;
 }
 
 static void analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
     ff_analyse_change(encoder, tile, analysis);
-    if (analysis->changed == 0 || (ff_changed_much(analysis) && ff_cache_may_know(&encoder->noted_cache, analysis->hash)))
+    if (analysis->changed == 0 || (ff_changed_much(analysis) && ff_cache_may_know(&analysis->known->cache, analysis->hash)))
         return;
     ff_analyse_base(encoder, tile, analysis);
     if (analysis->base.changed > 0 && encoder->model == NULL)
-        choose_drawing(encoder, &encoder->noted_colours, tile, analysis);
+        choose_drawing(encoder, &analysis->known->colours, tile, analysis);
 }
 
 /* What coding the tile with this number in the order reads first, if there is one: the tile, and what it replaces. */

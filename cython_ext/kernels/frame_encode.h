@@ -11,6 +11,9 @@
 
 /* Tiles that several threads analyse and choose at a time: enough that few of them wait for the last one, in some 5 MB. */
 #define FF_ANALYSES 128u
+/* Windows under way at a time: one is chosen while others are analysed, and of these two, so that whoever is done with one has
+ * another to go on with. */
+#define FF_WINDOWS 3u
 
 /* The caller allocates every buffer, zeroed but for pixels and planes, and keeps the structure for an epoch or longer. */
 typedef struct ff_frame_encoder {
@@ -39,8 +42,8 @@ typedef struct ff_frame_encoder {
     uint32_t bands;              /* to look for motion in */
     ff_cache cache;
     ff_colours colours;
-    ff_cache_filter noted_cache; /* as ff_note_tables found them */
-    ff_colours noted_colours;
+    ff_known known[FF_WINDOWS];  /* of the last windows that began */
+    uint32_t windows_begun;
     ff_pixel_model *model;        /* draws what is neither copied nor cached, but for textures; NULL: the other modes do */
     ff_range_encoder range_coder; /* of the modelled plane: the whole packet */
     size_t part_start;            /* its bytes when the part began */
@@ -82,13 +85,15 @@ void ff_end_motion(ff_frame_encoder *encoder);
  * on through the packet, and stands in its buffer when the packet has ended.) */
 void ff_begin_part(ff_frame_encoder *encoder);
 
-/* Notes what the colour tables and the cache know now, for ff_analyse_tiles. */
-void ff_note_tables(ff_frame_encoder *encoder);
+/* Begins a window: dirty tiles from number `first` up to `end` of the order, that are to be analysed by what the colour tables and
+ * the cache know now. Not while tiles are coded, and only when those of the window FF_WINDOWS before it have been. `analyses`: see
+ * ff_encode_tiles. */
+void ff_begin_window(ff_frame_encoder *encoder, size_t first, size_t end, ff_analysis *analyses);
 
-/* Does all steps of the analysis of dirty tiles, from number `first` up to `end` of the order, that coding them would ask for if the
- * tables were as they were noted, but for the textures of effort "tight". What coding a tile asks for otherwise it does then, so what
- * was noted changes how long it takes, and nothing else. Several threads may do so for different tiles, also while ff_encode_tiles
- * codes others. `analyses`: see there. */
+/* Does all steps of the analysis of tiles of a window, from number `first` up to `end` of the order, that coding them would ask for if
+ * the tables were as they were when it began, but for the textures of effort "tight". What coding a tile asks for otherwise it does
+ * then, so what was known changes how long it takes, and nothing else. Several threads may do so for different tiles, also while
+ * ff_encode_tiles codes those of other windows. */
 void ff_analyse_tiles(const ff_frame_encoder *encoder, size_t first, size_t end, ff_analysis *analyses);
 
 /* Codes the next `count` dirty tiles, of which so many must be left, into the planes of the part, behind what is there. Stops when

@@ -43,8 +43,8 @@ PACKET_ROOM = HEADER_ROOM + 512
 
 BYTE = np.dtype(np.uint8)  # comparing with np.uint8 would make one each time
 MAX_THREADS = 64
-# What is analysed beyond a budget is of no use.
-BUDGET_TILES = 16
+# Tiles of a window where there is a budget: what is analysed beyond it is of no use.
+BUDGET_TILES = 8
 
 
 def max_tile_bytes(effort: str) -> int:

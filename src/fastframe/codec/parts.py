@@ -2,7 +2,7 @@
 
 The choice for a tile hangs on the tiles before it, and so does what a stream makes of a plane, but most of the time
 goes into what does not. So several threads analyse a window of tiles, and while one chooses for these, the others
-analyse the next window. They foresee by what the tables held before these choices which steps of the analysis will be
+analyse the next windows. They foresee by what the tables held when a window began which steps of the analysis will be
 asked for; where that is wrong, a step was done in vain or is done by the one who chooses. What was chosen is compressed
 meanwhile, each plane in its order and by one thread at a time. Whoever ends a task makes those of what can be done
 next, so no thread waits while there is something to do.
@@ -11,29 +11,29 @@ next, so no thread waits while there is something to do.
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._core import PLANES, FrameEncoder
+from fastframe._core import PLANES, WINDOWS, FrameEncoder
 from fastframe.codec.planes import PlaneCompressor
 from fastframe.codec.team import Task, Team, then
 
 # Fewer tiles than these are not worth waking another thread.
 FEW_TILES = 24
-# Tiles of a window: few, so that compression begins soon, and enough that threads seldom run dry. Two windows are under
-# way at a time, so at most half of ANALYSED_TILES.
-WINDOW_TILES = 64
-# A task takes 0.1 to 0.5 ms.
-TILES_PER_TASK = 8
+# Tiles of a window: few, so that compression begins soon. So many WINDOWS hold at most ANALYSED_TILES.
+WINDOW_TILES = 32
+# A task takes 0.1 to 0.8 ms: with half as many tiles two threads are 1 to 2 % slower.
+TILES_PER_TASK = 16
 ROWS_PER_TASK = 2
 
 # Planes that are large enough to be compressed before the part ends, and those that are not, the longest first.
 LARGE_PLANES = tuple(PLANES.index(name) for name in ("indices", "green", "blue", "red", "xor", "colours"))
 SMALL_PLANES = tuple(PLANES.index(name) for name in ("operations", "boxes", "vectors", "cache"))
-# Fewer bytes of a plane are not worth a task before the part ends.
-LEAST_BYTES = 1 << 14
+# Fewer bytes of a plane are not worth a task before the part ends: zstd waits for twice as many anyway.
+LEAST_BYTES = 1 << 16
 
 
 class PlaneStream:
@@ -190,7 +190,10 @@ class Part:
         self.ended = False
         """No tile was left, and so the packet was ended."""
         self._begun = False
+        # Windows to come; those under way; and of these what nobody has begun to analyse, by its first tile.
         self._windows: Iterator[_Window] = iter(())
+        self._under_way: deque[_Window] = deque()
+        self._unanalysed: deque[tuple[_Window, int]] = deque()
 
     def code(self, search: Search | None = None) -> float:
         """Codes it in this thread; the search comes before the first part of a packet.
@@ -210,7 +213,7 @@ class Part:
         return seconds
 
     def share(self, team: Team, window_tiles: int, search: Search | None) -> float:
-        """Codes it together with other threads, which analyse at most `window_tiles` while as many are chosen.
+        """Codes it together with other threads, in windows of `window_tiles`.
 
         What is not worth other threads is coded in this one. Returns the seconds that compression took then, and
         otherwise 0: it happened beside the rest.
@@ -225,39 +228,50 @@ class Part:
         self._begun = True
         self._core.begin_part()
         self._windows = self._cut(window_tiles)
-        first = next(self._windows)
-        first.undone.pop()  # no window comes before it
-        return self._analysis(first)
+        tasks = self._begin_windows(WINDOWS)
+        self._under_way[0].undone.pop()  # no window comes before it
+        return tasks
 
     def _cut(self, window_tiles: int) -> Iterator[_Window]:
-        """The windows, each when no tile is analysed or chosen."""
+        """The windows, each when no tile is chosen."""
         begin = self._core.coded
         end = begin + self._core.left
         for first in range(begin, end, window_tiles):
             window = _Window(first, min(first + window_tiles, end))
-            self._core.begin_window(window.end)
+            self._core.begin_window(first, window.end)
             yield window
 
-    def _analysis(self, window: _Window) -> list[Task]:
-        return [partial(self._analyse, window, first) for first in window.firsts]
+    def _begin_windows(self, count: int) -> list[Task]:
+        """Begins so many of those to come, and returns the tasks of analysing them."""
+        tasks: list[Task] = []
+        for window in islice(self._windows, count):
+            self._under_way.append(window)
+            self._unanalysed += [(window, first) for first in window.firsts]
+            tasks += [self._analyse] * len(window.firsts)
+        return tasks
 
-    def _analyse(self, window: _Window, first: int) -> list[Task]:
+    def _analyse(self) -> list[Task]:
+        # The foremost, whatever the order in which the tasks come.
+        try:
+            window, first = self._unanalysed.popleft()
+        except IndexError:  # there was no room for it
+            return []
         self._core.analyse(first, min(first + TILES_PER_TASK, window.end))
         return self._end_step(window)
 
     def _end_step(self, window: _Window) -> list[Task]:
-        """Ends a step before the choosing of a window: after the last one this is chosen, and the next one analysed."""
+        """Ends a step before the choosing of a window, which comes after the last one."""
         # One step of Python, so that 0 comes to one thread alone, the last one.
-        if window.undone.pop():
-            return []
-        following = next(self._windows, None)
-        return [partial(self._choose, window, following), *(self._analysis(following) if following else ())]
+        return [] if window.undone.pop() else [self._choose]
 
-    def _choose(self, window: _Window, following: _Window | None) -> list[Task]:
+    def _choose(self) -> list[Task]:
+        window = self._under_way.popleft()
         self.estimate = self._core.encode_analysed(window.end, *self._room)
-        if following and self._core.coded == window.end:
+        if self._under_way and self._core.coded == window.end:
             # What is compressed now is not left for the end, where threads could only share it plane by plane.
-            return [*self._compression(LARGE_PLANES, last=False), *self._end_step(following)]
+            compression, analysis = self._compression(LARGE_PLANES, last=False), self._begin_windows(1)
+            return [*compression, *self._end_step(self._under_way[0]), *analysis]
+        self._unanalysed.clear()
         tasks = self._compression((*LARGE_PLANES, *SMALL_PLANES), last=True)
         if self._core.left == 0:
             self._core.end()
