@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from fastframe.codec.team import Task, Team
+from fastframe.codec.team import Task, Team, then
 
 
 @pytest.mark.parametrize("threads", [2, 3, 8])
@@ -23,6 +23,20 @@ def test_what_tasks_return_is_done_once(threads: int) -> None:
         done.clear()
         team.run([partial(branch, number) for number in (1, 2)])
         assert Counter(done) == Counter(range(1, max(done) + 1))
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_what_follows_on_tasks_is_done_once_after_all_of_them(threads: int, count: int) -> None:
+    done: list[int] = []
+
+    def follow() -> Sequence[Task]:
+        done.append(-1)
+        return [partial(done.append, -2)]
+
+    Team(threads).run(then([partial(done.append, number) for number in range(count)], follow))
+    assert sorted(done[:count]) == list(range(count))
+    assert done[count:] == [-1, -2]
 
 
 def test_a_thread_that_had_nothing_to_do_takes_what_comes_later() -> None:
