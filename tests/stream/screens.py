@@ -51,6 +51,26 @@ class Typing:
         return [(x, y, 8, 12)]
 
 
+class Tiles:
+    """Now a tile of noise, of some 4 KB, and now a place of 8 x 8 pixels, 15 times a second."""
+
+    def __init__(self, end: float, share: float, seed: int) -> None:
+        self.frame = pictures.desktop(WIDTH, HEIGHT)
+        self._random = np.random.default_rng(seed)
+        self._end, self._share, self._count = end, share, 0
+
+    def next_change(self, now: float) -> float:
+        at = self._count / 15
+        return at if at < self._end else math.inf
+
+    def change(self, now: float) -> Damage:
+        self._count += 1
+        x, y = 64 * int(self._random.integers(WIDTH // 64)), 64 * int(self._random.integers(HEIGHT // 64))
+        size = 64 if self._random.random() < self._share else 8
+        self.frame[y : y + size, x : x + size] = self._random.integers(0, 16, (size, size, 4), np.uint8)
+        return [(x, y, size, size)]
+
+
 class Pair:
     """A sender and a receiver whose messages arrive at once."""
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pictures
 import pytest
-from screens import HEIGHT, WIDTH, Damage, Film, Typing
+from screens import HEIGHT, WIDTH, Damage, Film, Tiles, Typing
 
 from fastframe import Encoder
 from fastframe.stream import ConsentGate, Display, Receiver, Scope, Sender, SenderConfig
@@ -70,6 +70,21 @@ def test_a_tile_that_takes_the_line_long_is_no_queue(round_trip: float) -> None:
     assert percentile(session.measured.queues, 0.95) < 0.100
     assert session.down.sent_bytes - sent > 0.8 * 16 * 0.25 * MBIT
     finish(session, 24.0)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("share", [0.3, 0.6])
+@pytest.mark.parametrize("round_trip", [0.005, 0.050, 0.300])
+def test_a_line_is_not_taken_for_slower_because_of_what_goes_out_piece_by_piece(
+    round_trip: float, share: float, seed: int
+) -> None:
+    """Tiles that take the line long, and small packets between them that tell little about it."""
+    session = joined(Tiles(16.0, share, seed), LineProfile(0.25 * MBIT, round_trip / 2))
+    for tenth in range(int(SETTLED * 10), 160):
+        session.run(tenth / 10)
+        assert (session.sender.statistics(session.now).bandwidth or 0.0) > 0.9 * 0.25 * MBIT
+    assert percentile(session.measured.queues, 0.95) < 0.100
+    finish(session, 30.0)
 
 
 @pytest.mark.parametrize("round_trip", [0.005, 0.050, 0.300])

@@ -45,8 +45,8 @@ MAX_FRAMES = 3
 LEAST_TIME = 1e-4
 LEAST_BANDWIDTH = 1000.0
 
-# Over a shorter time the spacing of acknowledgements is chance.
-FULL_RATE_TIME = 0.020
+# Over a shorter time the spacing of acknowledgements is chance: of 4 ms more or less, that makes a twelfth at most.
+FULL_RATE_TIME = 0.050
 MAX_STEP = 4.0
 
 # At first each round trip brings twice the rate; up to four times where packets come so early that the line must be
@@ -61,6 +61,8 @@ PROBE_QUEUE = 0.040
 RESTART_GAIN = 4.0
 DRAIN_GAIN = 0.5
 BANDWIDTH_ROUNDS = 10
+# While packets wait, the line is full, and a rate that was higher than what it carries goes on filling it.
+DELAYED_ROUNDS = 2
 # A rate that grows by less than this has reached the line's.
 STILL_GROWING = 1.15
 
@@ -93,6 +95,11 @@ class InFlight(msgspec.Struct, eq=False, gc=False):
     def due(self, offset: int) -> float:
         """When the piece goes out that begins at a byte of the packet."""
         return self.begins_at + self.interval * (offset // self.piece)
+
+    @property
+    def ends_at(self) -> float:
+        """When its last piece goes out."""
+        return self.begins_at + self.interval * ((self.size - 1) // self.piece)
 
 
 class FlowControl:
@@ -139,6 +146,8 @@ class FlowControl:
         self._probing = 0
         self._probe_gain = PROBE_GAIN
         self._probed = 0.0
+        # So many seconds more than the bandwidth may still be sent in this round.
+        self._probe_left = 0.0
         self._line_free_at = 0.0
         # By how much the last packet exceeded what a packet should have. That does not fill the window, since it is not
         # all on the line.
@@ -212,13 +221,19 @@ class FlowControl:
     def _pace(self, packet: InFlight, now: float, bandwidth: float) -> None:
         fits = int(bandwidth * PACKET_TIME)
         begins_at = self._line_free_at if self._line_free_at > now else now
-        rate = bandwidth * self._gain()
-        self._line_free_at = begins_at + packet.size / rate
+        gain = self._gain()
+        takes = packet.size / (bandwidth * gain)
+        if gain > 1.0 and not self._startup:
+            # A packet of a single tile may take the line much longer than the round that the gain was chosen for.
+            ahead = min(takes * (gain - 1.0), self._probe_left)
+            self._probe_left -= ahead
+            takes = packet.size / bandwidth - ahead
+        self._line_free_at = begins_at + takes
         self._excess = 0
         if fits < MAX_PIECE and packet.size > max(1.5 * fits, MIN_PIECE):
             self._excess = packet.size - fits
             packet.piece = max(MIN_PIECE, fits)
-            packet.interval = packet.piece / rate
+            packet.interval = takes * packet.piece / packet.size
             packet.begins_at = max(now, begins_at - SLACK)
 
     def acknowledged(self, packet: InFlight, now: float) -> None:
@@ -238,7 +253,7 @@ class FlowControl:
             self._queued.clear()
             for other in self._packets:
                 other.tells_rate = False
-        self._delivered_at, self._first_sent_at = now, packet.sent_at
+        self._delivered_at, self._first_sent_at = now, packet.ends_at
 
     def lost(self, packet: InFlight) -> None:
         """A packet is no longer waited for."""
@@ -311,7 +326,7 @@ class FlowControl:
         base = self.base_rtt or rtt
         self.rtt = rtt if self.rtt is None else self.rtt + 0.25 * (rtt - self.rtt)
         if packet.tells_rate:
-            interval = max(now - packet.delivered_at, packet.sent_at - packet.first_sent_at, LEAST_TIME)
+            interval = max(now - packet.delivered_at, packet.ends_at - packet.first_sent_at, LEAST_TIME)
             rate = (self._delivered - packet.delivered) / interval
         else:
             rate = self.bandwidth or 0.0
@@ -338,20 +353,22 @@ class FlowControl:
             if self._delayed_since == math.inf:
                 self._delayed_since, self._undelayed = now, self.bandwidth or 0.0
             self._startup, self._draining = False, True
-            # With gaps between packets that may be no more than what was sent, on a line that has become longer.
-            self._rates = deque([(self._round, full_rate or max(rate, self._undelayed / MAX_STEP))])
-        elif full_rate is not None or busy or self.bandwidth is None or rate > self.bandwidth:
-            if full_rate is not None and full_rate > rate:
+            if full_rate is not None:
+                self._rates.clear()
                 rate = full_rate
-            while self._rates and self._rates[-1][1] <= rate:
-                self._rates.pop()
-            self._rates.append((self._round, rate))
+            else:
+                # With gaps between packets that may be no more than what was sent, on a line that has become longer.
+                rate = max(rate, self._undelayed / MAX_STEP)
+            self._note(rate)
+        elif full_rate is not None or busy or self.bandwidth is None or rate > self.bandwidth:
+            self._note(rate if full_rate is None or full_rate < rate else full_rate)
         if self.delay > GROW_BELOW:
             if delayed and full_rate is not None:
                 self._startup = False
         else:
             self._draining, self._delayed_since = False, math.inf
-        while len(self._rates) > 1 and self._rates[0][0] <= self._round - BANDWIDTH_ROUNDS:
+        rounds = BANDWIDTH_ROUNDS if self.delay <= GROW_BELOW else DELAYED_ROUNDS
+        while len(self._rates) > 1 and self._rates[0][0] <= self._round - rounds:
             self._rates.popleft()
         if self._rates:
             highest = self._rates[0][1]
@@ -362,6 +379,12 @@ class FlowControl:
             gain = last_size / (waited if waited > 0.001 else 0.001) / self.bandwidth / 2
             self._startup_gain = STARTUP_GAIN if gain < STARTUP_GAIN else min(gain, MAX_STARTUP_GAIN)
         self._set_window()
+
+    def _note(self, rate: float) -> None:
+        """Keeps a rate, and of those before it the higher ones."""
+        while self._rates and self._rates[-1][1] <= rate:
+            self._rates.pop()
+        self._rates.append((self._round, rate))
 
     def _full_rate(self, packet: InFlight, now: float, base: float) -> float | None:
         """The rate of the last few acknowledgements, if packets have waited for each other on the line all the while.
@@ -404,6 +427,7 @@ class FlowControl:
             self._probe_gain = least_gain
         if self._probing == 0:
             self._probed = self.bandwidth or 0.0
+            self._probe_left = PROBE_QUEUE * self._probe_gain / least_gain
         self._last_round_rate, self._round_rate = self._round_rate, 0.0
 
     def _gain(self) -> float:
@@ -412,7 +436,7 @@ class FlowControl:
         if self._startup:
             return self._startup_gain
         probe = PROBES[self._probing]
-        if probe == 0.0 or self.delay > GROW_BELOW:
+        if probe == 0.0 or (probe > 0.0 and self.delay > GROW_BELOW):
             return 1.0
         return max(DRAIN_GAIN, 1.0 + self._probe_gain * probe)
 

@@ -32,6 +32,7 @@ from fastframe.stream.statistics import StreamStatistics
 # Bytes a second below which the least bytes are worth the time that "tight" takes, and above which bytes matter little.
 TIGHT_BELOW = 2e6 / 8
 FAST_ABOVE = 200e6 / 8
+EFFORTS = ("tight", "balanced", "fast")
 # Of the tiles' mean bytes, the weight of the last packet.
 TILE_BYTES_WEIGHT = 0.25
 FPS_SECONDS = 2.0
@@ -294,11 +295,13 @@ class Sender(Serving[_DisplayOutlet]):
     def _effort(self, outlet: _DisplayOutlet) -> str:
         if self._config.effort != "auto":
             return self._config.effort
-        if not self._flow.known or self._flow.bandwidth is None:
-            return "balanced" if outlet.encoder is None else outlet.encoder.effort
-        if self._flow.bandwidth < TIGHT_BELOW:
-            return "tight"
-        return "fast" if self._flow.bandwidth > FAST_ABOVE else "balanced"
+        before = "balanced" if outlet.encoder is None else outlet.encoder.effort
+        bandwidth = self._flow.bandwidth
+        if bandwidth is None:
+            return before
+        effort = "tight" if bandwidth < TIGHT_BELOW else "fast" if bandwidth > FAST_ABOVE else "balanced"
+        # Of a line that is not known yet, only that it carries so much at least.
+        return effort if self._flow.known else max(before, effort, key=EFFORTS.index)
 
     def _pointer_on(self, display: int) -> tuple[int, int] | None:
         position = self._pointer.position
