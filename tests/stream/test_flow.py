@@ -169,6 +169,15 @@ def test_typing_is_seen_at_once() -> None:
     finish(session, 12.0)
 
 
+def test_a_fast_line_of_a_long_way_is_used_more_with_each_round_trip() -> None:
+    """230 KB of noise, of which 16 KB go out before anything is known."""
+    desk = Typing(fps=15, end=1 / 15)
+    desk.frame = pictures.noise(WIDTH, HEIGHT, 1)
+    session = joined(desk, LineProfile(100 * MBIT, 0.150))
+    session.run(4.0)
+    assert session.measured.frames[0][1] < 3.6 * 0.300
+
+
 class Desk(Typing):
     """Typing, for so long that nothing of the first picture is remembered by itself; then another whole picture."""
 

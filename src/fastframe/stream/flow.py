@@ -48,6 +48,8 @@ LEAST_BANDWIDTH = 1000.0
 # Over a shorter time the spacing of acknowledgements is chance: of 4 ms more or less, that makes a twelfth at most.
 FULL_RATE_TIME = 0.050
 MAX_STEP = 4.0
+# At the start a rate that is too high by chance is soon corrected, and one that is too low costs round trips.
+START_RATE_TIME = 0.020
 
 # At first each round trip brings twice the rate; up to four times where packets come so early that the line must be
 # faster than twice that.
@@ -128,6 +130,7 @@ class FlowControl:
         self._delays: deque[float] = deque(maxlen=3)
         self._rates: deque[tuple[int, float]] = deque()
         self._queued: deque[tuple[float, int]] = deque(maxlen=5)
+        self._arrived: deque[tuple[float, int]] = deque(maxlen=5)  # at the start, as in `_queued`
         self._delivered = 0
         self._delivered_at = 0.0
         self._first_sent_at = 0.0
@@ -337,6 +340,8 @@ class FlowControl:
         self.delay = min(self._delays)
         delayed = len(self._delays) == self._delays.maxlen
         full_rate = self._full_rate(packet, now, base)
+        if self._startup and packet.tells_rate:
+            rate = max(rate, self._arriving(now))
         # Whether more had been sent while it was on its way, had the line let it.
         busy = self._blocked_until > packet.delivered
         if packet.delivered >= self._round_ends_at:
@@ -402,6 +407,17 @@ class FlowControl:
         rate = (delivered - before) / (now - begun)
         # Acknowledgements that were held up somewhere come all at once.
         return rate if self.bandwidth is None else min(rate, MAX_STEP * self.bandwidth)
+
+    def _arriving(self, now: float) -> float:
+        """The rate of the last acknowledgements, whatever the line did meanwhile: it carries so much at least.
+
+        At the start, when each round trip brings more, the rate over a whole one is that of the round before.
+        """
+        self._arrived.append((now, self._delivered))
+        for begun, before in reversed(self._arrived):
+            if now - begun >= START_RATE_TIME:
+                return min((self._delivered - before) / (now - begun), MAX_STEP * (self.bandwidth or 0.0))
+        return 0.0
 
     def _begin_round(self, now: float, *, busy: bool) -> None:
         """A round ends when what was sent at its beginning has arrived."""
