@@ -1,8 +1,8 @@
 """libxcb, loaded when it is first asked for: nothing is linked with it, so that systems without X11 are none the worse.
 
 Thin calls, for fastframe.capture.x11.xcb alone. They are compiled because a frame takes a dozen of them, and each from
-ctypes costs as much as the server needs to copy a line of text. The one that knows what a frame is, `ask_changes`, does
-what comes before the server can begin with one: nothing else can go on meanwhile. A handle must be one that `connect`
+ctypes costs as much as the server needs to copy a line of text. What knows of frames, `ChangesRequest`, does what
+comes before the server can begin with one, and what comes after it: nothing else can go on meanwhile. A handle must be one that `connect`
 gave and `disconnect` has not taken. The GIL is released where the server may keep us waiting.
 """
 
@@ -63,6 +63,18 @@ cdef struct DamageNotify:
     uint16_t width
     uint16_t height
 
+cdef struct Rectangle:
+    int16_t x
+    int16_t y
+    uint16_t width
+    uint16_t height
+
+# The reply of XFIXES that tells a region; its rectangles follow.
+cdef struct Region:
+    Packet head
+    Rectangle around
+    uint8_t[16] unused
+
 # A request of MIT-SHM for pixels, after its length.
 cdef struct ShmGetImage:
     uint32_t drawable
@@ -104,8 +116,9 @@ cdef double LONGEST_TURN = 50e-6
 cdef int CHECKED = 1
 # The bit in an event's code that tells that a client has sent it.
 cdef uint8_t SENT = 0x80
-# Of a pixel.
-cdef uint32_t BYTES = 4
+# Bytes of a pixel, and of what replies count their length in.
+cdef uint32_t PIXEL = 4
+cdef size_t WORD = 4
 
 # What events have told of damage.
 cdef struct Damage:
@@ -195,7 +208,7 @@ def setup(size_t handle):
     """What the server said when we connected."""
     cdef const Packet *packet = xcb_get_setup(<void *>handle)
     # Its length stands elsewhere than that of a reply, and is in the upper half of what is `words` there.
-    return PyBytes_FromStringAndSize(<const char *>packet, 8 + 4 * (packet.words >> 16))
+    return PyBytes_FromStringAndSize(<const char *>packet, 8 + WORD * (packet.words >> 16))
 
 
 cdef unsigned int queue(size_t handle, Request *request, int flags, bint is_void, int fd) noexcept nogil:
@@ -240,39 +253,57 @@ cdef double seconds() noexcept nogil:
     return now.tv_sec + 1e-9 * now.tv_nsec
 
 
+# What has come of a request: nothing yet (not `known`), one of both, or neither, since none will come.
+cdef struct Answer:
+    bint known
+    Packet *reply
+    Packet *error
+
+
+cdef Answer poll(size_t handle, unsigned int sequence, double patience) noexcept nogil:
+    """Send what is queued and ask for an answer, again and again for `patience` seconds, or until others want the processor.
+
+    What has come is freed by the caller.
+    """
+    cdef Answer answer = Answer(False, NULL, NULL)
+    cdef bint wanted_by_others = False
+    cdef double began, last, now
+    xcb_flush(<void *>handle)
+    now = began = seconds()
+    while True:
+        answer.known = xcb_poll_for_reply(<void *>handle, sequence, &answer.reply, &answer.error)
+        if answer.known or wanted_by_others or now - began >= patience:
+            return answer
+        sched_yield()  # to the server, should it be waiting for this processor
+        now, last = seconds(), now
+        # If that was the server, it may have answered meanwhile: ask once more.
+        wanted_by_others = now - last > LONGEST_TURN
+
+
+cdef bytes bytes_of_error(const Packet *error):
+    return PyBytes_FromStringAndSize(<const char *>error, 32)
+
+
 def reply(size_t handle, unsigned int sequence, double patience):
     """Send what is queued and ask for a reply, again and again for `patience` seconds, or until others want the processor.
 
     Returns the whole reply; the 32 bytes of an error, of which the first is 0; empty bytes where none will come, since
     the request has none or the connection is lost; `None`: it is not here yet.
     """
-    cdef Packet *answer = NULL
-    cdef Packet *error = NULL
-    cdef int known
-    cdef bint wanted_by_others = False
-    cdef double began, last, now
+    cdef Answer answer
     with nogil:
-        xcb_flush(<void *>handle)
-        now = began = seconds()
-        while True:
-            known = xcb_poll_for_reply(<void *>handle, sequence, &answer, &error)
-            if known or wanted_by_others or now - began >= patience:
-                break
-            sched_yield()  # to the server, should it be waiting for this processor
-            now, last = seconds(), now
-            # If that was the server, it may have answered meanwhile: ask once more.
-            wanted_by_others = now - last > LONGEST_TURN
-    if not known:
+        answer = poll(handle, sequence, patience)
+    if not answer.known:
         return None
     try:
-        if error != NULL:
-            return PyBytes_FromStringAndSize(<const char *>error, 32)
-        if answer != NULL:
-            return PyBytes_FromStringAndSize(<const char *>answer, 32 + 4 * <size_t>answer.words)
+        if answer.error != NULL:
+            return bytes_of_error(answer.error)
+        if answer.reply != NULL:
+            return PyBytes_FromStringAndSize(<const char *>answer.reply, 32 + WORD * answer.reply.words)
         return b""
     finally:
-        free(error)
-        free(answer)
+        free(answer.error)
+        free(answer.reply)
 
 
 cdef list take_events(size_t handle, int damage_kind, int leap, Damage *damage):
@@ -313,6 +344,10 @@ cdef tuple last_told(Damage damage):
     return (damage.x, damage.y, damage.width, damage.height) if damage.known else None
 
 
+# What `events` returns of a connection that has an error.
+cdef tuple LOST = (None, None, False)
+
+
 def events(size_t handle, int damage_kind, told, int leap):
     """What has arrived by now.
 
@@ -336,62 +371,138 @@ def events(size_t handle, int damage_kind, told, int leap):
     return others, last_told(damage), bool(damage.leapt)
 
 
-def ask_changes(
-    size_t handle, int damage_kind, told, int leap, tuple take, tuple fetch, tuple image, int first, int end, int gap
-):
-    """Take in what has arrived, and if that is damage only, ask at once for it and for the pixels of its rows.
+cdef class ChangesRequest:
+    """Damage, and the pixels of the rows that it is expected in, asked for at once and taken in at once.
 
-    Nothing is asked where there is anything else to decide: where there are other events, where there is no damage in
-    the picture, and where it leapt or is `gap` rows or more away from other rows that are wanted.
+    Each `ask` that has asked is followed by `receive` until that gives something, or the connection is of no more use.
 
     Parameters
     ----------
-    damage_kind, told, leap
+    damage_kind, leap
         As for `events`.
     take, fetch, image
         The requests, each an opcode, its second byte and what follows its length: to take the damage (which has no
-        reply), to tell it, and for the pixels of all of the picture (MIT-SHM's GetImage), of which only some rows are
-        asked for, to be written to where they would be written with all others.
-    first, end
-        Rows of the picture that are wanted as well.
-
-    Returns
-    -------
-    As `events`, and the numbers of the requests that have a reply with the first and the end of the rows asked for, or
-    `None`.
+        reply), to tell it, and for pixels (MIT-SHM's GetImage), of which the place is filled in.
     """
-    cdef Damage damage = known_damage(told)
-    cdef ShmGetImage rows
+
+    cdef int damage_kind, leap
     cdef Request taking, fetching, reading
-    cdef unsigned int taken, fetched, read
-    cdef int top, bottom
-    cdef list others = take_events(handle, damage_kind, leap, &damage)
-    told = last_told(damage)
-    if others is None or others or not damage.known or damage.leapt:
-        return others, told, bool(damage.leapt), None
-    taking, fetching, reading = request_of(take), request_of(fetch), request_of(image)
-    if reading.size != sizeof(ShmGetImage):
-        raise ValueError("the request for pixels must be MIT-SHM's GetImage")
-    rows = (<const ShmGetImage *>reading.payload)[0]
-    reading.payload = &rows
-    top, bottom = max(damage.y - rows.y, 0), min(damage.y + damage.height - rows.y, <int>rows.height)
-    if top >= bottom or damage.x >= rows.x + rows.width or damage.x + damage.width <= rows.x:
-        return others, told, False, None
-    if first < end:
-        if top - end >= gap or first - bottom >= gap:
+    cdef ShmGetImage image
+    cdef tuple payloads
+    # What was asked for: the numbers of the requests, the picture on the screen, and the rows of it.
+    cdef unsigned int fetched, read
+    cdef int x, y, width, height, first, end
+
+    def __cinit__(self, int damage_kind, int leap, tuple take, tuple fetch, tuple image):
+        self.damage_kind, self.leap = damage_kind, leap
+        self.payloads = take[2], fetch[2], image[2]
+        self.taking, self.fetching, self.reading = request_of(take), request_of(fetch), request_of(image)
+        if self.reading.size != sizeof(ShmGetImage):
+            raise ValueError("the request for pixels must be MIT-SHM's GetImage")
+        self.image = (<const ShmGetImage *>self.reading.payload)[0]
+        self.reading.payload = &self.image
+
+    def ask(self, size_t handle, told, area, uint32_t segment, int first, int end, int gap):
+        """Take in what has arrived, and if that is damage only, ask at once for it and for the pixels of its rows.
+
+        Nothing is asked where there is anything else to decide: where there are other events, where there is no damage
+        in the picture, and where it leapt or is `gap` rows or more away from other rows that are wanted.
+
+        Parameters
+        ----------
+        told
+            As for `events`.
+        area, segment
+            The picture on the screen, and the memory that holds it: its rows without gaps, from the first byte on.
+        first, end
+            Rows of the picture that are wanted as well.
+
+        Returns
+        -------
+        As `events`, and the first and the end of the rows asked for, or `None`.
+        """
+        cdef Damage damage = known_damage(told)
+        cdef unsigned int taken
+        cdef int top, bottom
+        cdef list others = take_events(handle, self.damage_kind, self.leap, &damage)
+        told = last_told(damage)
+        if others is None or others or not damage.known or damage.leapt:
+            return others, told, bool(damage.leapt), None
+        self.x, self.y, self.width, self.height = area
+        top, bottom = max(damage.y - self.y, 0), min(damage.y + damage.height - self.y, self.height)
+        if top >= bottom or damage.x >= self.x + self.width or damage.x + damage.width <= self.x:
             return others, told, False, None
-        top, bottom = min(top, first), max(bottom, end)
-    rows.y += top
-    rows.height = bottom - top
-    rows.offset += BYTES * rows.width * <uint32_t>top
-    with nogil:
-        taken = queue(handle, &taking, 0, True, -1)
-        fetched = queue(handle, &fetching, CHECKED, False, -1)
-        read = queue(handle, &reading, CHECKED, False, -1)
-        xcb_flush(<void *>handle)
-    if not (taken and fetched and read):
-        return None, told, False, None
-    return others, None, False, (fetched, read, top, bottom)
+        if first < end:
+            if top - end >= gap or first - bottom >= gap:
+                return others, told, False, None
+            top, bottom = min(top, first), max(bottom, end)
+        self.first, self.end = top, bottom
+        self.image.x, self.image.y = self.x, self.y + top
+        self.image.width, self.image.height = self.width, bottom - top
+        self.image.segment, self.image.offset = segment, PIXEL * self.width * <uint32_t>top
+        with nogil:
+            taken = queue(handle, &self.taking, 0, True, -1)
+            self.fetched = queue(handle, &self.fetching, CHECKED, False, -1)
+            self.read = queue(handle, &self.reading, CHECKED, False, -1)
+            xcb_flush(<void *>handle)
+        if not (taken and self.fetched and self.read):
+            return None, told, False, None
+        return others, None, False, (top, bottom)
+
+    def receive(self, size_t handle, double patience):
+        """Take in what `ask` has asked for, as patiently as `reply`, and what has happened until that was read.
+
+        Returns
+        -------
+        `None`: not all is here yet. Or:
+
+        - the 32 bytes of an error, which then is all there is to learn, or empty bytes;
+        - the changed rectangles that lie in the picture, cut to it, in its own pixels: 8 bytes each, x, y, width and
+          height as in X's rectangles;
+        - whether all of these lie in the rows that were read;
+        - what `events` returns of what has happened meanwhile, `None` the connection is lost.
+        """
+        cdef Answer damage, pixels
+        cdef Damage meanwhile = known_damage(None)
+        cdef list others
+        with nogil:
+            # It is answered last.
+            pixels = poll(handle, self.read, patience)
+            if pixels.known:
+                damage = poll(handle, self.fetched, patience)
+        if not pixels.known:
+            return None
+        try:
+            if damage.error != NULL or pixels.error != NULL:
+                return bytes_of_error(damage.error if damage.error != NULL else pixels.error), b"", False, LOST
+            if damage.reply == NULL or pixels.reply == NULL:
+                return b"", b"", False, LOST
+            changed, inside = self.cut(<const Region *>damage.reply)
+        finally:
+            free(damage.reply)
+            free(damage.error)
+            free(pixels.reply)
+            free(pixels.error)
+        others = take_events(handle, self.damage_kind, self.leap, &meanwhile)
+        return b"", changed, inside, (others, last_told(meanwhile), bool(meanwhile.leapt))
+
+    cdef tuple cut(self, const Region *region):
+        """The rectangles that `receive` returns, and whether they lie in the rows."""
+        cdef const Rectangle *told = <const Rectangle *>(region + 1)
+        cdef size_t i, kept = 0, count = region.head.words * WORD // sizeof(Rectangle)
+        cdef bint inside = True
+        cdef int left, top, right, bottom
+        cdef bytes changed = PyBytes_FromStringAndSize(NULL, count * sizeof(Rectangle))
+        cdef Rectangle *places = <Rectangle *>PyBytes_AS_STRING(changed)
+        for i in range(count):
+            left, top = max(told[i].x - self.x, 0), max(told[i].y - self.y, 0)
+            right = min(told[i].x + told[i].width - self.x, self.width)
+            bottom = min(told[i].y + told[i].height - self.y, self.height)
+            if left < right and top < bottom:
+                inside = inside and self.first <= top and bottom <= self.end
+                places[kept] = Rectangle(left, top, right - left, bottom - top)
+                kept += 1
+        return changed[:kept * sizeof(Rectangle)], inside
 
 
 def discard(size_t handle, unsigned int sequence):

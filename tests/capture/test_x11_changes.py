@@ -12,7 +12,7 @@ from fastframe import Rect
 from fastframe.capture import X11Source
 from fastframe.capture.x11.server import Server
 from fastframe.capture.x11.shm import Segment
-from fastframe.capture.x11.xcb import Attempt, Connection
+from fastframe.capture.x11.xcb import Attempt, Connection, RequestRefused
 
 if TYPE_CHECKING:
     from xserver import XServer
@@ -60,16 +60,15 @@ def test_rows_that_changed_and_those_wanted_as_well_are_read_at_once(
 ) -> None:
     client.fill(client.root, drawn, 0x123456)
     client.synchronize()
-    asked = server.ask_changes(PICTURE, segment, wanted, GAP)
-    assert asked is not None
-    assert asked.rows == [rows]
+    assert server.ask_changes(PICTURE, segment, wanted, GAP) == rows
     assert server.news.damage is None
-    assert asked.damage.get() == [drawn]
-    asked.pixels[0].get()
+    part = drawn.moved(-PICTURE.x, -PICTURE.y).intersect(Rect(0, 0, PICTURE.width, PICTURE.height))
+    assert part is not None
+    assert server.receive_changes() == ([part], True)
+    assert server.news.damage is None
     shown = picture(segment)
-    drawn = drawn.moved(-PICTURE.x, -PICTURE.y)
     inside = np.zeros(shown.shape[:2], bool)
-    inside[max(drawn.y, 0) : drawn.bottom, max(drawn.x, 0) : drawn.right] = True
+    inside[part.y : part.bottom, part.x : part.right] = True
     assert (shown[inside][:, :3] == (0x56, 0x34, 0x12)).all()
     assert not shown[: rows[0]].any()
     assert shown[rows[0] : rows[1]].any(axis=2).all()
@@ -113,10 +112,70 @@ def test_nothing_is_asked_before_other_news_are_dealt_with(
     assert server.news.windows
     assert server.news.damage
     # Now that this is known it is asked with the damage that was told of before.
-    asked = server.ask_changes(PICTURE, segment, (0, 0), GAP)
-    assert asked is not None
-    assert asked.damage.get() == [Rect(300, 200, 10, 20)]
+    assert server.ask_changes(PICTURE, segment, (0, 0), GAP) == (150, 170)
+    assert server.receive_changes() == ([Rect(200, 150, 10, 20)], True)
     other.destroy(window)
+
+
+def test_what_is_drawn_after_asking_is_told_with_the_answer_or_as_news(
+    server: Server, segment: Segment, client: Client
+) -> None:
+    client.fill(client.root, Rect(300, 200, 10, 20), 0x123456)
+    client.hold()  # so that what is asked comes after what follows
+    client.synchronize()
+    assert server.ask_changes(PICTURE, segment, (0, 0), GAP) == (150, 170)
+    client.fill(client.root, Rect(0, 0, 10, 10), 0x123456)  # beside the picture
+    client.fill(client.root, Rect(400, 400, 10, 20), 0x123456)
+    client.release()
+    changed, inside = server.receive_changes()
+    assert changed == [Rect(200, 150, 10, 20), Rect(300, 350, 10, 20)]
+    assert not inside, "what was drawn meanwhile is not in the rows that were read"
+    assert not picture(segment)[170:].any()
+    # Events told of that before it was asked for, so perhaps there is more; there is not.
+    assert server.news.damage
+    assert server.ask_damage().get() == []
+    client.fill(client.root, Rect(300, 300, 5, 5), 0x123456)
+    client.synchronize()
+    assert server.ask_changes(PICTURE, segment, (0, 0), GAP) == (250, 255)
+    assert server.receive_changes() == ([Rect(200, 250, 5, 5)], True)
+
+
+def test_a_region_of_very_many_rectangles_is_told_coarsely(server: Server, segment: Segment, client: Client) -> None:
+    drawn = [Rect(100 + 4 * column, 50 + 4 * row, 2, 2) for row in range(20) for column in range(40)]
+    for area in drawn:
+        client.fill(client.root, area, 0x123456)
+    client.synchronize()
+    assert server.ask_changes(PICTURE, segment, (0, 0), GAP) == (0, 78)
+    changed, inside = server.receive_changes()
+    assert inside
+    assert len(changed) <= 256
+    covered = np.zeros((PICTURE.height, PICTURE.width), bool)
+    for x, y, width, height in changed:
+        covered[y : y + height, x : x + width] = True
+    for x, y, width, height in drawn:
+        assert covered[y - 50 : y - 50 + height, x - 100 : x - 100 + width].all()
+
+
+def test_a_refusal_leaves_the_connection_in_order_and_loses_no_news(
+    server: Server, segment: Segment, client: Client, other: Client
+) -> None:
+    client.fill(client.root, Rect(790, 590, 10, 10), 0x123456)
+    client.synchronize()
+    beyond = Rect(300, 300, 600, 400)
+    assert server.ask_changes(beyond, segment, (0, 0), GAP) == (290, 300)
+    window = other.window(Rect(300, 200, 10, 20))
+    other.synchronize()
+    with pytest.raises(RequestRefused):
+        server.receive_changes()
+    assert server.read_events().windows
+    other.destroy(window)
+    other.synchronize()
+    server.ask_damage().get()
+    server.read_events()
+    client.fill(client.root, Rect(300, 200, 10, 20), 0x654321)
+    client.synchronize()
+    assert server.ask_changes(PICTURE, segment, (0, 0), GAP) == (150, 170)
+    assert server.receive_changes() == ([Rect(200, 150, 10, 20)], True)
 
 
 def test_frames_are_exact_for_a_consumer_that_always_keeps_one(xserver: "XServer", client: Client) -> None:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from x11_client import Client, colours
 from fastframe import Rect
 from fastframe.capture import Event
 from fastframe.capture.x11 import X11Source
-from fastframe.capture.x11.session import Session
+from fastframe.capture.x11.server import Server
 from fastframe.capture.x11.xcb import RequestRefused
 from fastframe.errors import LocalProtocolError, PermanentCaptureError, TransientCaptureError
 
@@ -87,23 +87,29 @@ def test_a_server_that_stops_is_an_error_in_time_and_works_again_when_it_goes_on
 def test_a_picture_that_could_not_be_read_is_not_kept(
     xserver: "XServer", client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receive, refusing = Session._receive, False
+    receive, refusing = Server.receive_changes, False
 
-    def refuse_once(session: Session, *arguments: Any, **options: Any) -> None:
+    def refuse_once(server: Server) -> tuple[list[Rect], bool]:
         nonlocal refusing
-        receive(session, *arguments, **options)
+        received = receive(server)
         if refusing:
             refusing = False
             raise RequestRefused("as when the screen shrinks")
+        return received
 
-    monkeypatch.setattr(Session, "_receive", refuse_once)
+    monkeypatch.setattr(Server, "receive_changes", refuse_once)
     gc.disable()  # what is part of a cycle would be kept for some time
     try:
         with X11Source(xserver.display) as source:
-            for _ in range(8):
+            source.capture()
+            for number in range(8):
+                client.fill(client.root, Rect(10, 10, 50, 50), 0x010101 * number)
+                client.synchronize()
                 refusing = True
-                source.capture()
+                frame = source.capture()
                 assert not refusing
+                assert (colours(frame.pixels)[10:60, 10:60] == number).all()
+                del frame
             assert _shared_buffers() == 1
     finally:
         gc.enable()

@@ -13,7 +13,7 @@ from fastframe.capture.x11.xcb import Attempt, Connection
 _CREATE_WINDOW, _CHANGE_ATTRIBUTES, _DESTROY, _REPARENT, _MAP, _UNMAP, _CONFIGURE = 1, 2, 4, 7, 8, 10, 12
 _QUERY_TREE, _INTERN_ATOM, _CHANGE_PROPERTY, _SET_SELECTION_OWNER = 15, 16, 18, 22
 _CREATE_PIXMAP, _CREATE_GC, _CHANGE_GC, _COPY_AREA, _FILL, _PUT_IMAGE = 53, 55, 56, 62, 70, 72
-_WARP_POINTER = 41
+_GRAB_SERVER, _UNGRAB_SERVER, _WARP_POINTER = 36, 37, 41
 _STRING, _WM_NAME, _WM_CLASS, _WM_TRANSIENT_FOR, _WINDOW = 31, 39, 67, 68, 33
 
 
@@ -186,6 +186,15 @@ class Client:
     def synchronize(self) -> None:
         """Wait until all of it has been drawn."""
         self.connection.synchronize()
+
+    def hold(self) -> None:
+        """Have the server serve nobody else until `release`."""
+        self.connection.tell(_GRAB_SERVER, 0, b"")
+
+    def release(self) -> None:
+        """Let it go on with the others."""
+        self.connection.tell(_UNGRAB_SERVER, 0, b"")
+        self.connection.flush()
 
     def close(self) -> None:
         """Leave; the windows go with us."""

@@ -9,7 +9,7 @@ monitor, without XFIXES no pointer.
 import os
 import struct
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,12 @@ from fastframe.capture.region import simplified
 from fastframe.capture.source import CursorShape, Display
 from fastframe.capture.x11.shm import Segment
 from fastframe.capture.x11.tracks import Tracks
-from fastframe.capture.x11.xcb import Connection, Extension, Pending, RequestRefused
+from fastframe.capture.x11.xcb import Area, Connection, Extension, Pending, RequestRefused
 from fastframe.errors import PermanentCaptureError
 from fastframe.geometry import Rect
+
+if TYPE_CHECKING:
+    from fastframe._xcb import ChangesRequest
 
 # Core requests.
 _CHANGE_WINDOW_ATTRIBUTES, _GET_GEOMETRY, _GET_ATOM_NAME = 2, 14, 17
@@ -100,16 +103,6 @@ class Attributes:
     override_redirect: bool
 
 
-class Asked(NamedTuple):
-    """What is on its way from the server to a picture."""
-
-    rows: list[tuple[int, int]]
-    """The rows (first, end excluded) of the picture that it writes."""
-    damage: Pending[list[Rect]] | None
-    """Damage that was asked for before these, and may be more than they hold."""
-    pixels: list[Pending[None]]
-
-
 class Server:
     """One connection, with what it takes to capture the screen.
 
@@ -175,6 +168,7 @@ class Server:
                 connection.tell(self._randr.opcode, _RANDR_SELECT, struct.pack("<IHH", self.root, 7, 0))
         # No event has this code.
         self._damage_kind = -1
+        self._changes_request: ChangesRequest | None = None
         if self._damage_extension and self._xfixes:
             self._version(self._damage_extension, struct.pack("<II", 1, 1), "<II")
             damage, region = connection.new_id(), connection.new_id()
@@ -185,6 +179,11 @@ class Server:
             self._take = self._damage_extension.opcode, _DAMAGE_SUBTRACT, take
             self._fetch = self._xfixes.opcode, _XFIXES_FETCH_REGION, struct.pack("<I", region)
             self._damage_kind = self._damage_extension.first_event
+            if self._shm:
+                anywhere = self._shm.opcode, _SHM_GET_IMAGE, self._pixels_request(Rect(0, 0, 0, 0), 0, 0)
+                self._changes_request = connection.changes_request(
+                    self._damage_kind, _LEAP, self._take, self._fetch, anywhere
+                )
 
     def _version(self, extension: Extension, payload: bytes, layout: str, request: int = 0) -> tuple[int, int]:
         def parse(reply: bytes) -> tuple[int, int]:
@@ -212,17 +211,11 @@ class Server:
         """Take in what the server has told by now."""
         news = self.news
         events, told, leapt = self.connection.events(self._damage_kind, news.damage, _LEAP)
-        if told is not None:
-            news.damage = Rect(*told)
-            news.sparse |= leapt
-        if events:
-            self._take_in(events)
+        self._note(events, told, leapt)
         return news
 
-    def ask_changes(self, area: Rect, segment: Segment, wanted: tuple[int, int], gap: int) -> Asked | None:
+    def ask_changes(self, area: Rect, segment: Segment, wanted: tuple[int, int], gap: int) -> tuple[int, int] | None:
         """Take in what the server has told, and ask at once for damage and pixels if there is nothing else to decide.
-
-        Only where the server has damage and shared memory, and `news` has no sparse damage.
 
         Parameters
         ----------
@@ -237,23 +230,37 @@ class Server:
 
         Returns
         -------
-        What is on its way: damage that counts as seen, and pixels that are at least what these changes made of them.
-        `None`: nothing is, and `news` tells what there is to decide.
+        The rows that are on their way, for `receive_changes`: damage that counts as seen, and pixels that are at least
+        what these changes made of them. `None`: nothing is, and `news` tells what there is to decide.
         """
-        assert self._shm is not None
         news = self.news
-        image = self._shm.opcode, _SHM_GET_IMAGE, self._pixels_request(area, segment, 0)
-        events, told, leapt, asked = self.connection.ask_changes(
-            self._damage_kind, news.damage, _LEAP, (self._take, self._fetch, image), wanted, gap, _rectangles
+        # Where damage is sparse, what has not changed is dear as well.
+        if self._changes_request is None or news.sparse:
+            return None
+        events, told, leapt, rows = self.connection.ask_changes(
+            self._changes_request, news.damage, area, segment.number, wanted, gap
         )
-        news.damage = None if told is None else Rect(*told)
-        news.sparse = leapt
+        self._note(events, told, leapt)
+        return rows
+
+    def receive_changes(self) -> tuple[list[Rect], bool]:
+        """What `ask_changes` has asked for, and take in what the server has told meanwhile.
+
+        Returns
+        -------
+        What has changed, in pixels of the picture, and whether all of that lies in the rows that were read.
+        """
+        assert self._changes_request is not None
+        changed, inside, events, told, leapt = self.connection.receive_changes(self._changes_request)
+        self._note(events, told, leapt)
+        return _rectangles(changed), inside
+
+    def _note(self, events: list[bytes], told: Area | None, leapt: bool) -> None:
+        """Take in events, and what damage they told of."""
+        self.news.damage = None if told is None else Rect(*told)
+        self.news.sparse |= leapt
         if events:
             self._take_in(events)
-        if asked is None:
-            return None
-        damage, pixels, first, end = asked
-        return Asked([(first, end)], damage, [pixels])
 
     def _take_in(self, events: list[bytes]) -> None:
         """Take in events that are not of damage."""
@@ -313,7 +320,7 @@ class Server:
         """
         self.news.damage, self.news.sparse = None, False
         self.connection.tell(*self._take)
-        return self.connection.ask(*self._fetch, _rectangles)
+        return self.connection.ask(*self._fetch, lambda reply: _rectangles(reply[32:]))
 
     def share(self, size: int) -> Segment:
         """Memory for pixels, into which the server writes where it can."""
@@ -324,7 +331,7 @@ class Server:
                 self.connection.tell_and_check(self._shm.opcode, _SHM_ATTACH_FD, attach, segment.take_descriptor())
                 return segment
             except RequestRefused:
-                self._shm = None
+                self._shm = self._changes_request = None
         return Segment(size)
 
     def unshare(self, segment: Segment) -> None:
@@ -338,7 +345,7 @@ class Server:
         Getting the answer raises `RequestRefused` where the rectangle does not lie in the screen.
         """
         if self._shm and segment.number:
-            request = self._pixels_request(area, segment, offset)
+            request = self._pixels_request(area, segment.number, offset)
             return self.connection.ask(self._shm.opcode, _SHM_GET_IMAGE, request, _nothing)
         size = 4 * area.width * area.height
 
@@ -348,8 +355,8 @@ class Server:
         place = struct.pack("<IhhHHI", self.root, *area, _ALL_PLANES)
         return self.connection.ask(_GET_IMAGE, _Z_PIXMAP, place, copy)
 
-    def _pixels_request(self, area: Rect, segment: Segment, offset: int) -> bytes:
-        return _SHM_PIXELS.pack(self.root, *area, _ALL_PLANES, _Z_PIXMAP, segment.number, offset)
+    def _pixels_request(self, area: Rect, segment: int, offset: int) -> bytes:
+        return _SHM_PIXELS.pack(self.root, *area, _ALL_PLANES, _Z_PIXMAP, segment, offset)
 
     def hold(self) -> None:
         """Have the server serve nobody else until `release`, and take in all that happened before."""
@@ -449,11 +456,12 @@ def _monitors(reply: bytes) -> list[tuple[int, bool, Rect]]:
     return monitors
 
 
-def _rectangles(reply: bytes) -> list[Rect]:
-    if len(reply) <= 32 + _AREA.size * _MOST_RECTANGLES:
-        return [Rect(*place) for place in _AREA.iter_unpack(reply[32:])]
+def _rectangles(told: bytes) -> list[Rect]:
+    """Rectangles as X has them, or if they are many a region around them."""
+    if len(told) <= _AREA.size * _MOST_RECTANGLES:
+        return [Rect(*place) for place in _AREA.iter_unpack(told)]
     # A screen full of small changes has tens of thousands.
-    place = np.frombuffer(reply, np.int16, offset=32).reshape(-1, 4).astype(np.int32)
+    place = np.frombuffer(told, np.int16).reshape(-1, 4).astype(np.int32)
     place[:, 2:] &= 0xFFFF
     return simplified(place, _MOST_RECTANGLES)
 

@@ -22,7 +22,7 @@ from fastframe.capture.region import bands, clipped, moved, simplified, subtract
 from fastframe.capture.source import CapturedFrame, Cursor, Display, Event, Mask
 from fastframe.capture.x11.pictures import MOST_RECTANGLES, Pictures
 from fastframe.capture.x11.privacy import NotThere, Privacy, View
-from fastframe.capture.x11.server import Asked, Server
+from fastframe.capture.x11.server import Server
 from fastframe.capture.x11.shm import Buffer, Segment
 from fastframe.capture.x11.windows import WindowList
 from fastframe.capture.x11.xcb import Pending, RequestRefused
@@ -273,17 +273,19 @@ class Session:
         self._show(view.area)
         hidden = moved(view.hidden, -view.area.x, -view.area.y)
         buffer = self._pictures.spare() or self._pictures.new(self.area.width, self.area.height)
-        asked = self._ask_at_once(buffer, hidden) or self._ask_in_turn(buffer, hidden)
-        return self._frame(buffer, hidden, view.masks, asked)
+        return self._frame(buffer, hidden, view.masks, self._ask_at_once(buffer, hidden))
 
-    def _frame(self, buffer: Buffer, hidden: list[Rect], masks: tuple[Mask, ...], asked: Asked) -> CapturedFrame:
+    def _frame(
+        self, buffer: Buffer, hidden: list[Rect], masks: tuple[Mask, ...], asked: tuple[int, int] | None
+    ) -> CapturedFrame:
+        """The next frame, once rows of it have been asked for along with the damage; `None`: nothing has."""
         pixels = self._receive_picture(buffer, hidden, asked)
         pictures = self._pictures
         pictures.latest = buffer
         before, pictures.changed = pictures.changed, []
-        if self.server.read_events().layout:
+        if self.server.news.layout:
             # It may be another monitor whose pixels we have just read.
-            self._pictures.everything_changed()
+            pictures.everything_changed()
             raise LayoutChanged("the monitors have changed while they were captured")
         # What was drawn meanwhile may be in the rows that were read, wholly or in part: it counts for this frame, and
         # for the next one again.
@@ -328,61 +330,56 @@ class Session:
 
     def _take_damage(self) -> None:
         """Learn from the server what has changed in what we show."""
-        self._add_damage(self.server.ask_damage())
+        self._pictures.add(self._inside(self._told(self.server.ask_damage().get)))
 
-    def _add_damage(self, answer: Pending[list[Rect]]) -> list[Rect]:
-        """Learn what has changed in what we show, from the server's answer; returns it, in pixels of the picture."""
+    def _told(self, ask: Callable[[], Result]) -> Result:
+        """What the server tells of damage. Should it refuse, anything may have changed: to the server it was told."""
         try:
-            changed = self._inside(answer.get())
+            return ask()
         except RequestRefused:
-            # The server counts it as seen.
             self._pictures.everything_changed()
             raise
-        self._pictures.add(changed)
-        return changed
 
-    def _ask_at_once(self, buffer: Buffer, hidden: list[Rect]) -> Asked | None:
+    def _ask_at_once(self, buffer: Buffer, hidden: list[Rect]) -> tuple[int, int] | None:
         """Ask for damage, and for the rows that events told of and the buffer lacks; `None`: it cannot be told yet.
 
         Waiting for the server twice takes twice as long as reading a line of text does.
         """
-        # Where it has no shared memory, or where damage is sparse, what has not changed is dear as well.
-        if self.server.news.sparse or not (self.server.has_shm and self.knows_damage):
+        if not self.knows_damage:
             return None
         rows = bands(_out_of_date(buffer, hidden), _GAP)
         if len(rows) > 1:
             return None
         return self.server.ask_changes(self.area, buffer.segment, rows[0] if rows else (0, 0), _GAP)
 
-    def _ask_in_turn(self, buffer: Buffer, hidden: list[Rect]) -> Asked:
-        """Ask for damage, and when that is here for the rows that the buffer lacks."""
-        if self.server.news.damage:
-            self._take_damage()
-        rows = bands(_out_of_date(buffer, hidden), _GAP)
-        asked = Asked(rows, None, self._ask_rows(buffer.segment, rows, 0))
-        self.server.connection.flush()
-        return asked
-
-    def _receive_picture(self, buffer: Buffer, hidden: list[Rect], asked: Asked) -> npt.NDArray[np.uint8]:
-        """Bring a buffer up to date, blank what is hidden, and lend it.
+    def _receive_picture(
+        self, buffer: Buffer, hidden: list[Rect], asked: tuple[int, int] | None
+    ) -> npt.NDArray[np.uint8]:
+        """Bring a buffer up to date, blank what is hidden, and lend it; and take in what events tell until then.
 
         Should the damage turn out to be more than its events have told of, the rest is read after it.
         """
+        missing: list[Rect] = []
+        if asked is None:
+            if self.server.news.damage:
+                self._take_damage()
+            missing = _out_of_date(buffer, hidden)
         # Should anything fail from here on, the buffer holds what nobody must see.
-        buffer.stale, before = [buffer.whole], buffer.hidden
-        buffer.hidden = []
-        rows, answer, pending = asked
+        before = buffer.hidden
+        buffer.stale, buffer.hidden = [buffer.whole], []
         pixels = buffer.lend()
-        if answer:
-            more = [
-                each
-                for each in subtracted(self._add_damage(answer), hidden)
-                if not any(first <= each.y and each.bottom <= end for first, end in rows)
-            ]
-            if more:
-                rest = bands(more, _GAP)
-                rows, pending = [*rows, *rest], [*pending, *self._ask_rows(buffer.segment, rest, 0)]
-        self._receive(pending)
+        rows: list[tuple[int, int]] = []
+        if asked is not None:
+            rows.append(asked)
+            changed, inside = self._told(self.server.receive_changes)
+            self._pictures.add(changed)
+            if not inside:
+                first, end = asked
+                missing = [each for each in subtracted(changed, hidden) if not (first <= each.y and each.bottom <= end)]
+        if missing:
+            rest = bands(missing, _GAP)
+            self._receive(self._ask_rows(buffer.segment, rest, 0))
+            rows += rest
         if hidden:
             _blank(buffer, hidden, rows if hidden == before else [(0, buffer.size[1])])
         self._pictures.finish(buffer, hidden)
@@ -397,7 +394,7 @@ class Session:
         ]
 
     def _receive(self, pending: list[Pending[None]], *, hurry: bool = True) -> None:
-        """Wait until rows have been read."""
+        """Wait until rows have been read, and take in what has happened until then."""
         refused = None
         with _UNLIMITED if self.server.has_shm else self.server.connection.limited():
             for answer in pending:
@@ -407,6 +404,7 @@ class Session:
                     refused = error
         if refused:
             raise refused
+        self.server.read_events()
 
     def _check_slice(self) -> None:
         """Look whether a slice of the latest picture is as it should be, apart from what is known to have changed."""
@@ -425,7 +423,7 @@ class Session:
             self._receive(self._ask_rows(self._aside, [(first, end)], first), hurry=False)
         except RequestRefused:
             return  # The layout is changing, which is reported in its own way.
-        if self.server.read_events().damage:
+        if self.server.news.damage:
             self._take_damage()
         now = np.frombuffer(self._aside.memory, np.uint32, width * (end - first)).reshape(-1, width)
         different = (now ^ latest.pixels().view(np.uint32)[first:end, :, 0]) & _COLOURS

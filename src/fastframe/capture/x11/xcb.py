@@ -15,10 +15,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from fastframe.capture.display_name import why_unreachable
 from fastframe.errors import PermanentCaptureError, TransientCaptureError
+
+if TYPE_CHECKING:
+    from fastframe._xcb import ChangesRequest
 
 # Opcodes of the core protocol.
 _QUERY_EXTENSION = 98
@@ -106,11 +109,10 @@ class Pending(Generic[T]):
             self._connection.discard(self._sequence)
 
 
-def _nothing(reply: bytes) -> None:
-    return None
-
-
-AskedChanges = tuple[Pending[T], Pending[None], int, int]
+def _refusal(error: bytes) -> RequestRefused:
+    """What an error of the server, 32 bytes, means."""
+    code, _, minor, major = struct.unpack_from("<xBHxxxxHB", error)
+    return RequestRefused(f"the display server refuses request {major}.{minor}: error {code}", actual=code)
 
 
 class Connection:
@@ -232,23 +234,21 @@ class Connection:
         self._unread = True
         reply: bytes | None = self._xcb.reply(self._alive(), sequence, _SPIN if hurry else 0.0)
         if reply is None:
-            reply = self._awaited(sequence)
+            reply = self._awaited(lambda: self._xcb.reply(self._alive(), sequence, 0.0))
         if not reply:
             if not is_void:
                 self._lost()
         elif reply[0] == 0:
-            code, _, minor, major = struct.unpack_from("<xBHxxxxHB", reply)
-            raise RequestRefused(f"the display server refuses request {major}.{minor}: error {code}", actual=code)
+            raise _refusal(reply)
         return reply
 
-    def _awaited(self, sequence: int) -> bytes:
-        """What `reply` of xcb gives as soon as it gives something; asleep until then."""
+    def _awaited(self, look: Callable[[], T | None]) -> T:
+        """What a look for answers gives as soon as it gives something; asleep until then."""
         deadline = time.monotonic() + self._timeout
         while (left := deadline - time.monotonic()) > 0:
             self._poller.poll(left * 1000)
-            reply: bytes | None = self._xcb.reply(self._alive(), sequence, 0.0)
-            if reply is not None:
-                return reply
+            if (answer := look()) is not None:
+                return answer
         self.close()
         raise ConnectionLost(f"the display server has not answered for {self._timeout:g} s", limit=self._timeout)
 
@@ -272,45 +272,69 @@ class Connection:
         others, told, leapt = self._xcb.events(self._alive(), damage_kind, told, leap)
         return self._arrived(others), told, leapt
 
+    def changes_request(
+        self, damage_kind: int, leap: int, take: Request, fetch: Request, image: Request
+    ) -> "ChangesRequest":
+        """What `ask_changes` sends: requests to take the damage, to tell it, and for pixels. And as for `events`."""
+        request: ChangesRequest = self._xcb.ChangesRequest(damage_kind, leap, take, fetch, image)
+        return request
+
     def ask_changes(
         self,
-        damage_kind: int,
+        request: "ChangesRequest",
         told: Area | None,
-        leap: int,
-        requests: tuple[Request, Request, Request],
+        area: Area,
+        segment: int,
         wanted: tuple[int, int],
         gap: int,
-        parse: Callable[[bytes], T],
-    ) -> tuple[list[bytes], Area | None, bool, AskedChanges[T] | None]:
+    ) -> tuple[list[bytes], Area | None, bool, tuple[int, int] | None]:
         """As `events`; if there is damage in the picture and nothing else, it is asked for at once, pixels and all.
 
-        All that is asked for was sent when this returns.
+        All that is asked for was sent when this returns, and `receive_changes` must follow.
 
         Parameters
         ----------
-        damage_kind, told, leap
+        request
+            What is sent.
+        told
             As for `events`.
-        requests
-            To take the damage, to tell it, and for all pixels of the picture, of which some rows are asked for.
+        area, segment
+            The picture on the screen, and the memory that holds its rows.
         wanted
             The first row of the picture that is asked for in any case, and the end of these.
         gap
             How far from these the damage may not be.
-        parse
-            Makes of the reply that tells the damage what it means.
 
         Returns
         -------
-        As `events`, and what is on its way: the damage, the pixels, the first row of these and their end.
+        As `events`, and if anything was asked for, the first of the rows that were and their end.
         """
-        others, told, leapt, asked = self._xcb.ask_changes(
-            self._alive(), damage_kind, told, leap, *requests, *wanted, gap
-        )
-        arrived = self._arrived(others)
-        if asked is None:
-            return arrived, told, leapt, None
-        damage, pixels, first, end = asked
-        return arrived, told, leapt, (Pending(self, damage, parse), Pending(self, pixels, _nothing), first, end)
+        others, told, leapt, rows = request.ask(self._alive(), told, area, segment, *wanted, gap)
+        return self._arrived(others), told, leapt, rows
+
+    def receive_changes(self, request: "ChangesRequest") -> tuple[bytes, bool, list[bytes], Area | None, bool]:
+        """Wait until all is here that `ask_changes` has asked for.
+
+        Returns
+        -------
+        The changed rectangles in the picture, as X has rectangles; whether all lie in the rows that were read; and as
+        `events`, what has happened until they were.
+
+        Raises
+        ------
+        RequestRefused
+            The server refuses to tell or to read.
+        ConnectionLost
+            It did not answer in time, or is gone.
+        """
+        self._unread = True
+        received = request.receive(self._alive(), _SPIN)
+        if received is None:
+            received = self._awaited(lambda: request.receive(self._alive(), 0.0))
+        refused, changed, inside, (others, told, leapt) = received
+        if refused:
+            raise _refusal(refused)
+        return changed, inside, self._arrived(others), told, leapt
 
     def _arrived(self, events: list[bytes] | None) -> list[bytes]:
         self._unread = False
