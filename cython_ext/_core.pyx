@@ -4,6 +4,7 @@ The classes own all memory that the C kernels work on. They are not thread-safe,
 trust their callers in fastframe.codec: rules of the packet format and of the public API are checked there.
 """
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.buffer cimport PyBUF_READ, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
@@ -64,6 +65,22 @@ def plane_capacities(uint32_t width, uint32_t height):
     the modelled plane pixels."""
     cdef ff_geometry geometry = ff_make_geometry(width, height)
     return tuple(ff_plane_capacity(&geometry, plane) for plane in range(FF_PLANES))
+
+
+def varints(tuple values not None):
+    """Numbers from 0 to 2**32 - 1 in unsigned LEB128, one after the other."""
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, 5 * len(values))  # at seven bits a byte
+    cdef uint8_t *begin = <uint8_t *> PyBytes_AS_STRING(out)
+    cdef uint8_t *end = begin
+    cdef uint32_t value
+    for value in values:
+        while value > 0x7F:
+            end[0] = value & 0x7F | 0x80
+            end += 1
+            value >>= 7
+        end[0] = value
+        end += 1
+    return out[:end - begin]
 
 
 cdef void *allocate(size_t count, size_t size) except NULL:

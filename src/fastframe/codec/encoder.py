@@ -410,9 +410,11 @@ class Encoder:
                 # An average over the last few parts, which one strange tile does not upset.
                 factor = min(8.0, max(1 / 64, (written - before) * 8 / part.estimate))
                 self._estimate_factor += 0.25 * (factor - self._estimate_factor)
+            if part.ended:
+                break
             used_up = budget is not None and (budget - written) * 8 < budget
             no_room = self._config.limits.max_packet_bytes - written < max_tile_bytes(self._config.effort)
-            if core.left == 0 or used_up or no_room:
+            if used_up or no_room:
                 break
         if not part.ended:
             end_packet(core, self._team, hashed=hashed)

@@ -6,11 +6,12 @@ written as unsigned LEB128 ("varint"), all others little-endian.
 
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
-from fastframe._core import PLANES
+from fastframe._core import PLANES, varints
 from fastframe.codec.stats import PlaneSizes
 from fastframe.errors import RemoteProtocolError
 from fastframe.limits import Limits
@@ -66,15 +67,6 @@ class CompressedPlane(NamedTuple):
     data: memoryview
 
 
-def put_varints(out: bytearray, values: Iterable[int]) -> None:
-    """Appends numbers from 0 to 2**32 - 1 in unsigned LEB128."""
-    for value in values:
-        while value > 0x7F:
-            out.append(value & 0x7F | 0x80)
-            value >>= 7
-        out.append(value)
-
-
 def pack(header: Header, sizes: PlaneSizes, pieces: Sequence[bytes] = ()) -> bytes:
     """Assembles a packet. `sizes` are those of planes that are not empty, in ascending order.
 
@@ -88,14 +80,13 @@ def pack(header: Header, sizes: PlaneSizes, pieces: Sequence[bytes] = ()) -> byt
     mask = 0
     for number in sizes:
         mask |= 1 << number
-    put_varints(head, (mask, header.epoch, header.sequence))
+    head += varints((mask, header.epoch, header.sequence))
     if header.keyframe:
         for number in (header.width, header.height, header.cache_slots):
             head += number.to_bytes(2, "little")
     if header.frame_hash is not None:
         head += header.frame_hash.to_bytes(HASH_BYTES, "little")
-    for plane_sizes in sizes.values():
-        put_varints(head, plane_sizes)
+    head += varints(tuple(chain.from_iterable(sizes.values())))
     crc = zlib.crc32(head)
     for piece in pieces:
         crc = zlib.crc32(piece, crc)

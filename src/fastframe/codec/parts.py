@@ -63,8 +63,9 @@ class PlaneStream:
         self._put(self._compressor.flush())
 
     def _put(self, piece: bytes) -> None:
-        self.size += len(piece)
-        self.pieces.append(piece)
+        if piece:  # few bytes all wait for the flush
+            self.size += len(piece)
+            self.pieces.append(piece)
 
     def take(self, *, last: bool) -> list[Task]:
         """Takes what was written to the plane since the last time, and with `last` all that the part will have of it.
