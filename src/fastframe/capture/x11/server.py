@@ -166,6 +166,8 @@ class Server:
                 self._randr = None
             else:
                 connection.tell(self._randr.opcode, _RANDR_SELECT, struct.pack("<IHH", self.root, 7, 0))
+        self.has_damage = False
+        """Whether the server tells what has changed."""
         # No event has this code.
         self._damage_kind = -1
         self._changes_request: ChangesRequest | None = None
@@ -179,6 +181,7 @@ class Server:
             self._take = self._damage_extension.opcode, _DAMAGE_SUBTRACT, take
             self._fetch = self._xfixes.opcode, _XFIXES_FETCH_REGION, struct.pack("<I", region)
             self._damage_kind = self._damage_extension.first_event
+            self.has_damage = True
             if self._shm:
                 anywhere = self._shm.opcode, _SHM_GET_IMAGE, self._pixels_request(Rect(0, 0, 0, 0), 0, 0)
                 self._changes_request = connection.changes_request(
@@ -191,11 +194,6 @@ class Server:
             return major, minor
 
         return self.connection.ask(extension.opcode, request, payload, parse).get()
-
-    @property
-    def has_damage(self) -> bool:
-        """Whether the server tells what has changed."""
-        return self._damage_kind >= 0
 
     @property
     def has_shm(self) -> bool:

@@ -291,7 +291,9 @@ class Session:
         # for the next one again.
         if self.server.news.damage:
             self._take_damage()
-        damage = None if before is None else subtracted([*before, *(pictures.changed or ())], hidden)
+        damage = None if before is None else [*before, *(pictures.changed or ())]
+        if damage and hidden:
+            damage = subtracted(damage, hidden)
         if hidden != self._hidden:
             turned = pictures.hide(hidden, self._hidden)
             if damage is not None:
@@ -347,10 +349,11 @@ class Session:
         """
         if not self.knows_damage:
             return None
-        rows = bands(_out_of_date(buffer, hidden), _GAP)
+        missing = _out_of_date(buffer, hidden)
+        rows = bands(missing, _GAP) if missing else [(0, 0)]
         if len(rows) > 1:
             return None
-        return self.server.ask_changes(self.area, buffer.segment, rows[0] if rows else (0, 0), _GAP)
+        return self.server.ask_changes(self.area, buffer.segment, rows[0], _GAP)
 
     def _receive_picture(
         self, buffer: Buffer, hidden: list[Rect], asked: tuple[int, int] | None
@@ -459,7 +462,7 @@ class Session:
 def _out_of_date(buffer: Buffer, hidden: list[Rect]) -> list[Rect]:
     """What of a buffer must be read for a picture in which `hidden` is blank."""
     stale = buffer.stale if buffer.hidden == hidden else [*buffer.stale, *subtracted(buffer.hidden, hidden)]
-    return subtracted(stale, hidden)
+    return subtracted(stale, hidden) if stale else stale
 
 
 def _blank(buffer: Buffer, hidden: Iterable[Rect], rows: Sequence[tuple[int, int]]) -> None:
