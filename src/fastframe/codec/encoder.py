@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._arguments import checked
+from fastframe._arguments import checked, clipped_damage
 from fastframe._core import MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, FrameEncoder
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, Header, pack
 from fastframe.codec.parts import WINDOW_TILES, Part, PlaneStream, Search, end_packet
@@ -137,26 +137,6 @@ def _checked_frame(frame: Any, limits: Limits) -> npt.NDArray[np.uint8]:
             actual=array.strides,
         )
     return array
-
-
-def _clipped_damage(damage: Iterable[Any], width: int, height: int) -> list[tuple[int, int, int, int]]:
-    """The rectangles cut to the frame, those outside it dropped."""
-    clipped = []
-    try:
-        rectangles = [tuple(map(index, rectangle)) for rectangle in damage]
-    except TypeError as error:
-        raise LocalProtocolError(f"damage must be rectangles (x, y, width, height) of integers: {error}") from error
-    for rectangle in rectangles:
-        if len(rectangle) != 4 or rectangle[2] < 0 or rectangle[3] < 0:
-            raise LocalProtocolError(
-                f"damage must be rectangles (x, y, width, height), not {rectangle}", actual=rectangle
-            )
-        left, top = max(rectangle[0], 0), max(rectangle[1], 0)
-        right = min(rectangle[0] + rectangle[2], width)
-        bottom = min(rectangle[1] + rectangle[3], height)
-        if left < right and top < bottom:
-            clipped.append((left, top, right - left, bottom - top))
-    return clipped
 
 
 def _checked_budget(budget: int | None) -> int | None:
@@ -305,7 +285,7 @@ class Encoder:
                 raise LocalProtocolError("the encoder is in use by another thread")
             array = _checked_frame(frame, self._config.limits)
             height, width = array.shape[:2]
-            rectangles = None if damage is None else _clipped_damage(damage, width, height)
+            rectangles = None if damage is None else clipped_damage(damage, width, height)
             begin_epoch, checked = bool(keyframe), _checked_budget(budget)
             try:
                 return self._encode(array, rectangles, begin_epoch, checked)

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from fastframe._arguments import clipped_damage
 from fastframe.geometry import Rect
 
 Rectangle = tuple[int, int, int, int]
@@ -45,10 +46,10 @@ class DamageMap:
         self.any = True
         # Whether it is not known what has changed: everything is to be looked at.
         self.unknown = True
-        # Rectangles inside of the display, the tiles they touch, and for each the packets that there were, and whether
-        # it came with few others.
-        self._rectangles: list[tuple[Rectangle, int, bool]] = []
-        self._tiles = 0
+        # Rectangles inside of the display as they came together, the packets that there were then, and whether they are
+        # small; and of all of them the number, and the tiles they touch.
+        self._batches: list[tuple[list[Rectangle], int, bool]] = []
+        self._count = self._tiles = 0
         self._grid: _Grid | None = None
         self._packets = 0
 
@@ -60,47 +61,44 @@ class DamageMap:
         return self._tiles + (0 if self._grid is None else self._grid.count)
 
     def add(self, damage: Iterable[Rectangle] | None) -> None:
-        """Adds rectangles (x, y, width, height); `None`: everything. What is outside of the display does not count."""
-        if self.unknown:
-            return
+        """Adds rectangles (x, y, width, height); `None`: everything. What is outside of the display does not count.
+
+        `LocalProtocolError` for what is no rectangles; nothing is added then.
+        """
         if damage is None:
-            self._rectangles.clear()
-            self._tiles, self._grid, self.unknown = 0, None, True
-            self.any = True
+            self._forget()
+            self.any = self.unknown = True
             return
-        added: list[Rectangle] = []
-        tiles = 0
-        for rectangle in damage:
-            left, top, width, height = rectangle
-            right, bottom = left + width, top + height
-            if left < 0 or top < 0 or right > self.width or bottom > self.height:
-                left, top, right, bottom = max(left, 0), max(top, 0), min(right, self.width), min(bottom, self.height)
-                rectangle = left, top, right - left, bottom - top
-            if left < right and top < bottom:
-                added.append(rectangle)
-                tiles += ((right - 1) // TILE - left // TILE + 1) * ((bottom - 1) // TILE - top // TILE + 1)
-        if not added:
+        added = clipped_damage(damage, self.width, self.height)
+        if not added or self.unknown:
             return
         self.any = True
-        small = tiles <= SMALL_TILES
-        for rectangle in added:
-            self._rectangles.append((rectangle, self._packets, small))
+        tiles = 0
+        for left, top, width, height in added:
+            columns = (left + width - 1) // TILE - left // TILE + 1
+            tiles += columns * ((top + height - 1) // TILE - top // TILE + 1)
         self._tiles += tiles
-        if len(self._rectangles) > MAX_RECTANGLES:
+        self._count += len(added)
+        self._batches.append((added, self._packets, tiles <= SMALL_TILES))
+        if self._count > MAX_RECTANGLES:
             self._draw()
 
     def take_all(self) -> list[Rectangle] | None:
         """All there is, for `Encoder.encode(damage=...)`; nothing is pending afterwards."""
         taken: list[Rectangle] | None = None
         if not self.unknown:
-            taken = [rectangle for rectangle, _, _ in self._rectangles]
+            taken = [rectangle for batch, _, _ in self._batches for rectangle in batch]
             if self._grid is not None:
                 taken += self._grid.rectangles()
-        self._rectangles.clear()
-        self._tiles, self._grid, self.unknown = 0, None, False
-        self.any = False
+        self._forget()
+        self.any = self.unknown = False
         self._packets += 1
         return taken
+
+    def _forget(self) -> None:
+        self._batches.clear()
+        self._count = self._tiles = 0
+        self._grid = None
 
     def take(self, tiles: int, pointer: tuple[int, int] | None, *, small: bool = False) -> list[Rectangle] | None:
         """At most so many tiles, the most urgent first; `pointer` is where it is, in pixels.
@@ -125,10 +123,11 @@ class DamageMap:
         if self.unknown:
             grid.add((0, 0, self.width, self.height), self._packets, small=False)
             self.unknown = False
-        for rectangle, since, small in self._rectangles:
-            grid.add(rectangle, since, small=small)
-        self._rectangles.clear()
-        self._tiles = 0
+        for rectangles, since, small in self._batches:
+            for rectangle in rectangles:
+                grid.add(rectangle, since, small=small)
+        self._batches.clear()
+        self._count = self._tiles = 0
         return grid
 
 

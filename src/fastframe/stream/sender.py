@@ -8,7 +8,6 @@ dropped, since the packets of an epoch form a chain.
 import math
 from collections import deque
 from collections.abc import Collection, Iterable
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -139,19 +138,20 @@ class Sender(Serving[_DisplayOutlet]):
         self._require_needs()
         outlet.wanted = False
         width, height = _frame_size(frame)
-        rectangles = None if damage is None else _checked_rectangles(damage)
-        if outlet.damage is None or outlet.damage.width != width or outlet.damage.height != height:
+        damage_map = outlet.damage
+        if damage_map is None or damage_map.width != width or damage_map.height != height:
             if not _holds(self.limits, width, height) and _holds(self._config.limits, width, height):
                 self.close(now, m.ByeReason.LIMITS, f"display {display} has more pixels than the viewer holds")
                 return False
-            outlet.damage = DamageMap(width, height)
-        outlet.damage.add(rectangles)
+            damage_map = DamageMap(width, height)
+        damage_map.add(damage)
+        outlet.damage = damage_map
         if not outlet.has_work:
             return False
         if not self._may_send() or self._ready_at(outlet) > self._now + 1e-9:
             self._held_back += 1
             return False
-        self._encode(outlet, outlet.damage, frame)
+        self._encode(outlet, damage_map, frame)
         return True
 
     def is_behind(self, display: int) -> bool:
@@ -326,14 +326,3 @@ def _frame_size(frame: Any) -> tuple[int, int]:
             actual=f"{shape} {array.dtype}",
         )
     return shape[1], shape[0]
-
-
-def _checked_rectangles(damage: Iterable[Any]) -> list[tuple[int, int, int, int]]:
-    try:
-        rectangles = [(index(x), index(y), index(width), index(height)) for x, y, width, height in damage]
-    except (TypeError, ValueError) as error:
-        raise LocalProtocolError(f"damage must be rectangles (x, y, width, height) of integers: {error}") from error
-    for rectangle in rectangles:
-        if rectangle[2] < 0 or rectangle[3] < 0:
-            raise LocalProtocolError(f"damage must not be negative: {rectangle}", actual=rectangle)
-    return rectangles
