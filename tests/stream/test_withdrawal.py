@@ -217,6 +217,18 @@ def test_poll_wakes_up_when_a_consent_runs_out() -> None:
     assert pair.receiver.consent(Scope.VIEW) is ConsentState.EXPIRED
 
 
+def test_a_consent_that_runs_out_while_nobody_is_connected_is_told_at_once() -> None:
+    pair = Pair(granted=())
+    pair.gate.grant(Scope.VIEW, 0.0, until=5.0)
+    pair.connect()
+    pair.pump(0.1)
+    pair.cut()
+    assert pair.sender.poll(pair.now) == 5.0
+    assert pair.sender.poll(5.0) > 5.0
+    pair.drain()
+    assert pair.seen(e.ConsentChanged, "sender")[-1].after is ConsentState.EXPIRED
+
+
 def test_a_new_consent_begins_anew() -> None:
     pair = Pair().connect()
     pair.pump(0.1)

@@ -91,10 +91,12 @@ class ConsentGate:
         The number of changes so far.
     next_expiry
         The earliest time at which a request or a grant runs out by itself; `inf` if none does.
+    version
+        Another number whenever one of these two has become another one.
     """
 
     def __init__(self) -> None:
-        self.revision = 0
+        self.revision = self.version = 0
         self._states = dict.fromkeys(Scope, ConsentState.NONE)
         self.next_expiry = math.inf
         self._until: dict[Scope, float] = {}
@@ -203,11 +205,13 @@ class ConsentGate:
         else:
             self._until[scope] = until
         self.next_expiry = min(self._until.values(), default=math.inf)
+        self.version += 1
 
     def _record(self, change: ConsentChange) -> None:
         self._states[change.scope] = change.after
         self._changes.append(change)
         self.revision += 1
+        self.version += 1
 
     def _expire(self, now: float) -> None:
         if now < self.next_expiry:

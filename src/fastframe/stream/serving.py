@@ -61,6 +61,9 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         self._needs = needs
         self._gate = gate
         self._gate_revision = 0
+        # Until that time the gate says what it said, as long as that is its version.
+        self._gate_version = -1
+        self._gate_expiry = -math.inf
         # Whether the viewer may see something, by the gate's state at that revision.
         self._may_view = False
         self._config = config
@@ -358,17 +361,18 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         return super().next_event()
 
     def _set_time(self, now: float) -> None:
-        # Several times a frame: the first line is that of `Endpoint._set_time`, without calling it.
-        if type(now) is float and self._now <= now < _INFINITY:
+        # Nearly every time; this is asked several times a frame.
+        if self._gate.version == self._gate_version and type(now) is float and self._now <= now < self._gate_expiry:
             self._now = now
-        else:
-            super()._set_time(now)
+            return
+        super()._set_time(now)
         gate = self._gate
         if gate.revision != self._gate_revision or self._now >= gate.next_expiry:
             self._sync_gate()
-        elif gate.next_expiry < self._quiet_until and (self._is_open or self._state is not State.CLOSED):
+        elif gate.next_expiry < self._quiet_until and self._state is not State.CLOSED:
             # A consent was given anew, until an earlier time.
             self._quiet_until = gate.next_expiry
+        self._gate_version, self._gate_expiry = gate.version, gate.next_expiry
 
     def _sync_gate(self) -> None:
         self._quiet_until = -math.inf
@@ -401,12 +405,12 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         if not self._is_open and self._state is State.LOST:
             due = self._lost_at + self._config.resume_for
             if self._now < due:
-                return due
+                return min(due, self._gate.next_expiry)
             self.close(self._now, m.ByeReason.TIMEOUT, "the viewer did not come back")
         due = super()._advance()
         if not self._is_open:
             if self._state is State.LOST:  # just now: nothing was heard for too long
-                return self._lost_at + self._config.resume_for
+                return min(self._lost_at + self._config.resume_for, self._gate.next_expiry)
             return due if self._state is State.CLOSED else min(due, self._gate.next_expiry)
         if not self._may_view:
             return min(due, self._gate.next_expiry)
@@ -448,7 +452,8 @@ class Serving(Endpoint, Generic[AnyOutlet]):
     def _take_frames(self) -> list[Message]:
         frames = super()._take_frames()
         # Queues are emptied where pauses and consents change; this is one more look before pixels leave.
-        return frames if frames and self._may_send() and self._all_granted() else []
+        unchanged = self._gate.version == self._gate_version and self._now < self._gate_expiry
+        return frames if self._may_send() and (unchanged or self._all_granted()) else []
 
     def _drop_outlet(self, outlet: AnyOutlet) -> None:
         """A display is gone: what is on the line of it is not waited for any more."""
