@@ -139,12 +139,11 @@ class Endpoint(ABC):
         if self._now < self._quiet_until - 1e-9:
             return self._quiet_until
         due = self._advance()
-        if not (self._control or self._frames):
-            self._quiet_until = due
-            return due
-        messages = [message for message, _ in self._control]
-        self._control.clear()
-        self._control_bytes = 0
+        messages: list[Message] = []
+        if self._control:
+            messages += [message for message, _ in self._control]
+            self._control.clear()
+            self._control_bytes = 0
         if self._frames:
             messages += self._take_frames()
             if self._frames:
@@ -152,7 +151,8 @@ class Endpoint(ABC):
         self._quiet_until = due
         if not messages:
             return due
-        self._wire_bytes += sum(map(len, messages))
+        for message in messages:
+            self._wire_bytes += len(message.header) + len(message.payload)
         return messages
 
     def close(self, now: float, reason: m.ByeReason = m.ByeReason.FINISHED, text: str = "") -> None:

@@ -238,20 +238,22 @@ class Sender(Serving[_DisplayOutlet]):
 
     def _encode(self, outlet: _DisplayOutlet, damage_map: DamageMap, frame: Any) -> None:
         budget = self._flow.budget()
-        effort = self._effort(outlet)
-        keyframe = outlet.needs_keyframe or outlet.encoder is None
-        if outlet.encoder is None:
+        encoder = outlet.encoder
+        keyframe = outlet.needs_keyframe or encoder is None
+        if encoder is None:
+            effort = self._effort(outlet)
             config = EncoderConfig(effort, self.limits, first_epoch=outlet.next_epoch, threads=self._config.threads)
-            outlet.encoder = Encoder(config)
-        outlet.encoder.effort = effort
+            encoder = outlet.encoder = Encoder(config)
+        elif self._config.effort == "auto":
+            encoder.effort = self._effort(outlet)
         damage, tiles = self._choose(outlet, damage_map, budget, keyframe=keyframe)
         held_back = outlet.partial
         try:
-            packet = outlet.encoder.encode(frame, damage=damage, keyframe=keyframe, budget=budget)
+            packet = encoder.encode(frame, damage=damage, keyframe=keyframe, budget=budget)
         except BaseException:
             damage_map.add(None)
             raise
-        header = outlet.encoder.header
+        header = encoder.header
         assert header is not None
         self._sent_packet(outlet, packet, header, damage_map)
         if tiles and not held_back:
