@@ -2,10 +2,11 @@
 and not where it is first used.
 """
 
+import math
+import operator
 from collections.abc import Iterable
 from enum import StrEnum
-from operator import index
-from typing import Any, TypeVar
+from typing import Any, SupportsIndex, TypeVar
 
 from fastframe.errors import LocalProtocolError
 
@@ -24,6 +25,38 @@ def checked(value: Kind, kind: type[Kind], name: str) -> Kind:
     if not isinstance(value, kind):
         raise LocalProtocolError(f"{name} must be of the type {kind.__name__}, not {value!r}", actual=value)
     return value
+
+
+def checked_int(value: SupportsIndex, name: str) -> int:
+    """The argument of this name, which is an integer: Python's, or one of NumPy's.
+
+    Raises
+    ------
+    LocalProtocolError
+        It is none. A bool is none either.
+    """
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise LocalProtocolError(f"{name} must be of the type int, not {value!r}", expected=int, actual=value)
+
+
+def checked_time(value: float, name: str) -> float:
+    """The argument of this name, which is a time of some clock, in seconds: a number, and not nan.
+
+    Raises
+    ------
+    LocalProtocolError
+        It is none.
+    """
+    try:
+        if not (isinstance(value, bool | str | bytes) or math.isnan(value)):
+            return value
+    except (TypeError, OverflowError):
+        pass
+    raise LocalProtocolError(f"{name} must be a number of seconds, not {value!r}", actual=value)
 
 
 def checked_member(value: Member, kind: type[Member], name: str) -> Member:
@@ -56,8 +89,8 @@ def clipped_damage(damage: Iterable[Any], width: int, height: int) -> list[tuple
     clipped = []
     try:
         for x, y, across, down in damage:
-            left, top = index(x), index(y)
-            right, bottom = left + index(across), top + index(down)
+            left, top = operator.index(x), operator.index(y)
+            right, bottom = left + operator.index(across), top + operator.index(down)
             if right < left or bottom < top:
                 rectangle = left, top, right - left, bottom - top
                 raise LocalProtocolError(f"damage must not be negative: {rectangle}", actual=rectangle)

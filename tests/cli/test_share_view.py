@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,30 @@ def test_the_viewer_gets_the_screen_exactly_and_what_changes_on_it(
     assert figures["state"] == "over"
     assert figures["frames"] >= 2
     assert figures["ratio"] > 10
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        (b"", r"the connection to 127.0.0.1:\d+ is of no use: it was ended before a session began; check the port, .+"),
+        (b"\1\7", r"tcp://127.0.0.1:\d+ is no session that can be viewed: malformed message .+; check the port"),
+    ],
+)
+def test_what_is_no_session_is_said(run: Run, answer: bytes, complaint: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(answer)
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        result = run("view", f"tcp://127.0.0.1:{server.getsockname()[1]}", "--no-window")
+        serving.join()
+    assert (result.returncode, result.stdout) == (2, "")
+    assert re.fullmatch(f"fastframe: {complaint}\n", result.stderr), result.stderr
 
 
 def test_a_wrong_key_does_not_open_the_session(share: Any, run: Run) -> None:

@@ -23,7 +23,7 @@ from fastframe.cli.screen import REFRESH
 from fastframe.cli.session import client_tls, interrupts, news, plain, show_figures, show_last_figures, transport_news
 from fastframe.cli.text import byte_count, ratio
 from fastframe.cli.window import Window
-from fastframe.errors import ConsentRequired, FastframeError, LocalProtocolError
+from fastframe.errors import ConsentRequired, FastframeError, LocalProtocolError, RemoteProtocolError
 from fastframe.stream import ByeReason, ConsentState, Display, Receiver, ReceiverConfig, Scope, State
 from fastframe.stream.aio import CLOSE_TIMEOUT, Address, ReceiverDriver, Worker, connect
 from fastframe.stream.events import (
@@ -76,6 +76,10 @@ def view(
                 stack.callback(viewing.open_window(must=bool(window)))
             try:
                 await viewing.run(lambda: connect(address, tls=tls), key, seconds, as_json)
+            except RemoteProtocolError as error:
+                if viewing.has_begun:
+                    raise
+                raise FastframeError(f"{address} is no session that can be viewed: {error}; check the port") from error
             finally:
                 if viewing.has_begun:
                     show_last_figures(viewing.figures(), viewing.table(), as_json=as_json)

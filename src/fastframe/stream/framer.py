@@ -4,11 +4,20 @@ Each message follows its length, an unsigned LEB128 number ("varint") of at most
 messages whole (WebSocket, data channels, brokers) need none of this.
 """
 
-from fastframe._arguments import checked
+from fastframe._arguments import checked, checked_int
 from fastframe.errors import LocalProtocolError, RemoteProtocolError
 from fastframe.stream.wire import Message
 
 MAX_LENGTH_BYTES = 4
+
+
+def checked_max_message(value: int) -> int:
+    """The bound of messages that was given; `LocalProtocolError` for what is none."""
+    most = (1 << 7 * MAX_LENGTH_BYTES) - 1
+    number = checked_int(value, "max_message")
+    if not 1 <= number <= most:
+        raise LocalProtocolError(f"max_message must be 1 to {most}, not {number}", limit=most, actual=number)
+    return number
 
 
 class MessageFramer:
@@ -22,11 +31,7 @@ class MessageFramer:
     """
 
     def __init__(self, max_message: int) -> None:
-        if not 1 <= max_message < 1 << 7 * MAX_LENGTH_BYTES:
-            raise LocalProtocolError(
-                f"max_message must be 1 to {(1 << 7 * MAX_LENGTH_BYTES) - 1}, not {max_message}", actual=max_message
-            )
-        self._max_message = max_message
+        self._max_message = checked_max_message(max_message)
         self._buffer = bytearray()
         self._offset = 0
         self._error: RemoteProtocolError | None = None

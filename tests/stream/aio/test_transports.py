@@ -1,7 +1,12 @@
 """Messages over real connections: whole, in order, bounded, and with faults that have a name."""
 
 import asyncio
+import errno
+import re
+import socket
 import ssl
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from certificates import Certificates
@@ -161,6 +166,151 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(scheme: str, certifica
     assert not met
 
 
+def failure_to_connect(address: Address | str, **options: Any) -> TransportError:
+    async def main() -> None:
+        transport = await connect(address, **options)
+        transport.abort()
+
+    with pytest.raises(TransportError) as caught:
+        run(main())
+    assert isinstance(caught.value.__cause__, Exception)
+    return caught.value
+
+
+# What asyncio, the system, OpenSSL and websockets say of faults has no place in a sentence for people.
+THEIR_WORDS = re.compile(r"Errno|Connect call|_ssl\.c|\[SSL|attempting to bind|HTTP response|exception", re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("host", "complaint"),
+    [
+        ("127.0.0.1", "nothing listens there; check the port, .+"),
+        (
+            "no-such-host.invalid",
+            "there is no host of that name; check the spelling|.+ looked up; check the network .+",
+        ),
+        ("255.255.255.255", "no network of this machine leads there; .+|Permission denied"),
+        ("a" * 64 + ".example", "that is no name of a host; check the spelling"),
+    ],
+)
+def test_why_there_is_no_connection_is_a_sentence(scheme: str, host: str, complaint: str) -> None:
+    address = Address(scheme, host, 1)
+    error = failure_to_connect(address)
+    assert re.fullmatch(f"no connection to {re.escape(str(address))}: ({complaint})", str(error)), error
+    assert not THEIR_WORDS.search(str(error))
+
+
+def test_a_host_that_refuses_at_all_its_addresses_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """asyncio has one text of all failures then, and no number."""
+
+    async def addresses(*arguments: Any, **options: Any) -> list[Any]:
+        kind = socket.SOCK_STREAM, socket.IPPROTO_TCP, ""
+        there, unreachable = (socket.AF_INET, *kind, ("127.0.0.1", 1)), (socket.AF_INET, *kind, ("255.255.255.255", 1))
+        return [unreachable, there]
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", addresses)
+    assert "tcp://localhost:1: nothing listens there" in str(failure_to_connect("tcp://localhost:1"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "ws", "tls"),
+    [
+        (b"", "it was ended before it was made", "it was ended before it was made"),
+        (b"SSH-2.0-x\r\n", "what listens there does not speak WebSocket", "what listens there does not speak TLS"),
+        (b"HTTP/1.1 404 No\r\n\r\n", "what listens there answers HTTP 404", "what listens there does not speak TLS"),
+        (
+            b"HTTP/1.1 301 No\r\nLocation: http://127.0.0.1/\r\n\r\n",
+            "what listens there sends on to http://127.0.0.1/, which is no WebSocket",
+            "what listens there does not speak TLS",
+        ),
+    ],
+)
+def test_a_server_that_speaks_something_else_is_told_from_one_that_is_not_there(
+    answer: bytes, ws: str, tls: str
+) -> None:
+    async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(answer)
+        writer.close()
+
+    async def main() -> None:
+        async with await asyncio.start_server(other, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            for scheme, complaint in {"ws": ws, "wss": tls, "tls": tls}.items():
+                with pytest.raises(TransportError) as caught:
+                    await connect(url(scheme, port))
+                assert str(caught.value).startswith(f"no connection to {url(scheme, port)}: {complaint}; check")
+                assert not THEIR_WORDS.search(str(caught.value))
+
+    run(main())
+
+
+@pytest.mark.parametrize("scheme", ["wss", "tls"])
+@pytest.mark.parametrize(
+    ("host", "trusted", "complaint"),
+    [
+        ("127.0.0.1", False, "its certificate is not trusted"),
+        ("127.0.0.2", True, "its certificate is for another host"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_said(
+    scheme: str, host: str, trusted: bool, complaint: str, certificates: Certificates
+) -> None:
+    async def main() -> None:
+        async def handler(transport: Transport) -> None:
+            raise AssertionError("nobody may get here")
+
+        async with serve(handler, Address(scheme, "0.0.0.0", 0), tls=certificates.server) as port:
+            with pytest.raises(TransportError) as caught:
+                await connect(Address(scheme, host, port), tls=certificates.client if trusted else None)
+        assert f": {complaint}" in str(caught.value)
+        assert not THEIR_WORDS.search(str(caught.value))
+        assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("host", "number", "complaint"),
+    [
+        ("127.0.0.1", None, "something listens there already; .+"),
+        ("203.0.113.7", None, "this machine has no such address; .+"),
+        ("no-such-host.invalid", None, "there is no host of that name; .+|.+ looked up; .+"),
+        ("127.0.0.1", errno.EACCES, "this user may not listen on that port; .+"),
+    ],
+)
+def test_why_an_address_cannot_be_listened_on_is_a_sentence(
+    scheme: str,
+    host: str,
+    number: int | None,
+    complaint: str,
+    certificates: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def handler(transport: Transport) -> None:
+        raise AssertionError("nobody may get here")
+
+    def refuse(*_: Any) -> None:
+        raise OSError(number, "as to a user who is not root")
+
+    async def main() -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            if number is not None:
+                monkeypatch.setattr(socket.socket, "bind", refuse)
+            with pytest.raises(TransportError) as caught:
+                async with serve(handler, Address(scheme, host, port), tls=tls_of(scheme, certificates, True)):
+                    pass
+        assert re.fullmatch(f"cannot listen on {scheme}://{host}:{port}: ({complaint})", str(caught.value)), (
+            caught.value
+        )
+        assert not THEIR_WORDS.search(str(caught.value))
+
+    run(main())
+
+
 @pytest.mark.parametrize("scheme", ["wss", "tls"])
 def test_nothing_is_spoken_in_the_clear_where_tls_is_asked_for(scheme: str, certificates: Certificates) -> None:
     async def main() -> None:
@@ -225,8 +375,34 @@ def test_addresses_are_understood_and_written_alike(text: str, address: Address)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "localhost", "http://localhost:80", "ws://localhost:99999", "tcp://a:1/path", "ws://:5", "ws://u@a:1"]
+    "text",
+    [
+        "",
+        "localhost",
+        "http://localhost:80",
+        "ws://localhost:99999",
+        "tcp://a:1/path",
+        "ws://:5",
+        "ws://u@a:1",
+        "ws://a..b:1",
+    ],
 )
 def test_what_is_no_address_is_said(text: str) -> None:
     with pytest.raises(LocalProtocolError):
         Address.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("address", lambda: asyncio.run(connect(None))),  # type: ignore[arg-type]
+        ("address", lambda: serve(lambda transport: None, 8765)),  # type: ignore[arg-type, return-value]
+        ("tls", lambda: asyncio.run(connect("wss://127.0.0.1:1", tls=True))),  # type: ignore[arg-type]
+        ("max_message", lambda: asyncio.run(connect("ws://127.0.0.1:1", max_message=None))),  # type: ignore[arg-type]
+        ("max_message", lambda: serve(lambda transport: None, "ws://127.0.0.1:0", max_message=0)),  # type: ignore
+        ("port 0", lambda: asyncio.run(connect("ws://127.0.0.1:0"))),
+    ],
+)
+def test_wrong_arguments_are_named(name: str, call: Callable[[], object]) -> None:
+    with pytest.raises(LocalProtocolError, match=name):
+        call()

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from fastframe._arguments import checked
 from fastframe.errors import LocalProtocolError
 from fastframe.stream.aio import tcp, websocket
 from fastframe.stream.aio.transport import Handler, Transport
 from fastframe.stream.config import MaxFragment
+from fastframe.stream.framer import checked_max_message
 
 # Each with TLS or without.
 SCHEMES: Final = {"ws": False, "wss": True, "tcp": False, "tls": True}
@@ -47,6 +49,7 @@ class Address:
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
+            (host or "").encode("idna")
         except ValueError:
             host = port = None
         if host is None or port is None or parts.scheme not in SCHEMES or parts.username is not None:
@@ -98,7 +101,9 @@ async def connect(
     FastframeError
         A library is missing.
     """
-    address = Address.parse(address) if isinstance(address, str) else address
+    address, max_message = _checked(address, tls, max_message)
+    if address.port == 0:  # which WebSocket takes for none, and that for 80
+        raise LocalProtocolError(f"{address}: port 0 is for listening only; name the one that is listened on", actual=0)
     if not address.is_encrypted:
         tls = None
     elif tls is None:
@@ -137,9 +142,17 @@ def serve(
     FastframeError
         On entry: a library is missing.
     """
-    address = Address.parse(address) if isinstance(address, str) else address
+    address, max_message = _checked(address, tls, max_message)
     if address.is_encrypted != (tls is not None):
         raise LocalProtocolError(f"{address} wants {'a' if address.is_encrypted else 'no'} certificate", actual=tls)
     if address.is_websocket:
         return websocket.serve(handler, address.host, address.port, tls=tls, max_message=max_message)
     return tcp.serve(handler, address.host, address.port, tls=tls, max_message=max_message)
+
+
+def _checked(address: Address | str, tls: ssl.SSLContext | None, max_message: int) -> tuple[Address, int]:
+    """What both ends are told, as it is needed."""
+    if tls is not None:
+        checked(tls, ssl.SSLContext, "tls")
+    address = Address.parse(address) if isinstance(address, str) else checked(address, Address, "address")
+    return address, checked_max_message(max_message)

@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 from fastframe.errors import TransportError
 from fastframe.stream.aio.driver import Driver, Endpoint
-from fastframe.stream.aio.transport import LOGGER, Open
+from fastframe.stream.aio.transport import HANDSHAKE_TIMEOUT, LOGGER, Open, Transport
 from fastframe.stream.consent import Scope
 from fastframe.stream.receiver import Receiver
 
@@ -65,7 +65,7 @@ class ConnectingDriver(Driver[C]):
                 if self.is_over:
                     return
                 if not self.is_open.is_set():
-                    raise TransportError(f"{transport.peer} ended the connection before the session began")
+                    raise self._not_begun(transport)
                 lost_at, pause = time.monotonic(), _FIRST_PAUSE
                 LOGGER.info("the connection to %s was lost", transport.peer)
             except TransportError as error:
@@ -75,6 +75,14 @@ class ConnectingDriver(Driver[C]):
             self._wake.clear()
             await self._sleep(self.now() + pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _not_begun(self, transport: Transport) -> TransportError:
+        is_late = self.now() >= self._began + HANDSHAKE_TIMEOUT
+        what = f"brought no session within {HANDSHAKE_TIMEOUT:g} s" if is_late else "was ended before a session began"
+        return TransportError(
+            f"the connection to {transport.peer} is of no use: it {what}; check the port, and whether it takes "
+            "ws, wss, tcp or tls"
+        )
 
 
 class ReceiverDriver(ConnectingDriver[Receiver]):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastframe.errors import TransportError
+from fastframe.stream.aio.failures import broken, cannot_listen, no_connection
 from fastframe.stream.aio.transport import (
     CLOSE_TIMEOUT,
     HANDSHAKE_TIMEOUT,
@@ -59,7 +60,7 @@ class StreamTransport:
             await self._writer.drain()
             await asyncio.sleep(0)  # so that the end of the connection can be noticed, which TLS does not tell `drain`
         except OSError as error:
-            raise TransportError(f"the connection to {self._peer} broke: {error}") from error
+            raise broken(self._peer, error) from error
 
     async def receive(self) -> bytes | None:
         """As `Transport.receive`. A message that is cut off by the end of the connection is dropped."""
@@ -67,7 +68,7 @@ class StreamTransport:
             try:
                 data = await self._reader.read(_READ_BYTES)
             except OSError as error:
-                raise TransportError(f"the connection to {self._peer} broke: {error}") from error
+                raise broken(self._peer, error) from error
             if not data:
                 return None
             self._framer.feed(data)
@@ -122,12 +123,8 @@ async def connect(
             reader, writer = await asyncio.open_connection(
                 host, port, ssl=tls, ssl_shutdown_timeout=CLOSE_TIMEOUT if tls else None
             )
-    except TimeoutError as error:
-        raise TransportError(
-            f"{host}:{port} does not answer within {HANDSHAKE_TIMEOUT:g} s", limit=HANDSHAKE_TIMEOUT
-        ) from error
-    except OSError as error:
-        raise TransportError(f"no connection to {host}:{port}: {error}") from error
+    except (OSError, UnicodeError) as error:
+        raise no_connection(_url(host, port, tls), error) from error
     return StreamTransport(reader, writer, max_message)
 
 
@@ -176,10 +173,14 @@ async def serve(
             ssl_handshake_timeout=HANDSHAKE_TIMEOUT if tls else None,
             ssl_shutdown_timeout=CLOSE_TIMEOUT if tls else None,
         )
-    except OSError as error:
-        raise TransportError(f"cannot listen on {host}:{port}: {error}") from error
+    except (OSError, UnicodeError) as error:
+        raise cannot_listen(_url(host, port, tls), error) from error
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
         await connections.end()
+
+
+def _url(host: str, port: int, tls: ssl.SSLContext | None) -> str:
+    return f"{'tls' if tls else 'tcp'}://{address_text((host, port))}"

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from fastframe.errors import FastframeError, RemoteProtocolError, TransportError
+from fastframe.stream.aio.failures import ENDED, broken, cannot_listen, no_connection
 from fastframe.stream.aio.transport import (
     CLOSE_TIMEOUT,
     HANDSHAKE_TIMEOUT,
@@ -54,8 +55,10 @@ class WebSocketTransport:
         """As `Transport.send`."""
         try:
             await self._connection.send(bytes(message))
-        except (self._closed, OSError) as error:
-            raise TransportError(f"the connection to {self._peer} broke: {error}") from error
+        except self._closed as error:
+            raise TransportError(f"the connection to {self._peer} is closed") from error
+        except OSError as error:
+            raise broken(self._peer, error) from error
 
     async def receive(self) -> bytes | None:
         """As `Transport.receive`."""
@@ -69,7 +72,7 @@ class WebSocketTransport:
                 ) from error
             return None
         except OSError as error:
-            raise TransportError(f"the connection to {self._peer} broke: {error}") from error
+            raise broken(self._peer, error) from error
         if isinstance(message, str):
             raise RemoteProtocolError(f"a text message of {len(message)} characters; messages are binary")
         return message
@@ -128,21 +131,17 @@ async def connect(
     """
     _need_library()
     from websockets.asyncio.client import connect as open_connection
-    from websockets.exceptions import InvalidURI, WebSocketException
+    from websockets.exceptions import WebSocketException
 
     options = _options(tls, max_message)
     if tls is None:
         del options["ssl"]  # so that the library makes a context for wss
     try:
         return WebSocketTransport(await open_connection(url, **options))
-    except TimeoutError as error:
-        raise TransportError(
-            f"{url} does not answer within {HANDSHAKE_TIMEOUT:g} s", limit=HANDSHAKE_TIMEOUT
-        ) from error
-    except InvalidURI as error:
-        raise TransportError(str(error)) from error
-    except (OSError, EOFError, WebSocketException) as error:
-        raise TransportError(f"no connection to {url}: {error}") from error
+    except (OSError, EOFError, UnicodeError, WebSocketException) as error:
+        raise no_connection(url, error, _why(error)) from error
+    except ImportError as error:  # of the library's, for proxies of a kind
+        raise FastframeError(f"no connection to {url}: {error}") from error
 
 
 @asynccontextmanager
@@ -196,14 +195,32 @@ async def serve(
             server_header=None,
             **_options(tls, max_message),
         )
-    except OSError as error:
-        raise TransportError(f"cannot listen on {host}:{port}: {error}") from error
+    except (OSError, UnicodeError) as error:
+        raise cannot_listen(f"{'wss' if tls else 'ws'}://{address_text((host, port))}", error) from error
     try:
         yield next(iter(server.sockets)).getsockname()[1]
     finally:
         await connections.end()
         server.close()
         await server.wait_closed()
+
+
+def _why(error: Exception) -> str | None:
+    """What the library's exceptions mean; `None` for others."""
+    from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI, ProxyError
+
+    match error:
+        case InvalidProxy() | ProxyError():
+            return f"the proxy that this machine is set to use does not help ({error}); check https_proxy"
+        case InvalidStatus():
+            return f"what listens there answers HTTP {error.response.status_code}; check the port, and the path"
+        case InvalidURI():
+            return f"what listens there sends on to {error.uri}, which is no WebSocket; check the port, and the path"
+        case InvalidHandshake() if not isinstance(error.__cause__, EOFError):
+            return "what listens there does not speak WebSocket; check the port, and whether it takes wss"
+        case InvalidHandshake():
+            return ENDED
+    return None
 
 
 def _need_library() -> None:
