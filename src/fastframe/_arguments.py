@@ -2,10 +2,13 @@
 and not where it is first used.
 """
 
+import contextlib
 import math
 import operator
+import os
 from collections.abc import Iterable
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, SupportsIndex, TypeVar
 
 from fastframe.errors import LocalProtocolError
@@ -27,36 +30,53 @@ def checked(value: Kind, kind: type[Kind], name: str) -> Kind:
     return value
 
 
-def checked_int(value: SupportsIndex, name: str) -> int:
-    """The argument of this name, which is an integer: Python's, or one of NumPy's.
+def checked_int(value: SupportsIndex, name: str, lowest: int, highest: int) -> int:
+    """The argument of this name as Python's integer; NumPy's are integers as well, a bool is none.
 
     Raises
     ------
     LocalProtocolError
-        It is none. A bool is none either.
+        It is none, or out of its range.
     """
-    try:
-        if not isinstance(value, bool):
-            return operator.index(value)
-    except TypeError:
-        pass
-    raise LocalProtocolError(f"{name} must be of the type int, not {value!r}", expected=int, actual=value)
+    number = None
+    if not isinstance(value, bool):
+        with contextlib.suppress(TypeError):
+            number = operator.index(value)
+    if number is None or not lowest <= number <= highest:
+        raise LocalProtocolError(
+            f"{name} must be an integer from {lowest} to {highest}, not {value!r}",
+            expected=(lowest, highest),
+            actual=value,
+        )
+    return number
 
 
-def checked_time(value: float, name: str) -> float:
-    """The argument of this name, which is a time of some clock, in seconds: a number, and not nan.
+def checked_number(value: float, name: str) -> float:
+    """The argument of this name, which may be infinite.
 
     Raises
     ------
     LocalProtocolError
-        It is none.
+        It is no real number, or nan: that is neither below a bound nor above it, and would pass half of all checks.
+    """
+    with contextlib.suppress(TypeError, OverflowError):
+        if not math.isnan(value):
+            return float(value)
+    raise LocalProtocolError(f"{name} must be a number, not {value!r}", actual=value)
+
+
+def checked_path(value: str | os.PathLike[str], name: str) -> Path:
+    """The path of a file that is the argument of this name.
+
+    Raises
+    ------
+    LocalProtocolError
+        It is neither a text nor a path.
     """
     try:
-        if not (isinstance(value, bool | str | bytes) or math.isnan(value)):
-            return value
-    except (TypeError, OverflowError):
-        pass
-    raise LocalProtocolError(f"{name} must be a number of seconds, not {value!r}", actual=value)
+        return Path(value)
+    except TypeError as error:
+        raise LocalProtocolError(f"{name} must be a text or a path, not {value!r}", actual=value) from error
 
 
 def checked_member(value: Member, kind: type[Member], name: str) -> Member:

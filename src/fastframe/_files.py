@@ -7,9 +7,9 @@ or an exception therefore never destroys a file that was there before, and nobod
 import contextlib
 import os
 import secrets
-from pathlib import Path
 from typing import BinaryIO
 
+from fastframe._arguments import checked_path
 from fastframe._closing import Completing
 from fastframe.errors import RecordingError
 
@@ -36,7 +36,7 @@ class PendingFile(Completing):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = checked_path(path, "path")
         self._complete = False
         try:
             if self.path.is_dir():

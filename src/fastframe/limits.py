@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-from fastframe.errors import LocalProtocolError
+from fastframe._arguments import checked_int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,8 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             lowest, highest = _RANGES[field.name]
-            value = getattr(self, field.name)
-            if not isinstance(value, int) or not lowest <= value <= highest:
-                raise LocalProtocolError(
-                    f"{field.name} must be an integer from {lowest} to {highest}, not {value!r}",
-                    expected=(lowest, highest),
-                    actual=value,
-                )
+            value = checked_int(getattr(self, field.name), field.name, lowest, highest)
+            object.__setattr__(self, field.name, value)
 
 
 # What the wire format can say, or less where more would be of no use.

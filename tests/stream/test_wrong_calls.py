@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from meeting import Meeting
 
-from fastframe import LocalProtocolError
+from fastframe import Limits, LocalProtocolError
 from fastframe.stream import (
     ConsentGate,
     ConsentState,
@@ -16,11 +17,14 @@ from fastframe.stream import (
     MessageFramer,
     PairingKey,
     Receiver,
+    ReceiverConfig,
     Relay,
     RelayConfig,
     Scope,
     Sender,
+    SenderConfig,
 )
+from fastframe.stream.events import FrameReceived
 
 NO_SCOPES = [None, 1, "nonsense", b"view", math.nan, [], (1, 2)]
 
@@ -63,9 +67,9 @@ def test_a_key_that_is_no_text_is_refused_and_shown_nowhere(digits: Any) -> None
     assert key.attempts_left == 5
 
 
-@pytest.mark.parametrize("attempts", [math.nan, math.inf, 2.5, "5", None])
+@pytest.mark.parametrize("attempts", [math.nan, math.inf, 2.5, "5", None, True, 0])
 def test_attempts_that_never_end_are_refused(attempts: Any) -> None:
-    with pytest.raises(LocalProtocolError, match="max_attempts must be of the type int"):
+    with pytest.raises(LocalProtocolError, match="max_attempts must be an integer from 1 "):
         PairingKey("1234567", expires=5.0, max_attempts=attempts)
 
 
@@ -89,6 +93,96 @@ def test_what_is_of_another_type_is_refused_by_its_name(name: str, call: Callabl
         call(wrong)
 
 
+GATE_CALLS: list[Callable[[ConsentGate, Any], object]] = [
+    lambda gate, now: gate.state(Scope.VIEW, now),
+    lambda gate, now: gate.allows(Scope.VIEW, now),
+    lambda gate, now: gate.require(Scope.VIEW, now),
+    lambda gate, now: gate.request(Scope.VIEW, now),
+    lambda gate, now: gate.grant(Scope.CHAT, now),
+    lambda gate, now: gate.refuse(Scope.CHAT, now),
+    lambda gate, now: gate.withdraw(Scope.VIEW, now),
+    lambda gate, now: gate.withdraw_all(now),
+    lambda gate, now: gate.changes_since(0, now),
+    lambda gate, now: gate.follow(Scope.CHAT, ConsentState.GRANTED, now),
+]
+
+
+def _granted() -> ConsentGate:
+    gate = ConsentGate()
+    gate.grant(Scope.VIEW, 0.0, until=5.0)
+    return gate
+
+
+NO_NUMBERS = [None, "1", b"1", math.nan, [], object(), 1j, np.zeros(2)]
+
+
+@pytest.mark.parametrize("wrong", NO_NUMBERS)
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("expires", lambda wrong: PairingKey("1234567", expires=wrong)),
+        ("now", lambda wrong: PairingKey.create(wrong)),
+        ("lifetime", lambda wrong: PairingKey.create(1.0, lifetime=wrong)),
+        ("now", lambda wrong: PairingKey("1234567", expires=5.0).verify("1234567", wrong)),
+        *[("now", partial(lambda ask, wrong: ask(_granted(), wrong), ask)) for ask in GATE_CALLS],
+        ("until", lambda wrong: _granted().grant(Scope.VIEW, 1.0, until=[] if wrong is None else wrong)),
+        ("until", lambda wrong: ConsentGate().request(Scope.VIEW, 1.0, until=[] if wrong is None else wrong)),
+        ("keepalive", lambda wrong: SenderConfig(keepalive=wrong)),
+        ("resume_for", lambda wrong: SenderConfig(resume_for=wrong)),
+        ("max_fps", lambda wrong: SenderConfig(max_fps=wrong)),
+        ("keyframe_interval", lambda wrong: RelayConfig(keyframe_interval=wrong)),
+        ("now", lambda wrong: Meeting().sender.poll(wrong)),
+        ("now", lambda wrong: Meeting().sender.pause(wrong)),
+    ],
+)
+def test_what_is_no_number_is_refused_by_the_name_of_the_argument(
+    name: str, call: Callable[[Any], object], wrong: Any
+) -> None:
+    """A time that is nan is neither before an end nor after it: an expired key was good for it."""
+    with pytest.raises(LocalProtocolError, match=f"^{name} must be a number"):
+        call(wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, "1", math.nan, 1.0, True, np.True_, -1, [], np.zeros(2, int)])
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("max_fragment", lambda wrong: ReceiverConfig(max_fragment=wrong)),
+        ("max_message", lambda wrong: MessageFramer(wrong)),
+        ("revision", lambda wrong: ConsentGate().changes_since(wrong, 1.0)),
+        ("max_attempts", lambda wrong: PairingKey("1234567", expires=5.0, max_attempts=wrong)),
+        ("threads", lambda wrong: SenderConfig(threads=wrong)),
+        ("max_width", lambda wrong: Limits(max_width=wrong)),
+        ("number", lambda wrong: Meeting().sender.end_file(wrong, 0.0)),
+    ],
+)
+def test_what_is_no_integer_is_refused_by_the_name_of_the_argument(
+    name: str, call: Callable[[Any], object], wrong: Any
+) -> None:
+    with pytest.raises(LocalProtocolError, match=f"^{name} must be an integer from "):
+        call(wrong)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8])
+def test_integers_of_numpy_are_integers(kind: Any) -> None:
+    assert PairingKey("1234567", expires=5.0, max_attempts=kind(3)).attempts_left == 3
+    limits = Limits(max_cache_slots=kind(12))
+    config = ReceiverConfig(max_fragment=kind(100) * np.int64(1000), auto_acknowledge=False)
+    assert (config.max_fragment, limits.max_cache_slots) == (100_000, 12)
+    assert {type(config.max_fragment), type(limits.max_cache_slots)} == {int}
+    meeting = Meeting()
+    number = meeting.join(config)
+    # More pictures than may be on their way without having been acknowledged.
+    for step in range(10):
+        meeting.draw(step)
+        meeting.pump(0.1)
+        *_, event = (each for each in meeting.received[number] if isinstance(each, FrameReceived))
+        place = np.int64(event.update.epoch), kind(event.update.sequence)
+        meeting.viewers[number].acknowledge(kind(event.display), *place, meeting.now)
+    meeting.pump(0.1)
+    assert meeting.sees(number)
+
+
 def test_calls_that_are_refused_leave_the_session_as_it_was() -> None:
     meeting = Meeting()
     number = meeting.join()
@@ -104,6 +198,9 @@ def test_calls_that_are_refused_leave_the_session_as_it_was() -> None:
         ),
         *(lambda wrong=wrong: viewer.acknowledge(0, wrong, 0, meeting.now) for wrong in (None, "1", math.nan, 1.0)),
         *(lambda wrong=wrong: viewer.consent(wrong) for wrong in NO_SCOPES),
+        *(lambda wrong=wrong: viewer.acknowledge(wrong, 0, 0, meeting.now) for wrong in (None, [], {}, shape, 7)),
+        *(lambda wrong=wrong: meeting.relay.viewer_state(wrong) for wrong in (None, [], shape)),
+        *(lambda wrong=wrong: sender.send_file_data(0, wrong, meeting.now) for wrong in (None, 1j, "x", [1])),
         lambda: meeting.relay.add_viewer(meeting.now, pairing="1234567"),  # type: ignore[arg-type]
     ]
     for call in calls:

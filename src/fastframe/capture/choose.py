@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from fastframe.capture.checks import checked_masks
 from fastframe.capture.display_name import IS_X11
 from fastframe.capture.mss_source import MssSource
 from fastframe.capture.source import LiveSource, Mask, Share, WindowPattern
@@ -43,7 +44,7 @@ def open_source(
         raise LocalProtocolError(
             f"prefer must be one of {', '.join(KINDS)}, not {prefer!r}", expected=KINDS, actual=prefer
         )
-    masks = tuple(masks)
+    masks = checked_masks(masks)
     if prefer == "mss":
         return MssSource(display, share=share, masks=masks, reason="it was asked for")
     only_x11 = prefer == "x11" or any(isinstance(each, WindowPattern) for each in (share, *masks))

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fastframe._closing import Closing
-from fastframe.capture.checks import checked_masks, checked_share
+from fastframe.capture.checks import checked_deadline, checked_masks, checked_share, checked_timeout
 from fastframe.capture.display_name import chosen_display
 from fastframe.capture.mss_screen import MssScreen
 from fastframe.capture.source import CapturedFrame, Cursor, Display, Event, Mask, Share, WindowPattern
 from fastframe.capture.watchdog import NoAnswer, Watchdog
-from fastframe.errors import LocalProtocolError, PermanentCaptureError, TransientCaptureError
+from fastframe.errors import PermanentCaptureError, TransientCaptureError
 from fastframe.geometry import Rect
 
 Result = TypeVar("Result")
@@ -65,9 +65,7 @@ class MssSource(Closing):
         timeout: float = 2.0,
         reason: str = "",
     ) -> None:
-        if not timeout > 0:
-            raise LocalProtocolError(f"timeout must be more than 0 seconds, not {timeout}", actual=timeout)
-        self._timeout = timeout
+        self._timeout = checked_timeout(timeout)
         self._reason = reason
         self._masks = _masks_without_windows(masks)
         self._screen = MssScreen(chosen_display(display), _share_without_windows(share))
@@ -119,6 +117,7 @@ class MssSource(Closing):
         It returns earlier when the last call has found another layout.
         """
         self._check_open()
+        deadline = checked_deadline(deadline)
         if self._layout != self._told_layout:
             self._told_layout = self._layout
             return Event.FRAME | Event.LAYOUT

@@ -8,15 +8,16 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from fastframe._arguments import checked_path
 from fastframe._closing import Closing
 from fastframe._files import reason
 from fastframe.capture import _pyav
+from fastframe.capture.checks import checked_deadline
 from fastframe.capture.source import CapturedFrame, Cursor, Display, Event
 from fastframe.errors import LocalProtocolError, PermanentCaptureError, RecordingError
 
@@ -74,6 +75,7 @@ class Replay(Closing):
         RecordingError
             The next frame is damaged.
         """
+        deadline = checked_deadline(deadline)
         if self._peek() is None:
             return Event.END
         due = self._due()
@@ -183,7 +185,7 @@ class ReplaySource(Replay):
 
     def __init__(self, path: str | os.PathLike[str], *, realtime: bool = False, loop: bool = False) -> None:
         _pyav.require()
-        self._path = Path(path)
+        self._path = checked_path(path, "path")
         self._container: InputContainer | None = self._open()
         super().__init__(self._pictures, realtime=realtime, loop=loop)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._arguments import checked
+from fastframe._arguments import checked, checked_int
 from fastframe._closing import Completing
 from fastframe._files import PendingFile, reason
 from fastframe.capture import _pyav
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Matroska counts in milliseconds unless told otherwise, and players expect that.
 _TIME_BASE = Fraction(1, 1000)
+# Microseconds: what fits into the 64 bits of FFmpeg's own, in nanoseconds.
+_LAST_TIMESTAMP = 2**63 // 1000 - 1
 
 
 class VideoWriter(Completing):
@@ -108,11 +110,12 @@ class VideoWriter(Completing):
         Raises
         ------
         LocalProtocolError
-            The array is not of that shape or type.
+            The array is not of that shape or type, or the timestamp is none.
         RecordingError
             The frame is not of this video's size, or the file could not be written, or was closed or discarded before.
         """
         self._pending.check_open()
+        moment = checked_int(timestamp, "timestamp", 0, _LAST_TIMESTAMP)
         height, width = _checked_pixels(pixels).shape[:2]
         if (width, height) != self._size:
             raise RecordingError(
@@ -122,7 +125,7 @@ class VideoWriter(Completing):
                 actual=(width, height),
             )
         frame = _video_frame(pixels)
-        frame.pts = self._last = max(round(timestamp / 1000), self._last + 1)
+        frame.pts = self._last = max(round(moment / 1000), self._last + 1)
         frame.time_base = _TIME_BASE
         self._encode(frame)
 

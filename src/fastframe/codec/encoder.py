@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._arguments import checked, clipped_damage
+from fastframe._arguments import checked, checked_int, clipped_damage
 from fastframe._core import MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, FrameEncoder
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, Header, pack
 from fastframe.codec.parts import WINDOW_TILES, Part, PlaneStream, Search, end_packet
@@ -94,18 +94,8 @@ class EncoderConfig:
                 expected=least,
                 actual=self.limits.max_packet_bytes,
             )
-        if not isinstance(self.first_epoch, int) or not 0 <= self.first_epoch <= MAX_U32:
-            raise LocalProtocolError(
-                f"first_epoch must be an integer from 0 to {MAX_U32}, not {self.first_epoch!r}",
-                expected=(0, MAX_U32),
-                actual=self.first_epoch,
-            )
-        if not isinstance(self.threads, int) or not 1 <= self.threads <= MAX_THREADS:
-            raise LocalProtocolError(
-                f"threads must be an integer from 1 to {MAX_THREADS}, not {self.threads!r}",
-                expected=(1, MAX_THREADS),
-                actual=self.threads,
-            )
+        object.__setattr__(self, "first_epoch", checked_int(self.first_epoch, "first_epoch", 0, MAX_U32))
+        object.__setattr__(self, "threads", checked_int(self.threads, "threads", 1, MAX_THREADS))
 
 
 def _checked_frame(frame: Any, limits: Limits) -> npt.NDArray[np.uint8]:

@@ -1,10 +1,9 @@
 """Settings of endpoints, and the largest messages that common transports carry."""
 
-import math
 from dataclasses import dataclass, field
 from typing import Final
 
-from fastframe._arguments import checked
+from fastframe._arguments import checked, checked_int, checked_number
 from fastframe.codec import EncoderConfig
 from fastframe.errors import LocalProtocolError
 from fastframe.limits import Limits
@@ -38,15 +37,12 @@ def _check_names(name: str, capabilities: tuple[str, ...]) -> None:
         raise LocalProtocolError(f"at most {MAX_CAPABILITIES} capabilities can be stated", limit=MAX_CAPABILITIES)
 
 
-def _check_endpoint(max_fragment: int, times: dict[str, float]) -> None:
-    if not isinstance(max_fragment, int) or not LEAST_MAX_MESSAGE <= max_fragment < 2**31:
-        raise LocalProtocolError(
-            f"max_fragment must be an integer from {LEAST_MAX_MESSAGE} to {2**31 - 1}, not {max_fragment!r}",
-            expected=(LEAST_MAX_MESSAGE, 2**31 - 1),
-            actual=max_fragment,
-        )
-    for name, value in times.items():
-        if not isinstance(value, int | float) or math.isnan(value) or value <= 0:
+def _check_endpoint(config: "SenderConfig | ReceiverConfig", *times: str) -> None:
+    max_fragment = checked_int(config.max_fragment, "max_fragment", LEAST_MAX_MESSAGE, 2**31 - 1)
+    object.__setattr__(config, "max_fragment", max_fragment)
+    for name in times:
+        value = getattr(config, name)
+        if checked_number(value, name) <= 0:
             raise LocalProtocolError(f"{name} must be a positive number of seconds, not {value!r}", actual=value)
 
 
@@ -94,8 +90,8 @@ class SenderConfig:
 
     def __post_init__(self) -> None:
         _check_names(self.name, self.capabilities)
-        _check_endpoint(self.max_fragment, {"keepalive": self.keepalive, "resume_for": self.resume_for})
-        if not isinstance(self.max_fps, int | float) or not 0 < self.max_fps <= 1000:
+        _check_endpoint(self, "keepalive", "resume_for")
+        if not 0 < checked_number(self.max_fps, "max_fps") <= 1000:
             raise LocalProtocolError(
                 f"max_fps must be above 0 and at most 1000, not {self.max_fps!r}", actual=self.max_fps
             )
@@ -134,5 +130,5 @@ class ReceiverConfig:
 
     def __post_init__(self) -> None:
         _check_names(self.name, self.capabilities)
-        _check_endpoint(self.max_fragment, {"keepalive": self.keepalive})
+        _check_endpoint(self, "keepalive")
         checked(self.limits, Limits, "limits")

@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import Any
 
+from fastframe._arguments import checked_int
+from fastframe.codec.packet import MAX_U32
 from fastframe.errors import ConsentRequired, LocalProtocolError, RemoteProtocolError
 from fastframe.stream import events as e
 from fastframe.stream import messages as m
@@ -206,6 +208,7 @@ class Endpoint(ABC):
     def answer_file(self, number: int, accepted: bool, now: float) -> None:
         """Accepts a file of the peer's, or does not."""
         self._tick(now)
+        number = checked_int(number, "number", 0, MAX_U32)
         if accepted:
             self._require(Scope.FILES)
         next_state(self._role, self._state, Action.SEND)
@@ -219,8 +222,11 @@ class Endpoint(ABC):
     def send_file_data(self, number: int, data: bytes, now: float) -> None:
         """Sends the next piece of an accepted file, when `FileAnswered` or `FileProgress` has come for the last one."""
         self._tick(now)
+        number = checked_int(number, "number", 0, MAX_U32)
         self._require(Scope.FILES)
         next_state(self._role, self._state, Action.SEND)
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise LocalProtocolError(f"data must be bytes, not {data!r}", actual=data)
         if len(data) > self.max_file_data:
             raise LocalProtocolError(
                 f"a piece of {len(data)} bytes, the limit is {self.max_file_data}", limit=self.max_file_data
@@ -230,6 +236,7 @@ class Endpoint(ABC):
     def end_file(self, number: int, now: float) -> None:
         """Ends a file: complete if all of it has been sent and acknowledged, otherwise given up."""
         self._tick(now)
+        number = checked_int(number, "number", 0, MAX_U32)
         next_state(self._role, self._state, Action.SEND)
         self._send(self._files.end(number))
 
@@ -456,7 +463,10 @@ class Endpoint(ABC):
 
 def checked_display(displays: dict[int, Any], number: int) -> Any:
     """What belongs to a display; `LocalProtocolError` for one that there is not."""
-    found = displays.get(number)
+    try:
+        found = displays.get(number)
+    except TypeError:  # not even hashable
+        found = None
     if found is None:
         raise LocalProtocolError(
             f"there is no display {number!r}, only {sorted(displays)}", expected=sorted(displays), actual=number

@@ -9,11 +9,13 @@ Like all of the stream the gate has no clock: whoever asks says what time it is,
 certain time is over from that time on, whether somebody has noticed or not.
 """
 
+import contextlib
 import math
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fastframe._arguments import checked_member
+from fastframe._arguments import checked_int, checked_member, checked_number
 from fastframe.errors import ConsentRequired, LocalProtocolError
 
 # Changes are rare and a person's doing; a peer that makes more of them than this is not one.
@@ -104,6 +106,7 @@ class ConsentGate:
 
     def changes_since(self, revision: int, now: float) -> list[ConsentChange]:
         """The changes after the first `revision` ones, expiries up to `now` included; oldest first."""
+        revision = checked_int(revision, "revision", 0, sys.maxsize)
         self._expire(now)
         return self._changes[revision:]
 
@@ -119,7 +122,7 @@ class ConsentGate:
         if self._states[scope] is not ConsentState.GRANTED:
             return False
         until = self._until.get(scope)
-        return until is None or now < until
+        return until is None or checked_number(now, "now") < until
 
     def require(self, scope: Scope, now: float) -> None:
         """Raises `ConsentRequired` unless the scope is granted at the time `now`. Ask before a pixel is read."""
@@ -198,7 +201,7 @@ class ConsentGate:
         self._record(ConsentChange(scope, before, after, now, by))
 
     def _set_until(self, scope: Scope, now: float, until: float | None) -> None:
-        if until is not None and not until > now:
+        if until is not None and not checked_number(until, "until") > now:
             raise LocalProtocolError(f"a consent must last beyond now, {now}, not until {until}", actual=until)
         if until is None:
             self._until.pop(scope, None)
@@ -214,8 +217,10 @@ class ConsentGate:
         self.version += 1
 
     def _expire(self, now: float) -> None:
-        if now < self.next_expiry:
-            return
+        with contextlib.suppress(TypeError, ValueError):
+            if now < self.next_expiry:
+                return
+        now = checked_number(now, "now")
         for scope, until in sorted(self._until.items(), key=lambda item: item[1]):
             if until <= now:
                 self._set_until(scope, now, None)

@@ -13,11 +13,7 @@ MAX_LENGTH_BYTES = 4
 
 def checked_max_message(value: int) -> int:
     """The bound of messages that was given; `LocalProtocolError` for what is none."""
-    most = (1 << 7 * MAX_LENGTH_BYTES) - 1
-    number = checked_int(value, "max_message")
-    if not 1 <= number <= most:
-        raise LocalProtocolError(f"max_message must be 1 to {most}, not {number}", limit=most, actual=number)
-    return number
+    return checked_int(value, "max_message", 1, (1 << 7 * MAX_LENGTH_BYTES) - 1)
 
 
 class MessageFramer:
@@ -56,7 +52,10 @@ class MessageFramer:
         if self._offset:
             del self._buffer[: self._offset]
             self._offset = 0
-        self._buffer += data
+        try:
+            self._buffer += data
+        except (TypeError, ValueError) as error:
+            raise LocalProtocolError(f"data must be bytes-like, not {data!r}", actual=data) from error
 
     def next_message(self) -> bytes | None:
         """The next whole message; `None` when more bytes are needed.

@@ -391,6 +391,6 @@ def decode_hello(data: Any) -> Hello | None:
     """The `hello` in a bytes-like object; `None` if there is none."""
     try:
         message = decode(data)
-    except RemoteProtocolError:
+    except (RemoteProtocolError, TypeError):
         return None
     return message if isinstance(message, Hello) else None

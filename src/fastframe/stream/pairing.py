@@ -8,11 +8,10 @@ digits to somebody who can read the process's memory, but keeps them out of logs
 
 import hashlib
 import hmac
-import math
 import secrets
 from enum import StrEnum
 
-from fastframe._arguments import checked
+from fastframe._arguments import checked_int, checked_number
 from fastframe.errors import LocalProtocolError
 
 DIGITS = 7
@@ -50,12 +49,10 @@ class PairingKey:
             raise LocalProtocolError(f"a pairing key is a text of {DIGITS} digits", expected=str, actual=type(digits))
         if len(digits) != DIGITS or not (digits.isascii() and digits.isdigit()):
             raise LocalProtocolError(f"a pairing key has {DIGITS} digits", expected=DIGITS, actual=len(digits))
-        if checked(max_attempts, int, "max_attempts") < 1 or math.isnan(expires):
-            raise LocalProtocolError("a pairing key needs an attempt and a time", actual=(max_attempts, expires))
         self._salt = secrets.token_bytes(16)
         self._hash = self._hashed(digits)
-        self._expires = expires
-        self._attempts_left = max_attempts
+        self._expires = checked_number(expires, "expires")
+        self._attempts_left = checked_int(max_attempts, "max_attempts", 1, 10**DIGITS)
         self._used = False
 
     @classmethod
@@ -64,7 +61,8 @@ class PairingKey:
     ) -> "tuple[PairingKey, str]":
         """A new random key, and its digits to show to the customer."""
         digits = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
-        return cls(digits, expires=now + lifetime, max_attempts=max_attempts), digits
+        expires = checked_number(now, "now") + checked_number(lifetime, "lifetime")
+        return cls(digits, expires=expires, max_attempts=max_attempts), digits
 
     @property
     def attempts_left(self) -> int:
@@ -75,6 +73,7 @@ class PairingKey:
         """Checks an attempt; spaces and dashes do not count. Takes the same time for every answer."""
         if not isinstance(digits, str):
             raise LocalProtocolError("an attempt is a text", expected=str, actual=type(digits))
+        now = checked_number(now, "now")
         equal = hmac.compare_digest(self._hashed(digits.replace(" ", "").replace("-", "")), self._hash)
         if self._used or not self._attempts_left:
             return PairingResult.SPENT

@@ -11,10 +11,10 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._arguments import checked, checked_member
+from fastframe._arguments import checked, checked_int, checked_member
 from fastframe.codec import Decoder
+from fastframe.codec.packet import MAX_U32, parse_header, peek_header
 from fastframe.codec.packet import VERSION as PACKET_VERSION
-from fastframe.codec.packet import parse_header, peek_header
 from fastframe.errors import ConsentRequired, LocalProtocolError, RemoteProtocolError
 from fastframe.stream import events as e
 from fastframe.stream import messages as m
@@ -182,13 +182,13 @@ class Receiver(Endpoint):
         """Tells that a packet, and all before it, have been shown; for `ReceiverConfig.auto_acknowledge=False`."""
         self._tick(now)
         screen: _Screen = checked_display(self._screens, display)
-        checked(epoch, int, "epoch")
-        checked(sequence, int, "sequence")
-        if screen.arrived is None or min(epoch, sequence) < 0 or (epoch, sequence) > screen.arrived:
+        epoch = checked_int(epoch, "epoch", 0, MAX_U32)
+        sequence = checked_int(sequence, "sequence", 0, MAX_U32)
+        if screen.arrived is None or (epoch, sequence) > screen.arrived:
             raise LocalProtocolError(
                 f"packet {sequence} of epoch {epoch} has not come", expected=screen.arrived, actual=(epoch, sequence)
             )
-        self._send(m.Ack(display, epoch, sequence))
+        self._send(m.Ack(checked_int(display, "display", 0, MAX_U32), epoch, sequence))
 
     def request_keyframe(self, display: int, now: float) -> None:
         """Asks for a picture that hangs on nothing before it. The sender merges requests."""
@@ -210,7 +210,11 @@ class Receiver(Endpoint):
         """
         self._tick(now)
         self._require(Scope.CONTROL)
-        self._send(m.Pointer(display, x, y, buttons, *wheel))
+        try:
+            wheel_x, wheel_y = wheel
+        except (TypeError, ValueError) as error:
+            raise LocalProtocolError(f"wheel must be steps (x, y), not {wheel!r}", actual=wheel) from error
+        self._send(m.Pointer(display, x, y, buttons, wheel_x, wheel_y))
 
     def send_key(self, keysym: int, pressed: bool, now: float) -> None:
         """Presses or releases one of the customer's keys, an X11 keysym; `ConsentRequired` without `control`."""

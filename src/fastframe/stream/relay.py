@@ -21,7 +21,7 @@ import zlib
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 
-from fastframe._arguments import checked
+from fastframe._arguments import checked, checked_number
 from fastframe.codec.packet import peek_header
 from fastframe.errors import ConsentRequired, LocalProtocolError
 from fastframe.stream import events as e
@@ -74,7 +74,7 @@ class RelayConfig:
         checked(self.viewers, SenderConfig, "viewers")
         for name, lowest in (("store_bytes", 1), ("max_viewers", 1), ("keyframe_interval", 0)):
             value = getattr(self, name)
-            if not isinstance(value, int | float) or math.isnan(value) or value < lowest:
+            if checked_number(value, name) < lowest:
                 raise LocalProtocolError(f"{name} must be a number from {lowest} on, not {value!r}", actual=value)
 
 
@@ -267,7 +267,10 @@ class Relay:
         return self._viewer(viewer).state
 
     def _viewer(self, number: int) -> RelayViewer:
-        viewer = self._viewers.get(number)
+        try:
+            viewer = self._viewers.get(number)
+        except TypeError:  # not even hashable
+            viewer = None
         if viewer is None:
             raise LocalProtocolError(f"there is no viewer {number!r}", actual=number)
         return viewer

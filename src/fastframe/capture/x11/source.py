@@ -3,22 +3,21 @@
 `Session` does the work on one connection; here is what outlives a connection.
 """
 
-import math
 from collections.abc import Callable, Iterable
 from typing import TypeVar, TypeVarTuple
 
 from fastframe._closing import Closing
+from fastframe.capture.checks import checked_deadline, checked_timeout
 from fastframe.capture.display_name import chosen_display
 from fastframe.capture.source import CapturedFrame, Cursor, Display, Event, Mask, Share
 from fastframe.capture.x11.privacy import NotThere, Privacy
 from fastframe.capture.x11.server import Server
 from fastframe.capture.x11.session import Session
 from fastframe.capture.x11.xcb import Attempt, Connection, ConnectionLost
-from fastframe.errors import FastframeError, LocalProtocolError, PermanentCaptureError, TransientCaptureError
+from fastframe.errors import FastframeError, PermanentCaptureError, TransientCaptureError
 
 # How long a call waits for a connection that an earlier call has already waited for in vain.
 _IMPATIENCE = 0.1
-_LONGEST_TIMEOUT = 3600
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
@@ -56,18 +55,12 @@ class X11Source(Closing):
     def __init__(
         self, display: str | None = None, *, share: Share = None, masks: Iterable[Mask] = (), timeout: float = 2.0
     ) -> None:
-        if not 0 < timeout <= _LONGEST_TIMEOUT:
-            raise LocalProtocolError(
-                f"timeout must be more than 0 seconds, and at most {_LONGEST_TIMEOUT}, not {timeout}",
-                actual=timeout,
-                limit=_LONGEST_TIMEOUT,
-            )
+        self._timeout = checked_timeout(timeout)
         self._privacy = Privacy(share, masks)
         name = chosen_display(display)
         if name is None:
             raise PermanentCaptureError("this desktop is not that of an X server")
         self._display = name
-        self._timeout = timeout
         self._closed = False
         self._layout = self._serial = 0
         self._session: Session | None = None
@@ -123,9 +116,7 @@ class X11Source(Closing):
         LocalProtocolError
             The deadline is not a number.
         """
-        if deadline is not None and math.isnan(deadline):
-            raise LocalProtocolError("the deadline must be a number", actual=deadline)
-        return self._on_session(Session.wait, deadline)
+        return self._on_session(Session.wait, checked_deadline(deadline))
 
     def capture(self) -> CapturedFrame:
         """Take one picture now; see `FrameSource.capture`."""

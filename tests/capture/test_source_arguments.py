@@ -1,0 +1,67 @@
+"""Wrong arguments of sources, pacers and writers: a typed error that names them, before anything is opened."""
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from fastframe.capture import MssSource, Pacer, ReplaySource, VideoWriter, X11Source, open_source
+from fastframe.capture.replay import Replay
+from fastframe.errors import LocalProtocolError
+from fastframe.recording import PacketReader, PacketWriter
+
+NO_NUMBERS = [None, "1", math.nan, [], object(), 1j]
+
+
+def pictures() -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+    yield 0, np.zeros((2, 2, 4), np.uint8)
+
+
+@pytest.mark.parametrize("wrong", NO_NUMBERS)
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("fps", lambda wrong: Pacer(Replay(pictures), fps=wrong)),
+        ("load", lambda wrong: Pacer(Replay(pictures), load=wrong)),
+        ("patience", lambda wrong: Pacer(Replay(pictures), patience=wrong)),
+        ("backlog", lambda wrong: Pacer(Replay(pictures)).next(backlog=wrong)),
+        ("deadline", lambda wrong: Pacer(Replay(pictures)).next([] if wrong is None else wrong)),
+        ("deadline", lambda wrong: Replay(pictures).wait([] if wrong is None else wrong)),  # type: ignore[arg-type]
+        ("timeout", lambda wrong: X11Source(":99999", timeout=wrong)),
+        ("timeout", lambda wrong: MssSource(":99999", timeout=wrong)),
+    ],
+)
+def test_what_is_no_number_is_refused_by_the_name_of_the_argument(
+    name: str, call: Callable[[Any], object], wrong: Any
+) -> None:
+    with pytest.raises(LocalProtocolError, match=f"^{name} must be a number"):
+        call(wrong)
+
+
+@pytest.mark.parametrize("masks", [None, 1j, 5, [None], [(1, 2)]])
+def test_what_are_no_masks_is_refused_before_a_source_is_chosen(masks: Any) -> None:
+    with pytest.raises(LocalProtocolError, match="mask"):
+        open_source(":99999", masks=masks)
+
+
+@pytest.mark.parametrize("path", [None, 5, b"name", ["name"]])
+@pytest.mark.parametrize("kind", [PacketWriter, ReplaySource, lambda path: VideoWriter(path, (2, 2)), PacketReader])
+def test_what_is_no_path_is_refused(kind: Callable[[Any], object], path: Any) -> None:
+    with pytest.raises(LocalProtocolError, match="path"):
+        kind(path)
+
+
+@pytest.mark.parametrize("timestamp", [*NO_NUMBERS, math.inf, 1.0, -1, 10**30])
+def test_what_is_no_time_of_a_frame_is_refused_and_the_video_goes_on(tmp_path: Path, timestamp: Any) -> None:
+    pixels = np.zeros((2, 2, 4), np.uint8)
+    with VideoWriter(tmp_path / "video.mkv", (2, 2)) as writer:
+        writer.write(pixels, 0)
+        with pytest.raises(LocalProtocolError, match=r"^timestamp must be an integer"):
+            writer.write(pixels, timestamp)
+        writer.write(pixels, np.int64(40_000))  # type: ignore[arg-type]
+    with ReplaySource(tmp_path / "video.mkv") as source:
+        assert [source.capture().timestamp for _ in range(2)] == [0, 40_000]
