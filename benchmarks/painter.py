@@ -35,7 +35,7 @@ class Painter:
     """
 
     def __init__(self, display: str, size: tuple[int, int]) -> None:
-        self._connection = connection = Connection(*Attempt(display).wait(10), 10)
+        self._connection = connection = Connection(Attempt(display).wait(10), 10)
         setup = connection.setup
         vendor, _, _, formats = struct.unpack_from("<HHBB", setup, 24)
         (root,) = struct.unpack_from("<I", setup, 40 + vendor + (-vendor % 4) + 8 * formats)

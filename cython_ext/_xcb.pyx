@@ -2,9 +2,14 @@
 
 Thin calls, for fastframe.capture.x11.xcb alone. They are compiled because a frame takes a dozen of them, and each from
 ctypes costs as much as the server needs to copy a line of text. What knows of frames, `ChangesRequest`, does what
-comes before the server can begin with one, and what comes after it: nothing else can go on meanwhile. A handle must be one that `connect`
-gave and `disconnect` has not taken. The GIL is released where the server may keep us waiting.
+comes before the server can begin with one, and what comes after it: nothing else can go on meanwhile. A handle must be
+that of a `Link` which has not been disconnected. The GIL is released where the server may keep us waiting.
+
+A KeyboardInterrupt may come between any two steps of Python, and also in `__del__`. What must be given back therefore
+belongs to objects of C from the moment on at which it is there: `Link` and `Descriptor`.
 """
+
+import os
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int16_t, uint8_t, uint16_t, uint32_t
@@ -19,10 +24,25 @@ cdef extern from "<dlfcn.h>" nogil:
 cdef extern from "<sched.h>" nogil:
     int sched_yield()
 
+cdef extern from "<sys/socket.h>" nogil:
+    cdef struct sockaddr:
+        uint16_t sa_family
+    cdef struct sockaddr_storage:
+        pass
+    ctypedef unsigned int socklen_t
+    int getsockname(int fd, sockaddr *address, socklen_t *size)
+    int shutdown(int fd, int how)
+    int AF_UNIX
+    int SHUT_RDWR
+
 cdef extern from "<sys/uio.h>":
     cdef struct iovec:
         void *iov_base
         size_t iov_len
+
+cdef extern from "<unistd.h>" nogil:
+    int close(int fd)
+    int getpid()
 
 cdef extern from "<time.h>" nogil:
     cdef struct timespec:
@@ -174,19 +194,73 @@ def load():
     xcb_connect = <connect_function>symbol(library, "xcb_connect")
 
 
-def connect(bytes display):
-    """A handle, and the number of its screen. Waits for the server without a limit; `has_error` tells how it went."""
-    cdef int screen = 0
-    cdef const char *name = display
-    cdef void *handle
-    with nogil:
-        handle = xcb_connect(name, &screen)
-    return <size_t>handle, screen
+cdef class Link:
+    """A connection, hung up by `disconnect`, or when nobody refers to this any more.
+
+    Waits for the server without a limit; `has_error` tells how it went.
+    """
+
+    cdef void *connection
+    cdef int pid
+    cdef readonly int screen
+
+    def __cinit__(self, bytes display):
+        cdef const char *name = display
+        self.pid = getpid()
+        with nogil:
+            self.connection = xcb_connect(name, &self.screen)
+
+    def __dealloc__(self):
+        self.disconnect()
+
+    @property
+    def handle(self):
+        """For the calls below."""
+        return <size_t>self.connection
+
+    @property
+    def is_local(self):
+        """Whether it goes to a server on this machine for certain."""
+        cdef sockaddr_storage address
+        cdef socklen_t size = sizeof(address)
+        if getsockname(xcb_get_file_descriptor(self.connection), <sockaddr *>&address, &size):
+            return False
+        return (<sockaddr *>&address).sa_family == AF_UNIX
+
+    cpdef disconnect(self):
+        """Hang up; may be called again."""
+        cdef void *connection = self.connection
+        self.connection = NULL
+        if connection == NULL:
+            return
+        if self.pid == getpid():
+            xcb_disconnect(connection)
+        elif not xcb_connection_has_error(connection):
+            # xcb would hang up, for the process that this one was forked from as well.
+            close(xcb_get_file_descriptor(connection))
+
+    def break_off(self):
+        """End what another thread waits for, which finds the connection broken; it has to be disconnected all the same."""
+        if self.connection != NULL:
+            shutdown(xcb_get_file_descriptor(self.connection), SHUT_RDWR)
 
 
-def disconnect(size_t handle):
-    """Hang up."""
-    xcb_disconnect(<void *>handle)
+cdef class Descriptor:
+    """Memory in the form of a file, closed when nobody refers to this any more; unless it was sent."""
+
+    cdef int fd
+
+    def __cinit__(self):
+        self.fd = -1
+        self.fd = os.memfd_create("fastframe", os.MFD_CLOEXEC)
+
+    def __dealloc__(self):
+        if self.fd >= 0:
+            close(self.fd)
+
+    def fileno(self):
+        """Its number, for as long as this has it."""
+        return self.fd
 
 
 def has_error(size_t handle):
@@ -231,14 +305,30 @@ cdef Request request_of(tuple request):
     return Request(opcode, data, PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload))
 
 
-def send(size_t handle, uint8_t opcode, uint8_t data, bytes payload not None, bint checked, bint is_void, int fd=-1):
+def send(
+    size_t handle,
+    uint8_t opcode,
+    uint8_t data,
+    bytes payload not None,
+    bint checked,
+    bint is_void,
+    Descriptor descriptor=None,
+):
     """Queue a request, of which xcb fills in the length; returns its number, 0: the connection is lost.
 
     The payload is a multiple of four bytes. A descriptor goes along and is closed. Should a request fail that is not
     `checked`, nobody learns of it.
     """
     cdef Request request = Request(opcode, data, PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload))
-    return queue(handle, &request, CHECKED if checked else 0, is_void, fd)
+    cdef int fd = -1
+    cdef unsigned int sequence
+    if descriptor is not None:
+        fd, descriptor.fd = descriptor.fd, -1
+    sequence = queue(handle, &request, CHECKED if checked else 0, is_void, fd)
+    if fd >= 0:  # one that still waits to be sent when we hang up would stay open
+        with nogil:
+            xcb_flush(<void *>handle)
+    return sequence
 
 
 def flush(size_t handle):

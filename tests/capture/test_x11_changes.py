@@ -25,7 +25,7 @@ GAP = 48
 @pytest.fixture
 def server(xserver: "XServer", client: Client) -> Iterator[Server]:
     """A connection to which nothing is news."""
-    server = Server(Connection(*Attempt(xserver.display).wait(10), 2))
+    server = Server(Connection(Attempt(xserver.display).wait(10), 2))
     server.read_layout()
     server.ask_damage().get()
     news = server.read_events()

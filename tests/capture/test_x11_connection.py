@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def server(xserver: "XServer") -> Iterator[Server]:
     """A connection that asks to be told of damage."""
-    server = Server(Connection(*Attempt(xserver.display).wait(10), 2))
+    server = Server(Connection(Attempt(xserver.display).wait(10), 2))
     yield server
     server.close()
 

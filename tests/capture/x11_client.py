@@ -21,7 +21,7 @@ class Client:
     """One X client that makes windows and draws into them."""
 
     def __init__(self, display: str) -> None:
-        self.connection = Connection(*Attempt(display).wait(10), 10)
+        self.connection = Connection(Attempt(display).wait(10), 10)
         self.root = self._first_root()
         self._gc = self.connection.new_id()
         # Drawing into the root window goes over its children.

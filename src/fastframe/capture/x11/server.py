@@ -323,10 +323,11 @@ class Server:
     def share(self, size: int) -> Segment:
         """Memory for pixels, into which the server writes where it can."""
         if self._shm:
-            segment = Segment(size, self.connection.new_id())
+            descriptor = self.connection.new_memory()
+            segment = Segment(size, self.connection.new_id(), descriptor.fileno())
             attach = struct.pack("<IBxxx", segment.number, 0)
             try:
-                self.connection.tell_and_check(self._shm.opcode, _SHM_ATTACH_FD, attach, segment.take_descriptor())
+                self.connection.tell_and_check(self._shm.opcode, _SHM_ATTACH_FD, attach, descriptor)
                 return segment
             except RequestRefused:
                 self._shm = self._changes_request = None

@@ -23,27 +23,15 @@ class Segment:
         How many bytes.
     number
         What a server is to know it as; 0: no server writes into it.
+    fd
+        A file in memory that it is to be, of which it keeps a descriptor of its own.
     """
 
-    def __init__(self, size: int, number: int = 0) -> None:
+    def __init__(self, size: int, number: int = 0, fd: int = -1) -> None:
         self.number = number
-        self._fd = os.memfd_create("fastframe", os.MFD_CLOEXEC) if number else -1
-        try:
-            if number:
-                os.ftruncate(self._fd, size)
-            self.memory = mmap.mmap(self._fd, size)
-        except BaseException:
-            self.__del__()
-            raise
-
-    def take_descriptor(self) -> int:
-        """The descriptor, for whoever sends it to the server and closes it."""
-        fd, self._fd = self._fd, -1
-        return fd
-
-    def __del__(self) -> None:
-        if getattr(self, "_fd", -1) >= 0:
-            os.close(self.take_descriptor())
+        if fd >= 0:
+            os.ftruncate(fd, size)
+        self.memory = mmap.mmap(fd, size)
 
 
 class Buffer:

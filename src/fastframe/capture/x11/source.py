@@ -166,7 +166,7 @@ class X11Source(Closing):
         patience = _IMPATIENCE if self._attempt else self._timeout
         self._attempt = self._attempt or Attempt(self._display)
         try:
-            handle, screen = self._attempt.wait(patience)
+            link = self._attempt.wait(patience)
         except TransientCaptureError:
             raise  # The attempt goes on.
         except BaseException:
@@ -174,7 +174,7 @@ class X11Source(Closing):
             raise
         self._attempt = None
         try:
-            server = Server(Connection(handle, screen, self._timeout))
+            server = Server(Connection(link, self._timeout))
         except OSError as error:
             raise TransientCaptureError(f"the system refuses what it takes to capture: {error}") from error
         try:

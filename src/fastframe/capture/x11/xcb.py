@@ -6,14 +6,15 @@ sent and replies are polled for, with `poll` on the socket in between. Requests 
 that need them, which makes libxcb.so.1 the only library there is to load: not one for each extension.
 """
 
+import _thread
 import contextlib
 import os
 import select
-import socket
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
@@ -21,7 +22,7 @@ from fastframe.capture.display_name import why_unreachable
 from fastframe.errors import PermanentCaptureError, TransientCaptureError
 
 if TYPE_CHECKING:
-    from fastframe._xcb import ChangesRequest
+    from fastframe._xcb import ChangesRequest, Descriptor, Link
 
 # Opcodes of the core protocol.
 _QUERY_EXTENSION = 98
@@ -116,23 +117,24 @@ def _refusal(error: bytes) -> RequestRefused:
 
 
 class Connection:
-    """A connection to an X server; closed by `close`, or when it is lost.
+    """A connection to an X server; closed by `close`, when it is lost, or when nobody refers to it any more.
 
     Parameters
     ----------
-    handle, screen
+    link
         What `Attempt.wait` gave.
     timeout
         Seconds until a server that does not answer counts as lost.
     """
 
-    def __init__(self, handle: int, screen: int, timeout: float) -> None:
-        self._handle: int | None = handle
+    def __init__(self, link: "Link", timeout: float) -> None:
+        self._link = link
+        self._handle: int | None = link.handle
         self._pid = os.getpid()
         self._xcb = _library()
         self._timeout = timeout
-        self.screen = screen
-        self._fd = self._xcb.file_descriptor(handle)
+        self.screen = link.screen
+        self._fd = self._xcb.file_descriptor(link.handle)
         self._poller = select.poll()
         self._poller.register(self._fd, select.POLLIN)
         # Whether events may have come along with a reply, which the socket does not tell of any more.
@@ -147,8 +149,8 @@ class Connection:
     def is_local(self) -> bool:
         """Whether the server is on this machine for certain, so that it can share memory with us."""
         # A TCP connection to localhost may be a tunnel to another machine.
-        with socket.socket(fileno=os.dup(self._fd)) as copy:
-            return copy.family == getattr(socket, "AF_UNIX", None)
+        self._alive()
+        return self._link.is_local
 
     @property
     def is_inherited(self) -> bool:
@@ -161,6 +163,10 @@ class Connection:
     def new_id(self) -> int:
         """A number for a new resource of ours."""
         return int(self._xcb.new_id(self._alive()))
+
+    def new_memory(self) -> "Descriptor":
+        """Memory that can be sent to the server; its size is 0."""
+        return self._xcb.Descriptor()  # type: ignore[no-any-return]
 
     def query_extension(self, name: str) -> Extension | None:
         """Where an extension has its requests; `None`: the server does not have it."""
@@ -192,15 +198,15 @@ class Connection:
         """Send a request that has no reply. Should it fail, nobody learns of it: see `tell_and_check`."""
         self._send(opcode, data, payload, is_void=True, checked=False)
 
-    def tell_and_check(self, opcode: int, data: int, payload: bytes, fd: int | None = None) -> None:
+    def tell_and_check(self, opcode: int, data: int, payload: bytes, descriptor: "Descriptor | None" = None) -> None:
         """Send a request that has no reply, and wait until the server has dealt with it.
 
         Parameters
         ----------
         opcode, data, payload
             As for `ask`.
-        fd
-            A file descriptor that goes along; it is closed in any case.
+        descriptor
+            Goes along; it is closed in any case.
 
         Raises
         ------
@@ -209,7 +215,7 @@ class Connection:
         ConnectionLost
             The server did not answer in time, or is gone.
         """
-        sequence = self._send(opcode, data, payload, is_void=True, fd=fd)
+        sequence = self._send(opcode, data, payload, is_void=True, descriptor=descriptor)
         self.synchronize()
         self.reply(sequence, is_void=True)
 
@@ -222,9 +228,16 @@ class Connection:
         self.ask(_GET_INPUT_FOCUS, 0, b"", bytes).get()
 
     def _send(
-        self, opcode: int, data: int, payload: bytes, *, is_void: bool, checked: bool = True, fd: int | None = None
+        self,
+        opcode: int,
+        data: int,
+        payload: bytes,
+        *,
+        is_void: bool,
+        checked: bool = True,
+        descriptor: "Descriptor | None" = None,
     ) -> int:
-        sequence = self._xcb.send(self._alive(), opcode, data, payload, checked, is_void, -1 if fd is None else fd)
+        sequence = self._xcb.send(self._alive(), opcode, data, payload, checked, is_void, descriptor)
         if sequence == 0:
             self._lost()
         return int(sequence)
@@ -357,19 +370,13 @@ class Connection:
         never come. Small ones come in one piece.
         """
         self._alive()
-        with socket.socket(fileno=os.dup(self._fd)) as copy:
-
-            def hang_up() -> None:
-                with contextlib.suppress(OSError):
-                    copy.shutdown(socket.SHUT_RDWR)
-
-            timer = threading.Timer(self._timeout, hang_up)
-            timer.daemon = True
-            timer.start()
-            try:
-                yield
-            finally:
-                timer.cancel()
+        timer = threading.Timer(self._timeout, self._link.break_off)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _alive(self) -> int:
         if self._handle is None:
@@ -382,17 +389,8 @@ class Connection:
 
     def close(self) -> None:
         """Disconnect; may be called again."""
-        handle, self._handle = self._handle, None
-        if handle is None:
-            return
-        if not self.is_inherited:
-            self._xcb.disconnect(handle)
-        else:
-            # xcb would hang up, for the process that this one was forked from as well.
-            os.close(self._fd)
-
-    def __del__(self) -> None:
-        self.close()
+        self._handle = None
+        self._link.disconnect()
 
 
 # What `has_error` tells.
@@ -420,19 +418,19 @@ class Attempt:
     def __init__(self, display: str) -> None:
         self._name = display
         self._xcb = _library()
-        # The connection and the number of its screen. They belong to whoever pops them.
-        self._results: list[tuple[int, int]] = []
-        self._abandoned = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"connect to {display}", daemon=True)
-        self._thread.start()
+        # The connection. It belongs to whoever takes it.
+        self._results: SimpleQueue[Link] = SimpleQueue()
+        self._is_abandoned = False
+        # `threading` waits for its threads with locks, which an interrupt leaves as they should not be.
+        _thread.start_new_thread(self._run, ())
 
     def _run(self) -> None:
-        self._results.append(self._xcb.connect(os.fsencode(self._name)))
-        if self._abandoned.is_set():
+        self._results.put(self._xcb.Link(os.fsencode(self._name)))
+        if self._is_abandoned:
             self.abandon()
 
-    def wait(self, seconds: float) -> tuple[int, int]:
-        """The connection and the number of its screen.
+    def wait(self, seconds: float) -> "Link":
+        """The connection.
 
         Raises
         ------
@@ -441,21 +439,19 @@ class Attempt:
         PermanentCaptureError
             There is no such server, or it refuses us.
         """
-        self._thread.join(seconds)
         try:
-            handle, screen = self._results.pop()
-        except IndexError:
+            link = self._results.get(timeout=seconds)
+        except Empty:
             raise TransientCaptureError(
                 f"cannot capture display {self._name}: it takes the connection and does not answer", limit=seconds
             ) from None
-        if code := self._xcb.has_error(handle):
-            self._xcb.disconnect(handle)
+        if code := self._xcb.has_error(link.handle):
             reason = _REASONS.get(code) or why_unreachable(self._name) or "there is no such display"
             raise PermanentCaptureError(f"cannot capture display {self._name}: {reason}")
-        return handle, screen
+        return link
 
     def abandon(self) -> None:
         """Hang up, as soon as the server has answered; may be called again."""
-        self._abandoned.set()
-        with contextlib.suppress(IndexError):
-            self._xcb.disconnect(self._results.pop()[0])
+        self._is_abandoned = True
+        with contextlib.suppress(Empty):
+            self._results.get_nowait().disconnect()
