@@ -57,7 +57,8 @@ class SenderConfig:
     max_fragment
         Largest message in bytes that is sent or accepted; the viewer's own bound is kept to as well.
     effort
-        As in `EncoderConfig`, or "auto": chosen by the measured bandwidth at each keyframe.
+        As in `EncoderConfig`, or "auto": chosen by the measured bandwidth for each frame. Between "fast" and "balanced"
+        it makes a difference from the next keyframe on (`Encoder.effort`).
     threads
         As in `EncoderConfig`.
     limits
