@@ -2,6 +2,8 @@
 
 import os
 import resource
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -207,3 +209,24 @@ def test_damage_inside_is_an_error_and_not_a_wrong_picture(tmp_path: Path) -> No
     for actual, expected in zip(delivered, stored, strict=False):
         assert_same_colors(actual, expected)
     assert len(delivered) < len(stored)
+
+
+def test_a_full_disk_is_an_error_and_nothing_is_printed(tmp_path: Path) -> None:
+    script = """
+import resource, sys
+import numpy as np
+from fastframe.capture import VideoWriter
+from fastframe.errors import RecordingError
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (66_000, 66_000))
+try:
+    with VideoWriter(sys.argv[1], (200, 150)) as writer:
+        for index in range(20):
+            writer.write(np.random.default_rng(index).integers(0, 256, (150, 200, 4), np.uint8), index * 100_000)
+except RecordingError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "video.mkv")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (result.stdout, result.stderr) == (f"cannot write {tmp_path}/video.mkv: File too large\n", "")
+    assert not list(tmp_path.iterdir())

@@ -6,10 +6,10 @@ where FFmpeg was built without x264, FFV1 takes its place. Both give back every 
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from operator import index
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,39 @@ if TYPE_CHECKING:
 _TIME_BASE = Fraction(1, 1000)
 # Microseconds: what fits into the 64 bits of FFmpeg's own, in nanoseconds.
 _LAST_TIMESTAMP = 2**63 // 1000 - 1
+
+
+class _Target:
+    """The file as FFmpeg sees it, which fails once: PyAV prints a traceback of each failure after the first.
+
+    Parameters
+    ----------
+    file
+        The file, which is to be discarded once something could not be written.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.failure: OSError | None = None
+        """The first failure."""
+
+    def write(self, data: bytes) -> int:
+        return self._do(lambda: self._file.write(data), len(data))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._do(lambda: self._file.seek(offset, whence), 0)
+
+    def tell(self) -> int:
+        return self._do(self._file.tell, 0)
+
+    def _do(self, work: Callable[[], int], otherwise: int) -> int:
+        if self.failure is not None:
+            return otherwise
+        try:
+            return work()
+        except OSError as error:
+            self.failure = error
+            raise
 
 
 class VideoWriter(Completing):
@@ -76,7 +109,8 @@ class VideoWriter(Completing):
         self._last = -1
         self._pending = PendingFile(path)
         try:
-            self._container = av.open(self._pending.file, "w", format="matroska")
+            self._target = _Target(self._pending.file)
+            self._container = av.open(self._target, "w", format="matroska")
             # `ultrafast` keeps up with a 1080p screen on one core; slower presets save a third of the bytes.
             options = {"qp": "0", "preset": "ultrafast"} if codec == "libx264rgb" else {}
             stream: Any = self._container.add_stream(codec, rate=rate, options=options)
@@ -158,6 +192,8 @@ class VideoWriter(Completing):
                 self._encode(None)
                 with self._named_errors():
                     self._container.close()
+                    if self._target.failure is not None:  # an earlier one, of which the caller was told
+                        raise self._target.failure
             except BaseException:
                 self._pending.discard()
                 raise
