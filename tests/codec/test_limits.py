@@ -28,7 +28,7 @@ from packets import (
     zstd_block,
     zstd_header,
 )
-from pictures import assert_shows, desktop
+from pictures import assert_shows, desktop, noise
 
 from fastframe import Decoder, Encoder, EncoderConfig, Limits, LocalProtocolError, RemoteProtocolError
 from fastframe.codec import PLANES
@@ -442,6 +442,16 @@ def test_a_cache_of_the_largest_size_can_be_allowed() -> None:
 
 
 # -- limits themselves --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("max_packet_bytes", range(770_000, 790_000, 1_000))
+def test_noise_in_small_windows_keeps_to_the_limit_of_a_packet(max_packet_bytes: int) -> None:
+    """Each block has a header, and none of its bytes becomes any fewer."""
+    limits = Limits(max_packet_bytes=max_packet_bytes, max_window_log=10)
+    encoder, decoder, grain = Encoder(EncoderConfig(limits=limits)), Decoder(limits), noise(640, 480)
+    while not decoder.decode(encoder.encode(grain)).complete:
+        pass
+    assert_shows(decoder, grain)
 
 
 @pytest.mark.parametrize("field", ["max_width", "max_height", "max_pixels", "max_packet_bytes", "max_window_log"])

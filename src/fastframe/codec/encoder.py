@@ -37,8 +37,8 @@ from fastframe.limits import Limits
 PACKETS_PER_HASH = 64
 
 UNBOUNDED = 2**63
-# What a packet takes besides its planes' bytes: the header, what zstd adds to bytes that it cannot compress, and the
-# last bytes of the range coder.
+# What a packet takes besides its planes' bytes: the header, what the streams of small planes begin and end with, and
+# the last bytes of the range coder.
 PACKET_ROOM = HEADER_ROOM + 512
 
 BYTE = np.dtype(np.uint8)  # comparing with np.uint8 would make one each time
@@ -364,7 +364,7 @@ class Encoder:
         budget: int | None,
         hashed: bool,
     ) -> tuple[PlaneSizes, list[bytes], float]:
-        """Codes changed tiles up to the budget. Returns the planes' sizes and bytes, and the seconds that zstd took."""
+        """Codes changed tiles up to the budget. Returns the planes' sizes and bytes, and the seconds of compression."""
         search: Search | None = Search(core, frame, damage)
         window = WINDOW_TILES if budget is None else BUDGET_TILES
         # The core hands out its planes part by part, the modelled plane alone when the packet has ended.
@@ -403,9 +403,12 @@ class Encoder:
     def _room(self, budget: int | None, written: int) -> tuple[int, int]:
         """What the next tiles may take when `written` bytes are: bits by the estimate, and bytes before compression.
 
-        zstd hardly ever makes anything larger, so what is within the peer's limit before compression stays within it.
+        What is within the peer's limit before compression stays within it, since nothing becomes larger than what it
+        is, and its headers: one for each block that could not be compressed, which is as large as the window at most.
         """
-        byte_room = self._config.limits.max_packet_bytes - written
+        limits = self._config.limits
+        byte_room = limits.max_packet_bytes - written
+        byte_room -= 4 * (byte_room >> min(limits.max_window_log, 16))
         if budget is None:
             return UNBOUNDED, byte_room
         # Half of what is left each time: an estimate that is off by two still keeps to the budget. After a frame that
