@@ -84,6 +84,47 @@ def test_what_is_queued_does_not_leave_after_the_withdrawal() -> None:
     untouched(pair.sender, pair.now, ConsentState.WITHDRAWN)
 
 
+class OvertakenGate(ConsentGate):
+    """Somebody else withdraws right after the next look at it, which still finds that all is granted."""
+
+    is_overtaken = False
+
+    def allows(self, scope: Scope, now: float) -> bool:
+        allowed = super().allows(scope, now)
+        if self.is_overtaken:
+            self.is_overtaken = False
+            self.withdraw(Scope.VIEW, now)
+        return allowed
+
+
+def test_a_withdrawal_during_a_look_at_the_gate_is_noticed_by_the_next_one() -> None:
+    gate = OvertakenGate()
+    pair = Pair(Sender(gate)).connect()
+    pair.pump(0.1)
+    gate.grant(Scope.CHAT, pair.now)
+    gate.is_overtaken = True
+    pair.sender.poll(pair.now)
+    assert not gate.is_overtaken
+    untouched(pair.sender, pair.now, ConsentState.WITHDRAWN)
+    pair.pump(0.1)
+    assert pair.receiver.consent(Scope.VIEW) is ConsentState.WITHDRAWN
+
+
+def test_the_gate_is_looked_at_once_more_before_pixels_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = Pair().connect()
+    pair.pump(0.1)
+    pair.draw(1)
+    advance = pair.sender._advance
+
+    def withdrawn_meanwhile() -> float:
+        pair.gate.withdraw(Scope.VIEW, pair.now)
+        return advance()
+
+    monkeypatch.setattr(pair.sender, "_advance", withdrawn_meanwhile)
+    assert not frame_bytes(pair.sender.poll(pair.now))
+    assert pair.gate.state(Scope.VIEW, pair.now) is ConsentState.WITHDRAWN
+
+
 def kinds(answer: object) -> set[type]:
     """The kinds of control messages that `poll` gave."""
     assert not frame_bytes(answer)

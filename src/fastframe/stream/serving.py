@@ -367,12 +367,13 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             return
         super()._set_time(now)
         gate = self._gate
+        # Before anything is looked at: what changes meanwhile is looked at the next time.
+        self._gate_version, self._gate_expiry = gate.version, gate.next_expiry
         if gate.revision != self._gate_revision or self._now >= gate.next_expiry:
             self._sync_gate()
         elif gate.next_expiry < self._quiet_until and self._state is not State.CLOSED:
             # A consent was given anew, until an earlier time.
             self._quiet_until = gate.next_expiry
-        self._gate_version, self._gate_expiry = gate.version, gate.next_expiry
 
     def _sync_gate(self) -> None:
         self._quiet_until = -math.inf
