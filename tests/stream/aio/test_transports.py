@@ -17,6 +17,7 @@ from websockets.exceptions import InvalidStatus
 from fastframe.errors import LocalProtocolError, RemoteProtocolError, TransportError
 from fastframe.stream import Message
 from fastframe.stream.aio import Address, Transport, connect, serve, tcp, websocket
+from fastframe.stream.aio.failures import broken
 
 MOST = 256 * 1024
 
@@ -198,6 +199,13 @@ def test_why_there_is_no_connection_is_a_sentence(scheme: str, host: str, compla
     error = failure_to_connect(address)
     assert re.fullmatch(f"no connection to {re.escape(str(address))}: ({complaint})", str(error)), error
     assert not THEIR_WORDS.search(str(error))
+
+
+def test_a_connection_that_breaks_without_a_number_was_ended_by_the_other_side() -> None:
+    """As asyncio tells of one that breaks while it is written to."""
+    assert str(broken("tcp://a:1", ConnectionResetError("Connection lost"))) == (
+        "the connection to tcp://a:1 broke: the other side ended it"
+    )
 
 
 def test_a_host_that_refuses_at_all_its_addresses_refuses(monkeypatch: pytest.MonkeyPatch) -> None:

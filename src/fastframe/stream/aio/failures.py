@@ -24,6 +24,7 @@ _LISTENING: Final = {
     errno.EACCES: "this user may not listen on that port; choose one above 1023",
 }
 ENDED: Final = "it was ended before it was made; check the port, and whether it takes TLS (wss, tls) or not (ws, tcp)"
+ENDED_LATER: Final = "the other side ended it"
 _NO_NAME: Final = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 # Certificates, by the numbers of X509_verify_cert_error_string(3).
 _NOT_YET_VALID, _EXPIRED, _OTHER_NAME, _OTHER_NUMBER = 9, 10, 62, 64
@@ -44,10 +45,10 @@ def cannot_listen(address: str, error: Exception) -> TransportError:
 
 def broken(peer: str, error: OSError) -> TransportError:
     """What to raise when a connection breaks."""
-    return TransportError(f"the connection to {peer} broke: {_why(error, {})}")
+    return TransportError(f"the connection to {peer} broke: {_why(error, {}, ENDED_LATER)}")
 
 
-def _why(error: Exception, sentences: dict[int, str]) -> str:
+def _why(error: Exception, sentences: dict[int, str], ended: str = ENDED) -> str:
     if isinstance(error, UnicodeError):
         return "that is no name of a host; check the spelling"
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -65,7 +66,7 @@ def _why(error: Exception, sentences: dict[int, str]) -> str:
         return sentences[number]
     if number is not None:
         return os.strerror(number)
-    return ENDED if isinstance(error, (ConnectionError, EOFError)) else str(error) or type(error).__name__
+    return ended if isinstance(error, (ConnectionError, EOFError)) else str(error) or type(error).__name__
 
 
 def _number(error: Exception) -> int | None:
