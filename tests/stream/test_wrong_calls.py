@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -210,3 +212,9 @@ def test_calls_that_are_refused_leave_the_session_as_it_was() -> None:
     meeting.pump(0.1)
     assert meeting.sees(number)
     assert meeting.relay.viewers == (number,)
+
+
+def test_any_real_number_is_a_time() -> None:
+    config = SenderConfig(max_fps=Decimal(30), keepalive=Fraction(5, 2))  # type: ignore[arg-type]
+    assert (config.max_fps, config.keepalive) == (30.0, 2.5)
+    assert {type(config.max_fps), type(config.keepalive)} == {float}

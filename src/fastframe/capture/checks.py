@@ -57,7 +57,8 @@ def checked_timeout(timeout: float) -> float:
     LocalProtocolError
         They are no number, or out of range.
     """
-    if not 0 < checked_number(timeout, "timeout") <= _LONGEST_TIMEOUT:
+    timeout = checked_number(timeout, "timeout")
+    if not 0 < timeout <= _LONGEST_TIMEOUT:
         raise LocalProtocolError(
             f"timeout must be more than 0 seconds, and at most {_LONGEST_TIMEOUT}, not {timeout}",
             actual=timeout,

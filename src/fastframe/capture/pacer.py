@@ -149,11 +149,13 @@ class Pacer:
     """
 
     def __init__(self, source: FrameSource, *, fps: float = 30.0, load: float = 0.5, patience: float = 10.0) -> None:
-        if not 0 < checked_number(fps, "fps") <= 1000:
+        fps, load = checked_number(fps, "fps"), checked_number(load, "load")
+        patience = checked_number(patience, "patience")
+        if not 0 < fps <= 1000:
             raise LocalProtocolError(f"fps must be more than 0, and at most 1000, not {fps}", actual=fps, limit=1000)
-        if not 0 < checked_number(load, "load") <= 1:
+        if not 0 < load <= 1:
             raise LocalProtocolError(f"load must be more than 0, and at most 1, not {load}", actual=load, limit=1)
-        if checked_number(patience, "patience") < 0:
+        if patience < 0:
             raise LocalProtocolError(f"patience must be 0 seconds or more, not {patience}", actual=patience)
         self._source = source
         self._schedule = Schedule(fps, load)

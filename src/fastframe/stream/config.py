@@ -41,9 +41,10 @@ def _check_endpoint(config: "SenderConfig | ReceiverConfig", *times: str) -> Non
     max_fragment = checked_int(config.max_fragment, "max_fragment", LEAST_MAX_MESSAGE, 2**31 - 1)
     object.__setattr__(config, "max_fragment", max_fragment)
     for name in times:
-        value = getattr(config, name)
-        if checked_number(value, name) <= 0:
+        value = checked_number(getattr(config, name), name)
+        if value <= 0:
             raise LocalProtocolError(f"{name} must be a positive number of seconds, not {value!r}", actual=value)
+        object.__setattr__(config, name, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ class SenderConfig:
     def __post_init__(self) -> None:
         _check_names(self.name, self.capabilities)
         _check_endpoint(self, "keepalive", "resume_for")
-        if not 0 < checked_number(self.max_fps, "max_fps") <= 1000:
+        object.__setattr__(self, "max_fps", checked_number(self.max_fps, "max_fps"))
+        if not 0 < self.max_fps <= 1000:
             raise LocalProtocolError(
                 f"max_fps must be above 0 and at most 1000, not {self.max_fps!r}", actual=self.max_fps
             )

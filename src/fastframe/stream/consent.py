@@ -201,7 +201,8 @@ class ConsentGate:
         self._record(ConsentChange(scope, before, after, now, by))
 
     def _set_until(self, scope: Scope, now: float, until: float | None) -> None:
-        if until is not None and not checked_number(until, "until") > now:
+        until = None if until is None else checked_number(until, "until")
+        if until is not None and not until > now:
             raise LocalProtocolError(f"a consent must last beyond now, {now}, not until {until}", actual=until)
         if until is None:
             self._until.pop(scope, None)
