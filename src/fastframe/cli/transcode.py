@@ -119,4 +119,4 @@ def _nominal_fps(source: str) -> float:
             times = [record.timestamp for record in Salvage(reader)]
     span = (times[-1] - times[0]) / 1e6 if times else 0.0
     # The video needs some number; 30 is what players assume.
-    return round((len(times) - 1) / span, 3) if span else 30.0
+    return max(round((len(times) - 1) / span, 3), 0.001) if span else 30.0
