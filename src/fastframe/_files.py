@@ -84,6 +84,9 @@ class PendingFile(Completing):
         except OSError as error:
             self.discard()
             raise RecordingError(f"cannot write {self.path}: {reason(error)}") from error
+        except BaseException:  # an interrupt
+            self.discard()
+            raise
         self._complete = True
 
     def check_open(self) -> None:

@@ -124,6 +124,9 @@ class VideoWriter(Completing):
             why = error.strerror if isinstance(error, av.FFmpegError) else error
             what = f"a {codec} video of {size[0]}x{size[1]} pixels"
             raise RecordingError(f"cannot write {self._pending.path}: {what} cannot be made: {why}") from error
+        except BaseException:  # an interrupt
+            self._pending.discard()
+            raise
 
     @property
     def size(self) -> tuple[int, int]:

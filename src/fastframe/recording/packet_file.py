@@ -78,7 +78,11 @@ class PacketWriter(Completing):
         self._limit = (Limits() if limits is None else checked(limits, Limits, "limits")).max_packet_bytes
         self._last = 0
         self._pending = PendingFile(path)
-        self._pending.write(_HEADER.pack(SIGNATURE, VERSION))
+        try:
+            self._pending.write(_HEADER.pack(SIGNATURE, VERSION))
+        except BaseException:  # an interrupt
+            self._pending.discard()
+            raise
 
     def write(self, timestamp: int, packet: bytes | memoryview) -> None:
         """Append one packet.
