@@ -6,8 +6,7 @@ from libc.stdlib cimport free, malloc
 
 
 cdef extern from "residual_stream.h" nogil:
-    enum:
-        FF_RESIDUAL_BLOCK_LOG
+    const uint32_t FF_RESIDUAL_BLOCK_LOG
     ctypedef struct ff_residual_stream:
         pass
     void ff_residual_begin(ff_residual_stream *stream, uint32_t window_log)

@@ -140,7 +140,7 @@ static uint8_t *write_literals(ff_residual_stream *stream, uint8_t *out) {
     const uint64_t again = stream->has_code ? ff_huffman_bits(&stream->code, block->counts) / 8 : UINT64_MAX;
     const int repeated = again <= least;
     least = repeated ? again : least;
-    if (least >= count || least + overhead >= count) {
+    if (least >= count || least + overhead + 1 >= count) {
         const uint32_t kind = count < 32 ? 0 : count < 4096 ? 1 : 3, bytes = count < 32 ? 1 : count < 4096 ? 2 : 3;
         out = write_number(out, kind << 2 | (uint64_t)count << (count < 32 ? 3 : 4), bytes);
         memcpy(out, stream->literals, count);

@@ -17,14 +17,15 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._core import PLANES, WINDOWS, FrameEncoder
+from fastframe._core import ANALYSED_TILES, PLANES, WINDOWS, FrameEncoder
 from fastframe.codec.planes import PlaneCompressor
 from fastframe.codec.team import Task, Team, then
 
 # Fewer tiles than these are not worth waking another thread.
 FEW_TILES = 24
-# Tiles of a window: few, so that compression begins soon. So many WINDOWS hold at most ANALYSED_TILES.
+# Tiles of a window: few, so that compression begins soon. So many WINDOWS are under way.
 WINDOW_TILES = 32
+assert WINDOWS * WINDOW_TILES <= ANALYSED_TILES
 # A task takes 0.1 to 0.8 ms: with half as many tiles two threads are 1 to 2 % slower.
 TILES_PER_TASK = 16
 ROWS_PER_TASK = 2
@@ -32,12 +33,12 @@ ROWS_PER_TASK = 2
 # Planes that are large enough to be compressed before the part ends, and those that are not, the longest first.
 LARGE_PLANES = tuple(PLANES.index(name) for name in ("indices", "green", "blue", "red", "xor", "colours"))
 SMALL_PLANES = tuple(PLANES.index(name) for name in ("operations", "boxes", "vectors", "cache"))
-# Fewer bytes of a plane are not worth a task before the part ends: zstd waits for twice as many anyway.
+# Fewer bytes of a plane are not worth a task before the part ends.
 LEAST_BYTES = 1 << 16
 
 
 class PlaneStream:
-    """One plane's way through zstd, as long as the epoch lasts."""
+    """One plane's way into its zstd stream, as long as the epoch lasts."""
 
     def __init__(self, core: FrameEncoder, number: int, compressor: PlaneCompressor) -> None:
         self._core = core  # and with it the memory that is viewed, also when an interrupt leaves a task behind
