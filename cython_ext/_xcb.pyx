@@ -2,8 +2,8 @@
 
 Thin calls, for fastframe.capture.x11.xcb alone. They are compiled because a frame takes a dozen of them, and each from
 ctypes costs as much as the server needs to copy a line of text. What knows of frames, `ChangesRequest`, does what
-comes before the server can begin with one, and what comes after it: nothing else can go on meanwhile. A handle must be
-that of a `Link` which has not been disconnected. The GIL is released where the server may keep us waiting.
+comes before the server can begin with one, and what comes after it: nothing else can go on meanwhile. The GIL is
+released where the server may keep us waiting.
 
 A KeyboardInterrupt may come between any two steps of Python, and also in `__del__`. What must be given back therefore
 belongs to objects of C from the moment on at which it is there: `Link` and `Descriptor`.
@@ -96,10 +96,14 @@ def load():
 cdef class Link:
     """A connection, hung up by `disconnect`, or when nobody refers to this any more.
 
-    Waits for the server without a limit; `has_error` tells how it went.
+    Waits for the server without a limit; `has_error` tells how it went. Calls for one that is disconnected raise
+    `ValueError`. Another thread may disconnect while a call is under way, which finds the connection broken.
     """
 
     cdef void *connection
+    # Calls that have let go of the GIL, and the connection that the last of them is to hang up.
+    cdef int calls
+    cdef void *left
     cdef int pid
     cdef readonly int screen
 
@@ -112,17 +116,39 @@ cdef class Link:
     def __dealloc__(self):
         self.disconnect()
 
-    @property
-    def handle(self):
-        """For the calls below."""
-        return <size_t>self.connection
+    cdef void *xcb(self) except NULL:
+        if self.connection == NULL:
+            raise ValueError("the connection is disconnected")
+        return self.connection
+
+    cdef void *enter(self) except NULL:
+        """The connection, for a call without the GIL, after which there is `leave`."""
+        cdef void *connection = self.xcb()
+        self.calls += 1
+        return connection
+
+    cdef int leave(self) except -1:
+        cdef void *connection
+        self.calls -= 1
+        if self.calls == 0 and self.left != NULL:
+            connection = self.left
+            self.left = NULL
+            self.hang_up(connection)
+        return 0
+
+    cdef void hang_up(self, void *connection) noexcept:
+        if self.pid == getpid():
+            xcb_disconnect(connection)
+        elif not xcb_connection_has_error(connection):
+            # xcb would hang up, for the process that this one was forked from as well.
+            close(xcb_get_file_descriptor(connection))
 
     @property
     def is_local(self):
         """Whether it goes to a server on this machine for certain."""
         cdef sockaddr_storage address
         cdef socklen_t size = sizeof(address)
-        if getsockname(xcb_get_file_descriptor(self.connection), <sockaddr *>&address, &size):
+        if getsockname(xcb_get_file_descriptor(self.xcb()), <sockaddr *>&address, &size):
             return False
         return (<sockaddr *>&address).sa_family == AF_UNIX
 
@@ -132,11 +158,11 @@ cdef class Link:
         self.connection = NULL
         if connection == NULL:
             return
-        if self.pid == getpid():
-            xcb_disconnect(connection)
-        elif not xcb_connection_has_error(connection):
-            # xcb would hang up, for the process that this one was forked from as well.
-            close(xcb_get_file_descriptor(connection))
+        if self.calls and self.pid == getpid():
+            self.left = connection
+            shutdown(xcb_get_file_descriptor(connection), SHUT_RDWR)
+        else:
+            self.hang_up(connection)
 
     def break_off(self):
         """End what another thread waits for, which finds the connection broken; it has to be disconnected all the same."""
@@ -162,29 +188,29 @@ cdef class Descriptor:
         return self.fd
 
 
-def has_error(size_t handle):
+def has_error(Link link not None):
     """xcb's number for why the connection is of no more use; 0: it is in order."""
-    return xcb_connection_has_error(<void *>handle)
+    return xcb_connection_has_error(link.xcb())
 
 
-def file_descriptor(size_t handle):
+def file_descriptor(Link link not None):
     """The socket."""
-    return xcb_get_file_descriptor(<void *>handle)
+    return xcb_get_file_descriptor(link.xcb())
 
 
-def new_id(size_t handle):
+def new_id(Link link not None):
     """A number for a new resource."""
-    return xcb_generate_id(<void *>handle)
+    return xcb_generate_id(link.xcb())
 
 
-def setup(size_t handle):
+def setup(Link link not None):
     """What the server said when we connected."""
-    cdef const Packet *packet = xcb_get_setup(<void *>handle)
+    cdef const Packet *packet = xcb_get_setup(link.xcb())
     # Its length stands elsewhere than that of a reply, and is in the upper half of what is `words` there.
     return PyBytes_FromStringAndSize(<const char *>packet, 8 + WORD * (packet.words >> 16))
 
 
-cdef unsigned int queue(size_t handle, Request *request, int flags, bint is_void, int fd) noexcept nogil:
+cdef unsigned int queue(void *connection, Request *request, int flags, bint is_void, int fd) noexcept nogil:
     """Queue a request; see `send`."""
     cdef uint8_t[4] head = [request.opcode, request.data, 0, 0]
     cdef iovec[4] vectors  # of which xcb wants two free entries before the first one
@@ -193,7 +219,7 @@ cdef unsigned int queue(size_t handle, Request *request, int flags, bint is_void
     vectors[2].iov_len = sizeof(head)
     vectors[3].iov_base = request.payload
     vectors[3].iov_len = request.size
-    return xcb_send_request_with_fds(<void *>handle, flags, &vectors[2], &protocol, fd >= 0, &fd)
+    return xcb_send_request_with_fds(connection, flags, &vectors[2], &protocol, fd >= 0, &fd)
 
 
 cdef Request request_of(tuple request):
@@ -205,7 +231,7 @@ cdef Request request_of(tuple request):
 
 
 def send(
-    size_t handle,
+    Link link not None,
     uint8_t opcode,
     uint8_t data,
     bytes payload not None,
@@ -220,20 +246,25 @@ def send(
     """
     cdef Request request = Request(opcode, data, PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload))
     cdef int fd = -1
+    cdef int flags = CHECKED if checked else 0
     cdef unsigned int sequence
+    cdef void *connection = link.enter()
     if descriptor is not None:
         fd, descriptor.fd = descriptor.fd, -1
-    sequence = queue(handle, &request, CHECKED if checked else 0, is_void, fd)
-    if fd >= 0:  # one that still waits to be sent when we hang up would stay open
-        with nogil:
-            xcb_flush(<void *>handle)
+    with nogil:
+        sequence = queue(connection, &request, flags, is_void, fd)
+        if fd >= 0:  # one that still waits to be sent when we hang up would stay open
+            xcb_flush(connection)
+    link.leave()
     return sequence
 
 
-def flush(size_t handle):
+def flush(Link link not None):
     """Have sent what is queued."""
+    cdef void *connection = link.enter()
     with nogil:
-        xcb_flush(<void *>handle)
+        xcb_flush(connection)
+    link.leave()
 
 
 cdef double seconds() noexcept nogil:
@@ -249,7 +280,7 @@ cdef struct Answer:
     Packet *error
 
 
-cdef Answer poll(size_t handle, unsigned int sequence, double patience) noexcept nogil:
+cdef Answer poll(void *connection, unsigned int sequence, double patience) noexcept nogil:
     """Send what is queued and ask for an answer, again and again for `patience` seconds, or until others want the processor.
 
     What has come is freed by the caller.
@@ -257,10 +288,10 @@ cdef Answer poll(size_t handle, unsigned int sequence, double patience) noexcept
     cdef Answer answer = Answer(False, NULL, NULL)
     cdef bint wanted_by_others = False
     cdef double began, last, now
-    xcb_flush(<void *>handle)
+    xcb_flush(connection)
     now = began = seconds()
     while True:
-        answer.known = xcb_poll_for_reply(<void *>handle, sequence, &answer.reply, &answer.error)
+        answer.known = xcb_poll_for_reply(connection, sequence, &answer.reply, &answer.error)
         if answer.known or wanted_by_others or now - began >= patience:
             return answer
         sched_yield()  # to the server, should it be waiting for this processor
@@ -273,15 +304,17 @@ cdef bytes bytes_of_error(const Packet *error):
     return PyBytes_FromStringAndSize(<const char *>error, 32)
 
 
-def reply(size_t handle, unsigned int sequence, double patience):
+def reply(Link link not None, unsigned int sequence, double patience):
     """Send what is queued and ask for a reply, again and again for `patience` seconds, or until others want the processor.
 
     Returns the whole reply; the 32 bytes of an error, of which the first is 0; empty bytes where none will come, since
     the request has none or the connection is lost; `None`: it is not here yet.
     """
     cdef Answer answer
+    cdef void *connection = link.enter()
     with nogil:
-        answer = poll(handle, sequence, patience)
+        answer = poll(connection, sequence, patience)
+    link.leave()
     if not answer.known:
         return None
     try:
@@ -295,15 +328,15 @@ def reply(size_t handle, unsigned int sequence, double patience):
         free(answer.reply)
 
 
-cdef list take_events(size_t handle, int damage_kind, int leap, Damage *damage):
+cdef list take_events(void *connection, int damage_kind, int leap, Damage *damage):
     """What `events` returns first; adds up the damage."""
     cdef Packet *event
     cdef const DamageNotify *told
     cdef list others = []
     while True:
-        event = xcb_poll_for_event(<void *>handle)
+        event = xcb_poll_for_event(connection)
         if event == NULL:
-            return None if xcb_connection_has_error(<void *>handle) else others
+            return None if xcb_connection_has_error(connection) else others
         try:
             if (event.kind & ~SENT) == damage_kind:
                 told = <const DamageNotify *>event
@@ -337,7 +370,7 @@ cdef tuple last_told(Damage damage):
 cdef tuple LOST = (None, None, False)
 
 
-def events(size_t handle, int damage_kind, told, int leap):
+def events(Link link not None, int damage_kind, told, int leap):
     """What has arrived by now.
 
     A large change makes many events of damage, so these are summed up: of interest are the last rectangle, and whether
@@ -356,7 +389,7 @@ def events(size_t handle, int damage_kind, told, int leap):
     error; the last rectangle, or `None`; whether it leapt.
     """
     cdef Damage damage = known_damage(told)
-    others = take_events(handle, damage_kind, leap, &damage)
+    others = take_events(link.xcb(), damage_kind, leap, &damage)
     return others, last_told(damage), bool(damage.leapt)
 
 
@@ -391,7 +424,7 @@ cdef class ChangesRequest:
         self.image = (<const ShmGetImage *>self.reading.payload)[0]
         self.reading.payload = &self.image
 
-    def ask(self, size_t handle, told, area, uint32_t segment, int first, int end, int gap):
+    def ask(self, Link link not None, told, area, uint32_t segment, int first, int end, int gap):
         """Take in what has arrived, and if that is damage only, ask at once for it and for the pixels of its rows.
 
         Nothing is asked where there is anything else to decide: where there are other events, where there is no damage
@@ -412,8 +445,9 @@ cdef class ChangesRequest:
         """
         cdef Damage damage = known_damage(told)
         cdef unsigned int taken
+        cdef void *connection
         cdef int top, bottom
-        cdef list others = take_events(handle, self.damage_kind, self.leap, &damage)
+        cdef list others = take_events(link.xcb(), self.damage_kind, self.leap, &damage)
         told = last_told(damage)
         if others is None or others or not damage.known or damage.leapt:
             return others, told, bool(damage.leapt), None
@@ -429,16 +463,18 @@ cdef class ChangesRequest:
         self.image.x, self.image.y = self.x, self.y + top
         self.image.width, self.image.height = self.width, bottom - top
         self.image.segment, self.image.offset = segment, PIXEL * self.width * <uint32_t>top
+        connection = link.enter()
         with nogil:
-            taken = queue(handle, &self.taking, 0, True, -1)
-            self.fetched = queue(handle, &self.fetching, CHECKED, False, -1)
-            self.read = queue(handle, &self.reading, CHECKED, False, -1)
-            xcb_flush(<void *>handle)
+            taken = queue(connection, &self.taking, 0, True, -1)
+            self.fetched = queue(connection, &self.fetching, CHECKED, False, -1)
+            self.read = queue(connection, &self.reading, CHECKED, False, -1)
+            xcb_flush(connection)
+        link.leave()
         if not (taken and self.fetched and self.read):
             return None, told, False, None
         return others, None, False, (top, bottom)
 
-    def receive(self, size_t handle, double patience):
+    def receive(self, Link link not None, double patience):
         """Take in what `ask` has asked for, as patiently as `reply`, and what has happened until that was read.
 
         Returns
@@ -454,11 +490,13 @@ cdef class ChangesRequest:
         cdef Answer damage, pixels
         cdef Damage meanwhile = known_damage(None)
         cdef list others
+        cdef void *connection = link.enter()
         with nogil:
             # It is answered last.
-            pixels = poll(handle, self.read, patience)
+            pixels = poll(connection, self.read, patience)
             if pixels.known:
-                damage = poll(handle, self.fetched, patience)
+                damage = poll(connection, self.fetched, patience)
+        link.leave()
         if not pixels.known:
             return None
         try:
@@ -472,7 +510,7 @@ cdef class ChangesRequest:
             free(damage.error)
             free(pixels.reply)
             free(pixels.error)
-        others = take_events(handle, self.damage_kind, self.leap, &meanwhile)
+        others = None if link.connection == NULL else take_events(link.connection, self.damage_kind, self.leap, &meanwhile)
         return b"", changed, inside, (others, last_told(meanwhile), bool(meanwhile.leapt))
 
     cdef tuple cut(self, const Region *region):
@@ -494,6 +532,6 @@ cdef class ChangesRequest:
         return changed[:kept * sizeof(Rectangle)], inside
 
 
-def discard(size_t handle, unsigned int sequence):
+def discard(Link link not None, unsigned int sequence):
     """Let go of a reply, whether it is here or not."""
-    xcb_discard_reply(<void *>handle, sequence)
+    xcb_discard_reply(link.xcb(), sequence)

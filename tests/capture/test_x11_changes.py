@@ -220,3 +220,17 @@ def test_a_change_of_masks_layout_or_monitors_between_frames_is_seen_in_the_next
     source.set_masks([])
     draw(0x444444)
     assert (colours(source.capture().pixels) == 0x44).all()
+
+
+def test_what_happens_to_windows_while_the_screen_is_read_is_news(
+    server: Server, segment: Segment, client: Client
+) -> None:
+    client.fill(client.root, Rect(300, 200, 10, 20), 0x123456)
+    client.hold()
+    client.synchronize()
+    assert server.ask_changes(PICTURE, segment, (0, 0), GAP) == (150, 170)
+    window = client.window(Rect(300, 200, 10, 20))
+    client.release()
+    server.receive_changes()
+    assert server.news.windows
+    client.destroy(window)

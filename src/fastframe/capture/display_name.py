@@ -1,10 +1,13 @@
 """Names of X11 displays, and why one cannot be reached: `xcb_connect` only says that it did not work."""
 
+import contextlib
 import errno
 import os
 import re
 import socket
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from fastframe.errors import PermanentCaptureError
@@ -16,6 +19,11 @@ _SOCKETS = Path("/tmp/.X11-unix")
 _NAME = re.compile(r"(?P<host>.*):(?P<number>\d{1,9})(?:\.\d+)?", re.DOTALL)
 # A local server that runs takes a connection at once, even when it is stopped.
 _PATIENCE = 0.5
+
+# The connection setup of version 11 of the protocol, least byte first, without a key.
+_GREETING = b"l\0\x0b" + bytes(9)
+# How often, and how many seconds apart, a server is greeted that hangs up.
+_GREETINGS, _PAUSE = 5, 0.02
 
 
 def chosen_display(display: str | None) -> str | None:
@@ -74,6 +82,34 @@ def why_unreachable(display: str) -> str | None:
         f"no permission: the server refuses the connection; XAUTHORITY must name the file with its key "
         f"({key} does not have it), or run as the user who is logged in to it"
     )
+
+
+@contextlib.contextmanager
+def welcomed(display: str) -> Iterator[bool]:
+    """Be a client without a key while the block lasts; gives whether a local server lets such clients in.
+
+    A server begins anew when its last client leaves, and hangs up on whoever comes meanwhile; it does not while this
+    is its client.
+    """
+    name = _NAME.fullmatch(display)
+    path = _SOCKETS / f"X{name['number']}" if name and name["host"] in ("", "unix") else None
+    with contextlib.ExitStack() as stack:
+        answer = b""
+        for _ in range(_GREETINGS if path else 0):
+            client = stack.enter_context(socket.socket(socket.AF_UNIX))
+            client.settimeout(_PATIENCE)
+            try:
+                client.connect(str(path))
+                client.sendall(_GREETING)
+                answer = client.recv(1)
+            except (ConnectionResetError, BrokenPipeError):
+                answer = b""
+            except OSError:
+                break
+            if answer:
+                break
+            time.sleep(_PAUSE)
+        yield answer == b"\1"
 
 
 def _connect(path: Path) -> None:

@@ -25,7 +25,7 @@ from fastframe.capture.x11.privacy import NotThere, Privacy, View
 from fastframe.capture.x11.server import Server
 from fastframe.capture.x11.shm import Buffer, Segment
 from fastframe.capture.x11.windows import WindowList
-from fastframe.capture.x11.xcb import Pending, RequestRefused
+from fastframe.capture.x11.xcb import ConnectionLost, Pending, RequestRefused
 from fastframe.errors import TransientCaptureError
 from fastframe.geometry import Rect
 
@@ -246,7 +246,8 @@ class Session:
             self._window_missing = False
             return work(view)
         finally:
-            server.release()
+            with contextlib.suppress(ConnectionLost):  # of which has been told
+                server.release()
 
     def _same_view(self) -> CapturedFrame | None:
         """A picture of what the last one showed; `None`: there is more to decide first, or nothing has changed.

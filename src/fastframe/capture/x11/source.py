@@ -3,6 +3,7 @@
 `Session` does the work on one connection; here is what outlives a connection.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from typing import TypeVar, TypeVarTuple
 
@@ -62,6 +63,7 @@ class X11Source(Closing):
             raise PermanentCaptureError("this desktop is not that of an X server")
         self._display = name
         self._closed = False
+        self._pid = os.getpid()
         self._layout = self._serial = 0
         self._session: Session | None = None
         self._attempt: Attempt | None = None
@@ -139,7 +141,9 @@ class X11Source(Closing):
         """Work on the session, which is begun anew if need be, and dropped when it cannot go on."""
         if self._closed:
             raise PermanentCaptureError("the screen source is closed")
-        if self._session is not None and self._session.server.connection.is_inherited:
+        if self._pid != os.getpid():
+            # Forked: the connection is the other process's, and so is the thread that may be making one.
+            self._pid = os.getpid()
             self._disconnect()
         if self._session is None:
             try:

@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
-from fastframe.capture.display_name import why_unreachable
+from fastframe.capture.display_name import welcomed, why_unreachable
 from fastframe.errors import PermanentCaptureError, TransientCaptureError
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ _GET_INPUT_FOCUS = 43
 # A server answers most requests sooner than a process falls asleep and wakes up again. Whoever is in a hurry asks again
 # and again instead for so long, in seconds: a whole screen takes one to two milliseconds.
 _SPIN = 2e-3
+# Bytes of requests after which the server must have dealt with them before there are more. Of a stopped one the socket
+# takes some ten thousand, and xcb waits for it to take the rest without a limit.
+_MOST_UNANSWERED = 16384
 # Seconds; `poll` takes no more than some weeks.
 _LONGEST_SLEEP = 3600.0
 
@@ -129,16 +132,17 @@ class Connection:
 
     def __init__(self, link: "Link", timeout: float) -> None:
         self._link = link
-        self._handle: int | None = link.handle
+        self._is_open = True
         self._pid = os.getpid()
         self._xcb = _library()
         self._timeout = timeout
         self.screen = link.screen
-        self._fd = self._xcb.file_descriptor(link.handle)
+        self._fd = self._xcb.file_descriptor(link)
         self._poller = select.poll()
         self._poller.register(self._fd, select.POLLIN)
         # Whether events may have come along with a reply, which the socket does not tell of any more.
         self._unread = True
+        self._unanswered = 0
 
     @property
     def setup(self) -> bytes:
@@ -237,6 +241,10 @@ class Connection:
         checked: bool = True,
         descriptor: "Descriptor | None" = None,
     ) -> int:
+        self._unanswered += 4 + len(payload)
+        if self._unanswered > _MOST_UNANSWERED:
+            self._unanswered = 0
+            self.synchronize()
         sequence = self._xcb.send(self._alive(), opcode, data, payload, checked, is_void, descriptor)
         if sequence == 0:
             self._lost()
@@ -267,8 +275,8 @@ class Connection:
 
     def discard(self, sequence: int) -> None:
         """Let go of a reply that nobody waits for, whether it is here or not."""
-        if self._handle is not None and not self.is_inherited:
-            self._xcb.discard(self._handle, sequence)
+        if self._is_open and not self.is_inherited:
+            self._xcb.discard(self._link, sequence)
 
     def events(self, damage_kind: int, told: Area | None, leap: int) -> tuple[list[bytes], Area | None, bool]:
         """What has arrived by now; the failures of what `tell` sent are left out.
@@ -378,10 +386,10 @@ class Connection:
         finally:
             timer.cancel()
 
-    def _alive(self) -> int:
-        if self._handle is None:
+    def _alive(self) -> "Link":
+        if not self._is_open:
             raise ConnectionLost("the connection to the display server is closed")
-        return self._handle
+        return self._link
 
     def _lost(self) -> NoReturn:
         self.close()
@@ -389,11 +397,12 @@ class Connection:
 
     def close(self) -> None:
         """Disconnect; may be called again."""
-        self._handle = None
+        self._is_open = False
         self._link.disconnect()
 
 
 # What `has_error` tells.
+_HUNG_UP = 1
 _REASONS = {
     2: "it lacks an extension",
     3: "memory ran out",
@@ -417,15 +426,27 @@ class Attempt:
 
     def __init__(self, display: str) -> None:
         self._name = display
+        try:
+            self._encoded_name = os.fsencode(display)
+        except UnicodeEncodeError as error:
+            raise PermanentCaptureError(f"cannot capture display {display!r}: there is no such display") from error
         self._xcb = _library()
         # The connection. It belongs to whoever takes it.
         self._results: SimpleQueue[Link] = SimpleQueue()
         self._is_abandoned = False
         # `threading` waits for its threads with locks, which an interrupt leaves as they should not be.
-        _thread.start_new_thread(self._run, ())
+        try:
+            _thread.start_new_thread(self._run, ())
+        except RuntimeError as error:
+            raise TransientCaptureError(f"cannot capture display {display}: {error}") from error
 
     def _run(self) -> None:
-        self._results.put(self._xcb.Link(os.fsencode(self._name)))
+        link = self._xcb.Link(self._encoded_name)
+        if self._xcb.has_error(link) == _HUNG_UP:
+            with welcomed(self._name) as is_welcome:
+                if is_welcome:
+                    link = self._xcb.Link(self._encoded_name)
+        self._results.put(link)
         if self._is_abandoned:
             self.abandon()
 
@@ -445,7 +466,7 @@ class Attempt:
             raise TransientCaptureError(
                 f"cannot capture display {self._name}: it takes the connection and does not answer", limit=seconds
             ) from None
-        if code := self._xcb.has_error(link.handle):
+        if code := self._xcb.has_error(link):
             reason = _REASONS.get(code) or why_unreachable(self._name) or "there is no such display"
             raise PermanentCaptureError(f"cannot capture display {self._name}: {reason}")
         return link
