@@ -118,6 +118,18 @@ static uint8_t *write_number(uint8_t *out, uint64_t number, uint32_t bytes) {
     return out + bytes;
 }
 
+static uint8_t *write_raw_literals(const ff_residual_stream *stream, uint8_t *out) {
+    const uint32_t count = stream->block.literals;
+    if (count < 32)
+        out = write_number(out, count << 3, 1);
+    else if (count < 4096)
+        out = write_number(out, 1u << 2 | count << 4, 2);
+    else
+        out = write_number(out, 3u << 2 | count << 4, 3);
+    memcpy(out, stream->literals, count);
+    return out + count;
+}
+
 /* The literals of a block, raw or in codes. */
 static uint8_t *write_literals(ff_residual_stream *stream, uint8_t *out) {
     const ff_residual_part *block = &stream->block;
@@ -140,12 +152,8 @@ static uint8_t *write_literals(ff_residual_stream *stream, uint8_t *out) {
     const uint64_t again = stream->has_code ? ff_huffman_bits(&stream->code, block->counts) / 8 : UINT64_MAX;
     const int repeated = again <= least;
     least = repeated ? again : least;
-    if (least >= count || least + overhead + 1 >= count) {
-        const uint32_t kind = count < 32 ? 0 : count < 4096 ? 1 : 3, bytes = count < 32 ? 1 : count < 4096 ? 2 : 3;
-        out = write_number(out, kind << 2 | (uint64_t)count << (count < 32 ? 3 : 4), bytes);
-        memcpy(out, stream->literals, count);
-        return out + count;
-    }
+    if (least >= count || least + overhead + 1 >= count)
+        return write_raw_literals(stream, out);
     uint8_t *begin = out;
     out += header;
     if (!repeated) {
