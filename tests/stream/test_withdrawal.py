@@ -114,6 +114,7 @@ def test_the_gate_is_looked_at_once_more_before_pixels_leave(monkeypatch: pytest
     pair = Pair().connect()
     pair.pump(0.1)
     pair.draw(1)
+    pair.sender.statistics(pair.now)  # whatever is called, `poll` looks at everything again
     advance = pair.sender._advance
 
     def withdrawn_meanwhile() -> float:

@@ -112,7 +112,8 @@ class Endpoint(ABC):
         LocalProtocolError
             Nobody has asked for events for too long.
         """
-        self._tick(now)
+        self._set_time(now)
+        quiet_until, self._quiet_until = self._quiet_until, -_INFINITY
         if not self._is_open:
             if self._error is not None and self._state is State.FAILED:
                 raise self._error
@@ -127,10 +128,11 @@ class Endpoint(ABC):
         except (TypeError, ValueError) as error:
             raise LocalProtocolError(f"a message must be a contiguous bytes-like object: {error}") from error
         try:
-            self._take(message)
+            look_at = self._take(message)
         except RemoteProtocolError as error:
             self._fail(error)
             raise
+        self._quiet_until = look_at if look_at < quiet_until else quiet_until
 
     def poll(self, now: float) -> list[Message] | float:
         """The messages to send now, in order; or, if there are none, the time at which to call again.
@@ -138,9 +140,9 @@ class Endpoint(ABC):
         That may be `inf`; after `receive` and every other call it may be earlier. Events may come up: ask for them.
         """
         self._set_time(now)
-        if self._now < self._quiet_until - 1e-9:
-            return self._quiet_until
-        due = self._advance()
+        due = self._quiet_until
+        if due - 1e-9 <= self._now:
+            due = self._advance()
         messages: list[Message] = []
         if self._control:
             messages += [message for message, _ in self._control]
@@ -299,7 +301,8 @@ class Endpoint(ABC):
         self._control = deque(item for item in self._control if item[1] is not scope)
         self._control_bytes = sum(len(message) for message, _ in self._control)
 
-    def _take(self, data: bytes | memoryview) -> None:
+    def _take(self, data: bytes | memoryview) -> float:
+        """Takes a message; returns when `poll` has to look at what it changes."""
         if not data or len(data) > self._max_fragment:
             raise RemoteProtocolError(
                 f"message of {len(data)} bytes, 1 to {self._max_fragment} are allowed",
@@ -309,13 +312,13 @@ class Endpoint(ABC):
         if data[0] == wire.MARK:
             self._move(Fragment)
             self._handle_fragment(wire.parse(memoryview(data)))
-            return
+            return -_INFINITY
         message = m.decode(data)
         kind = type(message)
         if kind not in FOR_BOTH:
             self._move(kind)
-            self._handle(message)
-        elif isinstance(message, m.Bye) and message.reason is m.ByeReason.PROTOCOL_ERROR:
+            return self._handle(message)
+        if isinstance(message, m.Bye) and message.reason is m.ByeReason.PROTOCOL_ERROR:
             # The peer's connection is `FAILED`, its session is not: this side's waits as well.
             next_state(self._role, self._state, m.Bye)
             self.connection_lost(self._now)
@@ -323,6 +326,7 @@ class Endpoint(ABC):
         else:
             self._move(kind)
             self._handle_common(message)
+        return -_INFINITY
 
     def _handle_common(self, message: m.ControlMessage) -> None:
         match message:
@@ -422,8 +426,8 @@ class Endpoint(ABC):
     # -- what the two ends do differently ----------------------------------------------------------------------
 
     @abstractmethod
-    def _handle(self, message: m.ControlMessage) -> None:
-        """Takes a message that only one of the two ends gets."""
+    def _handle(self, message: m.ControlMessage) -> float:
+        """Takes a message that only one of the two ends gets; returns when `poll` has to look at what it changes."""
 
     @abstractmethod
     def _handle_fragment(self, fragment: wire.FrameFragment) -> None:

@@ -6,6 +6,7 @@ comes meanwhile waits for it. Only a packet that is damaged needs a keyframe.
 """
 
 import contextlib
+import math
 import zlib
 
 import numpy as np
@@ -224,7 +225,7 @@ class Receiver(Endpoint):
 
     # -- what the sender does ------------------------------------------------------------------------------
 
-    def _handle(self, message: m.ControlMessage) -> None:
+    def _handle(self, message: m.ControlMessage) -> float:
         match message:
             case m.Welcome():
                 self._welcomed(message)
@@ -240,6 +241,7 @@ class Receiver(Endpoint):
                 self._events.append(e.InputActivityChanged(message.party, message.name))
             case _:
                 raise AssertionError(f"{message} is in no row of the table")
+        return -math.inf
 
     def _welcomed(self, welcome: m.Welcome) -> None:
         if welcome.version not in m.VERSIONS or welcome.packet_version != PACKET_VERSION:

@@ -131,7 +131,8 @@ class Sender(Serving[_DisplayOutlet]):
         FastframeError
             Memory ran out; the next frame begins anew.
         """
-        self._tick(now)
+        self._set_time(now)
+        quiet_until, self._quiet_until = self._quiet_until, -math.inf
         if not self._is_open:
             checked_state(self)
         outlet: _DisplayOutlet = checked_display(self._outlets, display)
@@ -152,6 +153,8 @@ class Sender(Serving[_DisplayOutlet]):
             self._held_back += 1
             return False
         self._encode(outlet, damage_map, frame)
+        look_at = self._look_at()
+        self._quiet_until = look_at if look_at < quiet_until else quiet_until
         return True
 
     def is_behind(self, display: int) -> bool:
@@ -205,6 +208,14 @@ class Sender(Serving[_DisplayOutlet]):
                 EncoderConfig(effort, limits)
         except LocalProtocolError as error:
             raise Rejected(m.ByeReason.LIMITS, f"the viewer's limits leave no room: {error}") from error
+
+    def _look_at(self) -> float:
+        if not self._config.reliable:
+            return -math.inf  # to send again what is not acknowledged in time
+        for outlet in self._outlets.values():
+            if outlet.has_work:
+                return -math.inf
+        return self._flow.ping_at()
 
     def _serve(self) -> float:
         due = math.inf

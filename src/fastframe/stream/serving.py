@@ -189,7 +189,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         elif self._state is State.CLOSED and not self._control and m.decode_hello(data) is not None:
             self._queue(m.encode(m.Bye(m.ByeReason.UNKNOWN_SESSION, "the session is over")))
 
-    def _handle(self, message: m.ControlMessage) -> None:
+    def _handle(self, message: m.ControlMessage) -> float:
         match message:
             case m.Ack():
                 outlet = self._outlets.get(message.display)
@@ -198,6 +198,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
                     outlet.resends = 0
                 elif message.display not in self._gone:
                     raise RemoteProtocolError(f"acknowledges display {message.display}, which never was")
+                return self._look_at()
             case m.Hello():
                 self._greet(message)
             case m.KeyframeRequest():
@@ -210,6 +211,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
                 self._handle_input(message)
             case _:
                 raise AssertionError(f"{message} is in no row of the table")
+        return -_INFINITY
 
     def _greet(self, hello: m.Hello) -> None:
         version = max(set(hello.versions) & set(m.VERSIONS), default=None)
@@ -401,6 +403,10 @@ class Serving(Endpoint, Generic[AnyOutlet]):
                 self._send(m.ConsentNotice(change.scope, change.after), always=True)
             if change.scope is Scope.FILES and change.after is not ConsentState.GRANTED:
                 self._events += self._files.clear()
+
+    def _look_at(self) -> float:
+        """When `poll` has to look at what has changed on the line, once a packet has gone out or arrived."""
+        return -_INFINITY
 
     def _advance(self) -> float:
         if not self._is_open and self._state is State.LOST:
