@@ -6,10 +6,9 @@ import contextlib
 import math
 import operator
 import os
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, SupportsIndex, TypeVar
+from typing import SupportsIndex, TypeVar
 
 from fastframe.errors import LocalProtocolError
 
@@ -96,37 +95,3 @@ def checked_member(value: Member, kind: type[Member], name: str) -> Member:
         raise LocalProtocolError(
             f"{name} must be one of {', '.join(members)}, not {value!r}", expected=members, actual=value
         ) from error
-
-
-def clipped_damage(damage: Iterable[Any], width: int, height: int) -> list[tuple[int, int, int, int]]:
-    """The rectangles (x, y, width, height) cut to a frame of that size, those outside it dropped.
-
-    Raises
-    ------
-    LocalProtocolError
-        They are none.
-    """
-    clipped = []
-    try:
-        for x, y, across, down in damage:
-            left, top = operator.index(x), operator.index(y)
-            right, bottom = left + operator.index(across), top + operator.index(down)
-            if right < left or bottom < top:
-                rectangle = left, top, right - left, bottom - top
-                raise LocalProtocolError(f"damage must not be negative: {rectangle}", actual=rectangle)
-            # Comparisons, since `min` and `max` take some ten times as long, for every rectangle of every frame.
-            if left < 0:
-                left = 0
-            if top < 0:
-                top = 0
-            if right > width:
-                right = width
-            if bottom > height:
-                bottom = height
-            if left < right and top < bottom:
-                clipped.append((left, top, right - left, bottom - top))
-    except LocalProtocolError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise LocalProtocolError(f"damage must be rectangles (x, y, width, height) of integers: {error}") from error
-    return clipped

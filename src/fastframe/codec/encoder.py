@@ -15,8 +15,9 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._arguments import checked, checked_int, clipped_damage
+from fastframe._arguments import checked, checked_int
 from fastframe._core import MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, FrameEncoder
+from fastframe._damage import clipped_damage
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, Header, pack
 from fastframe.codec.parts import WINDOW_TILES, Part, PlaneStream, Search, end_packet
 from fastframe.codec.planes import (
