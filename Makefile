@@ -7,7 +7,10 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 SCENES ?= benchmarks/fixtures
 
-BUILD_INPUTS := pyproject.toml setup.py $(wildcard cython_ext/*.pyx cython_ext/*.pxd cython_ext/kernels/*.[ch])
+# Modules of the package with a .pxd beside them are compiled.
+TYPED        := $(wildcard src/fastframe/stream/*.pxd)
+BUILD_INPUTS := pyproject.toml setup.py $(wildcard cython_ext/*.pyx cython_ext/*.pxd cython_ext/kernels/*.[ch]) \
+	$(TYPED) $(TYPED:.pxd=.py)
 
 # The build for the sanitizers works on a copy and installs beside the normal one, so that neither can get into
 # the other's objects.

@@ -44,6 +44,18 @@ def extension(name: str) -> Extension:
     )
 
 
+def typed(name: str) -> Extension:
+    """A module of the package that is compiled with the types in the .pxd beside it."""
+    source = Path("src/fastframe", *name.split("."))
+    return Extension(
+        f"fastframe.{name}",
+        sources=[f"{source}.py"],
+        depends=["setup.py", f"{source}.pxd"],
+        extra_compile_args=compile_args,
+        extra_link_args=link_args,
+    )
+
+
 # A static library, so that the core and the hooks by which tests and benchmarks call its kernels one by one share its
 # objects: each is compiled once. Every extension is linked with it; one that calls none of it (`_xcb`) takes nothing.
 kernels = {
@@ -66,20 +78,24 @@ extensions = [extension("_core"), extension("_damage"), extension("_kernels"), e
 if sys.platform != "win32":
     extensions.append(extension("_xcb"))
 
+directives = {"language_level": 3, "embedsignature": True}
+
 setup(
     cmdclass={"build_ext": BuildExtensions},
     libraries=[("fastframe_kernels", kernels)],
-    ext_modules=cythonize(
-        extensions,
-        build_dir="build/cython",
-        compiler_directives={
-            "language_level": 3,
-            "boundscheck": False,
-            "wraparound": False,
-            "cdivision": True,
-            "embedsignature": True,
-        },
-    ),
+    ext_modules=[
+        *cythonize(
+            extensions,
+            build_dir="build/cython",
+            compiler_directives={**directives, "boundscheck": False, "wraparound": False, "cdivision": True},
+        ),
+        # Nothing but the types differs from Python here.
+        *cythonize(
+            [typed("stream.flow")],
+            build_dir="build/cython",
+            compiler_directives={**directives, "annotation_typing": False},
+        ),
+    ],
     # The extensions, each of one file, are compiled beside each other.
     options={"build_ext": {"parallel": True}},
 )

@@ -21,8 +21,6 @@ rate at which bytes arrived while it was on its way. From these follow
 import math
 from collections import deque
 
-import msgspec
-
 INITIAL_WINDOW = 16 * 1024
 MAX_WINDOW = 4 * 2**20
 # At 250 kbit/s 2 KiB are 65 ms of the line. (With 4 KiB it could not keep below 100 ms.)
@@ -79,20 +77,21 @@ STALL = 2.0
 STALL_ROUND_TRIPS = 8.0
 
 
-class InFlight(msgspec.Struct, eq=False, gc=False):
+class InFlight:
     """A packet that is not acknowledged yet, and what was known when it went out."""
 
-    size: int
-    sent_at: float
-    delivered: int
-    delivered_at: float
-    first_sent_at: float
-    # It goes out in pieces of so many bytes, one every so many seconds from a time on.
-    piece: int
-    interval: float = 0.0
-    begins_at: float = 0.0
-    counts: bool = True  # whether its round trip tells something about the line
-    tells_rate: bool = True  # whether what was acknowledged since then has arrived since then
+    def __init__(self, size: int, now: float, delivered: int, delivered_at: float, first_sent_at: float) -> None:
+        self.size = size
+        self.sent_at = now
+        self.delivered = delivered
+        self.delivered_at = delivered_at
+        self.first_sent_at = first_sent_at
+        # It goes out in pieces of so many bytes, one every so many seconds from a time on.
+        self.piece = size
+        self.interval = 0.0
+        self.begins_at = now
+        self.counts = True  # whether its round trip tells something about the line
+        self.tells_rate = True  # whether what was acknowledged since then has arrived since then
 
     def due(self, offset: int) -> float:
         """When the piece goes out that begins at a byte of the packet."""
@@ -205,9 +204,7 @@ class FlowControl:
         """A packet goes out."""
         if not self.in_flight:
             self._delivered_at = self._first_sent_at = now
-        packet = InFlight(
-            size, now, self._delivered, self._delivered_at, self._first_sent_at, piece=size, begins_at=now
-        )
+        packet = InFlight(size, now, self._delivered, self._delivered_at, self._first_sent_at)
         self._packets.append(packet)
         self.in_flight += size
         self.frames_in_flight += 1
@@ -345,7 +342,7 @@ class FlowControl:
         # Whether more had been sent while it was on its way, had the line let it.
         busy = self._blocked_until > packet.delivered
         if packet.delivered >= self._round_ends_at:
-            self._begin_round(now, busy=busy)
+            self._begin_round(now, busy)
         if rate > self._round_rate:
             self._round_rate = rate
 
@@ -419,7 +416,7 @@ class FlowControl:
                 return min((self._delivered - before) / (now - begun), MAX_STEP * (self.bandwidth or 0.0))
         return 0.0
 
-    def _begin_round(self, now: float, *, busy: bool) -> None:
+    def _begin_round(self, now: float, busy: bool) -> None:
         """A round ends when what was sent at its beginning has arrived."""
         growing = self._round_rate > self._last_round_rate * STILL_GROWING
         # A probe lasts as long as a round, which a packet of a single tile may make longer than a round trip.
