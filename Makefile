@@ -68,7 +68,7 @@ dist: $(VENV)/.installed-dev ## Build the source distribution and the wheel into
 	@$(BIN)/python -m build --outdir dist
 
 clean: ## Remove everything that was built, the virtual environment too
-	rm -rf $(VENV) build dist src/*.egg-info src/fastframe/*.so
+	rm -rf $(VENV) build dist src/*.egg-info src/fastframe/*.so src/fastframe/stream/*.so
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
