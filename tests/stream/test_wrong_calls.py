@@ -154,6 +154,8 @@ def test_what_is_no_number_is_refused_by_the_name_of_the_argument(
         ("revision", lambda wrong: ConsentGate().changes_since(wrong, 1.0)),
         ("max_attempts", lambda wrong: PairingKey("1234567", expires=5.0, max_attempts=wrong)),
         ("threads", lambda wrong: SenderConfig(threads=wrong)),
+        ("store_bytes", lambda wrong: RelayConfig(store_bytes=wrong)),
+        ("max_viewers", lambda wrong: RelayConfig(max_viewers=wrong)),
         ("max_width", lambda wrong: Limits(max_width=wrong)),
         ("number", lambda wrong: Meeting().sender.end_file(wrong, 0.0)),
     ],
@@ -171,7 +173,10 @@ def test_integers_of_numpy_are_integers(kind: Any) -> None:
     limits = Limits(max_cache_slots=kind(12))
     config = ReceiverConfig(max_fragment=kind(100) * np.int64(1000), auto_acknowledge=False)
     assert (config.max_fragment, limits.max_cache_slots) == (100_000, 12)
-    assert {type(config.max_fragment), type(limits.max_cache_slots)} == {int}
+    relay = RelayConfig(store_bytes=kind(200), max_viewers=kind(2))
+    assert (relay.store_bytes, relay.max_viewers) == (200, 2)
+    integers = (config.max_fragment, limits.max_cache_slots, relay.store_bytes, relay.max_viewers)
+    assert {type(integer) for integer in integers} == {int}
     meeting = Meeting()
     number = meeting.join(config)
     # More pictures than may be on their way without having been acknowledged.
@@ -217,4 +222,12 @@ def test_calls_that_are_refused_leave_the_session_as_it_was() -> None:
 def test_any_real_number_is_a_time() -> None:
     config = SenderConfig(max_fps=Decimal(30), keepalive=Fraction(5, 2))  # type: ignore[arg-type]
     assert (config.max_fps, config.keepalive) == (30.0, 2.5)
-    assert {type(config.max_fps), type(config.keepalive)} == {float}
+    relay = RelayConfig(keyframe_interval=Decimal("0.5"))  # type: ignore[arg-type]
+    assert relay.keyframe_interval == 0.5
+    assert {type(config.max_fps), type(config.keepalive), type(relay.keyframe_interval)} == {float}
+
+
+def test_a_relay_that_would_never_ask_for_a_keyframe_is_refused() -> None:
+    for interval in (-1, math.inf):
+        with pytest.raises(LocalProtocolError, match="keyframe_interval must be a number of seconds from 0 on"):
+            RelayConfig(keyframe_interval=interval)

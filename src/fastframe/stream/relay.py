@@ -17,11 +17,12 @@ them is refused at once.
 
 import contextlib
 import math
+import sys
 import zlib
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 
-from fastframe._arguments import checked, checked_number
+from fastframe._arguments import checked, checked_int, checked_number
 from fastframe.codec.packet import peek_header
 from fastframe.errors import ConsentRequired, LocalProtocolError
 from fastframe.stream import events as e
@@ -72,10 +73,14 @@ class RelayConfig:
     def __post_init__(self) -> None:
         checked(self.upstream, ReceiverConfig, "upstream")
         checked(self.viewers, SenderConfig, "viewers")
-        for name, lowest in (("store_bytes", 1), ("max_viewers", 1), ("keyframe_interval", 0)):
-            value = getattr(self, name)
-            if checked_number(value, name) < lowest:
-                raise LocalProtocolError(f"{name} must be a number from {lowest} on, not {value!r}", actual=value)
+        for name in ("store_bytes", "max_viewers"):
+            object.__setattr__(self, name, checked_int(getattr(self, name), name, 1, sys.maxsize))
+        interval = checked_number(self.keyframe_interval, "keyframe_interval")
+        if not 0 <= interval < math.inf:
+            raise LocalProtocolError(
+                f"keyframe_interval must be a number of seconds from 0 on, not {interval!r}", actual=interval
+            )
+        object.__setattr__(self, "keyframe_interval", interval)
 
 
 @dataclass(frozen=True, slots=True)
