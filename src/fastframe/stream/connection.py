@@ -250,7 +250,7 @@ class Endpoint(ABC):
         self._set_time(now)
 
     def _set_time(self, now: float) -> None:
-        # Nearly every time; this is asked several times a frame.
+        # Nearly every time where a receiver asks, several times a frame; a sender has a way of its own before this.
         if type(now) is float and self._now <= now < _INFINITY:
             self._now = now
             return
