@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from fastframe._arguments import checked_path
 from fastframe._closing import Completing
+from fastframe._names import shown
 from fastframe.errors import RecordingError
 
 
@@ -33,6 +34,8 @@ class PendingFile(Completing):
     ------
     RecordingError
         The folder does not exist or cannot be written to, or `path` is a folder, a device, a pipe or no name.
+    LocalProtocolError
+        `path` is neither a text nor a path.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -40,14 +43,14 @@ class PendingFile(Completing):
         self._complete = False
         try:
             if self.path.is_dir():
-                raise RecordingError(f"cannot write {self.path}: it is a folder")
+                raise RecordingError(f"cannot write {shown(self.path)}: it is a folder")
             if self.path.exists() and not self.path.is_file():
                 # Renaming would put a file in the place of /dev/null, or of a pipe that somebody reads from.
-                raise RecordingError(f"cannot write {self.path}: it is no file")
+                raise RecordingError(f"cannot write {shown(self.path)}: it is no file")
             self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
             self.file: BinaryIO = self._temporary.open("xb")
         except (OSError, ValueError) as error:
-            raise RecordingError(f"cannot write {self.path}: {reason(error)}") from error
+            raise RecordingError(f"cannot write {shown(self.path)}: {reason(error)}") from error
 
     def write(self, data: bytes | memoryview) -> None:
         """Append bytes.
@@ -63,7 +66,7 @@ class PendingFile(Completing):
             self.file.write(data)
         except OSError as error:
             self.discard()
-            raise RecordingError(f"cannot write {self.path}: {reason(error)}") from error
+            raise RecordingError(f"cannot write {shown(self.path)}: {reason(error)}") from error
 
     def close(self) -> None:
         """Give the file its final name; what was there before is replaced in one step. May be called again.
@@ -83,7 +86,7 @@ class PendingFile(Completing):
             self._temporary.replace(self.path)
         except OSError as error:
             self.discard()
-            raise RecordingError(f"cannot write {self.path}: {reason(error)}") from error
+            raise RecordingError(f"cannot write {shown(self.path)}: {reason(error)}") from error
         except BaseException:  # an interrupt
             self.discard()
             raise
@@ -93,7 +96,7 @@ class PendingFile(Completing):
         """Raises `RecordingError` if it is complete or was discarded."""
         if self.file.closed:
             what = "is complete" if self._complete else "was discarded"
-            raise RecordingError(f"cannot write {self.path}: it {what}")
+            raise RecordingError(f"cannot write {shown(self.path)}: it {what}")
 
     def discard(self) -> None:
         """Delete what was written; the earlier file, if any, is as it was."""

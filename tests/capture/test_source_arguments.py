@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from fastframe.capture import MssSource, Pacer, ReplaySource, VideoWriter, X11Source, open_source
+from fastframe.capture import MssSource, Pacer, ReplaySource, VideoWriter, WindowPattern, X11Source, open_source
 from fastframe.capture.replay import Replay
-from fastframe.errors import LocalProtocolError
+from fastframe.errors import LocalProtocolError, PermanentCaptureError, RecordingError
 from fastframe.recording import PacketReader, PacketWriter
 
 NO_NUMBERS = [None, "1", math.nan, [], object(), 1j]
@@ -65,3 +65,23 @@ def test_what_is_no_time_of_a_frame_is_refused_and_the_video_goes_on(tmp_path: P
         writer.write(pixels, np.int64(40_000))  # type: ignore[arg-type]
     with ReplaySource(tmp_path / "video.mkv") as source:
         assert [source.capture().timestamp for _ in range(2)] == [0, 40_000]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ReplaySource,
+        PacketReader,
+        lambda path: VideoWriter(path / "video.mkv", (8, 8)),
+        lambda path: PacketWriter(path / "packets.ffs"),
+        lambda path: X11Source(str(path)),
+        lambda path: MssSource(":99999", share=WindowPattern(title=str(path))),
+    ],
+)
+def test_an_error_is_one_line_whatever_is_in_the_name_that_it_tells(
+    tmp_path: Path, call: Callable[[Path], object]
+) -> None:
+    with pytest.raises((RecordingError, PermanentCaptureError)) as caught:
+        call(tmp_path / "two\nlines\x1b[2J\udcff")
+    assert str(caught.value).isprintable()
+    assert r"two\nlines\x1b[2J\udcff" in str(caught.value)

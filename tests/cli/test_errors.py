@@ -251,6 +251,28 @@ def test_a_name_that_is_too_long_is_one_line(run: "Run", recording: Path) -> Non
     assert (result.returncode, result.stderr) == (2, "fastframe: File name too long\n")
 
 
+def test_a_name_is_one_line_whatever_is_in_it(run: "Run", recording: Path) -> None:
+    """Neither does it break the line or move the cursor, nor is it markup, nor a traceback since it is no text."""
+    name, shown = "[red]\x1b[2J\n\udcff.ffs", r"'[red]\x1b[2J\n\udcff.ffs'"
+    missing = run("decode", name, "out.mkv")
+    assert (missing.returncode, missing.stderr) == (2, f"fastframe: cannot read {shown}: No such file or directory\n")
+    no_clip = run("demo", "--fixture", name)
+    assert no_clip.stderr.startswith(f"fastframe: {shown} is neither a file nor a bundled clip (")
+    recording.rename(recording.with_name(name))
+    refused = run("encode", "video.mkv", name)
+    assert (refused.returncode, refused.stderr) == (2, f"fastframe: {shown} exists; --force overwrites it\n")
+    again = run("encode", "video.mkv", name, "--force")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert again.stdout.startswith(f"{shown}: 6 frames, ")
+    info = run("info", name)
+    assert (info.returncode, info.stderr) == (0, "")
+    assert info.stdout.splitlines()[0].strip() == shown
+    demo = run("demo", "--fixture", name)
+    assert (demo.returncode, demo.stderr) == (0, "")
+    assert demo.stdout.splitlines()[0].startswith(f"{shown}  200x150  ")
+    assert json.loads(run("info", name, "--json").stdout)["file"] == name
+
+
 def test_no_name_is_not_the_folder_that_one_is_in(run: "Run", recording: Path) -> None:
     before = set(recording.parent.iterdir())
     result = run("decode", recording.name, "", "--force")

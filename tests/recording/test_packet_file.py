@@ -276,7 +276,7 @@ def test_a_recording_may_be_closed_again_but_not_written_to(tmp_path: Path) -> N
     ],
 )
 def test_a_file_that_cannot_be_created_is_one_line(tmp_path: Path, name: str, why: str) -> None:
-    with pytest.raises(RecordingError, match=f"cannot write {tmp_path / name}: {why}"):
+    with pytest.raises(RecordingError, match=f"^cannot write .*{tmp_path}.*: {why}$"):
         PacketWriter(tmp_path / name)
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from fastframe._names import shown
 from fastframe.errors import PermanentCaptureError
 
 IS_X11 = sys.platform not in ("win32", "darwin")
@@ -48,7 +49,7 @@ def chosen_display(display: str | None) -> str | None:
     if display := display or os.environ.get("DISPLAY"):
         if not isinstance(display, str) or _NAME.fullmatch(display) is None:
             raise PermanentCaptureError(
-                f"cannot capture display {display}: displays have names such as :0 or host:0", actual=display
+                f"cannot capture display {shown(display)}: displays have names such as :0 or host:0", actual=display
             )
         return display
     if os.environ.get("WAYLAND_DISPLAY"):

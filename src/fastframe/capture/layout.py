@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fastframe._names import shown
 from fastframe.capture.source import Display
 from fastframe.errors import PermanentCaptureError
 from fastframe.geometry import Rect
@@ -88,7 +89,7 @@ class Layout:
             return found[0]
         problem = "several monitors are called" if found else "there is no monitor"
         raise PermanentCaptureError(
-            f"{problem} {wanted}; there is {', '.join(map(_described, self.displays))}",
+            f"{problem} {shown(wanted)}; there is {', '.join(map(_described, self.displays))}",
             actual=wanted,
             limit=len(self.monitors),
         )
@@ -154,5 +155,5 @@ def _monitor(number: int, monitor: Mapping[str, Any], identity: str) -> Monitor:
 
 
 def _described(display: Display) -> str:
-    name = f" ({display.name})" if display.name else ""
+    name = f" ({shown(display.name)})" if display.name else ""
     return f"{display.number}{name}"

@@ -13,6 +13,7 @@ import mss
 import numpy as np
 import numpy.typing as npt
 
+from fastframe._names import shown
 from fastframe.capture.display_name import why_unreachable
 from fastframe.capture.layout import Layout, Trail
 from fastframe.capture.source import Display
@@ -75,7 +76,7 @@ class MssScreen:
     @property
     def name(self) -> str:
         """What is captured, for messages."""
-        return f"display {self._display}" if self._display else "the screen"
+        return f"display {shown(self._display)}" if self._display else "the screen"
 
     def open(self) -> Rect:
         """Connect for the first time; returns the area that is shared.
@@ -190,7 +191,9 @@ class MssScreen:
         if self._trail is None:
             assert self._layout is not None
             return TransientCaptureError(str(self._outside(self._layout)))
-        return TransientCaptureError(f"monitor {self._share} of {self.name} is not there just now", actual=self._share)
+        return TransientCaptureError(
+            f"monitor {shown(self._share)} of {self.name} is not there just now", actual=self._share
+        )
 
     def _outside(self, layout: Layout) -> PermanentCaptureError:
         desktop = layout.desktop

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from fastframe._arguments import checked_path
 from fastframe._closing import Closing
 from fastframe._files import reason
+from fastframe._names import shown
 from fastframe.capture import _pyav
 from fastframe.capture.checks import checked_deadline
 from fastframe.capture.source import CapturedFrame, Cursor, Display, Event
@@ -181,6 +182,8 @@ class ReplaySource(Replay):
         PyAV is not installed.
     RecordingError
         The file cannot be read or holds no video; from `wait` and `capture`: it is damaged.
+    LocalProtocolError
+        `path` is neither a text nor a path.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, realtime: bool = False, loop: bool = False) -> None:
@@ -201,20 +204,20 @@ class ReplaySource(Replay):
 
         if self._path.exists() and not (self._path.is_file() or self._path.is_dir()):
             # FFmpeg seeks, and it is opened more than once.
-            raise RecordingError(f"{self._path} is no file; a video cannot come through a pipe")
+            raise RecordingError(f"{shown(self._path)} is no file; a video cannot come through a pipe")
         try:
             # FFmpeg takes some names for addresses or devices; what cannot be opened as a file is none of our
             # business.
             self._path.open("rb").close()
             container = av.open(f"file:{self._path}", "r")
         except av.FFmpegError as error:
-            raise RecordingError(f"{self._path} is no video that can be read: {error.strerror}") from error
+            raise RecordingError(f"{shown(self._path)} is no video that can be read: {error.strerror}") from error
         except OSError as error:
-            raise RecordingError(f"cannot read {self._path}: {reason(error)}") from error
+            raise RecordingError(f"cannot read {shown(self._path)}: {reason(error)}") from error
         # FFmpeg "plays" any .txt file as a film of ANSI art.
         if not container.streams.video or container.format.name == "tty":
             container.close()
-            raise RecordingError(f"{self._path} holds no video")
+            raise RecordingError(f"{shown(self._path)} holds no video")
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         # Damage is an error here; by default the decoder would paint over it.
@@ -231,15 +234,15 @@ class ReplaySource(Replay):
         try:
             for frame in container.decode(video=0):
                 if frame.is_corrupt:
-                    raise RecordingError(f"{self._path} is damaged at frame {index}")
+                    raise RecordingError(f"{shown(self._path)} is damaged at frame {index}")
                 # Raw streams hold no times; their nominal rate, or a guess, has to do.
                 seconds = index / rate if frame.time is None else frame.time
                 pixels: npt.NDArray[np.uint8] = frame.to_ndarray(format="bgra").astype(np.uint8, copy=False)
                 yield round(seconds * 1e6), pixels
                 index += 1
         except av.FFmpegError as error:
-            raise RecordingError(f"{self._path} is damaged at frame {index}: {error.strerror}") from error
+            raise RecordingError(f"{shown(self._path)} is damaged at frame {index}: {error.strerror}") from error
         if index == 0:
-            raise RecordingError(f"{self._path} holds no frames")
+            raise RecordingError(f"{shown(self._path)} holds no frames")
         container.close()
         self._container = None

@@ -14,6 +14,7 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from fastframe._names import shown
 from fastframe.errors import LocalProtocolError
 from fastframe.geometry import Rect
 
@@ -171,8 +172,8 @@ class WindowPattern:
 
     def __str__(self) -> str:
         parts = [f"id {self.id:#x}"] if self.id is not None else []
-        parts += [f"class {self.window_class}"] if self.window_class else []
-        parts += [f"title {self.title}"] if self.title else []
+        parts += [f"class {shown(self.window_class)}"] if self.window_class else []
+        parts += [f"title {shown(self.title)}"] if self.title else []
         return "window of " + " and ".join(parts)
 
 

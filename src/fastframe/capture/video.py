@@ -17,6 +17,7 @@ import numpy.typing as npt
 from fastframe._arguments import checked, checked_int
 from fastframe._closing import Completing
 from fastframe._files import PendingFile, reason
+from fastframe._names import shown
 from fastframe.capture import _pyav
 from fastframe.errors import LocalProtocolError, RecordingError
 
@@ -84,7 +85,8 @@ class VideoWriter(Completing):
     FastframeError
         PyAV is not installed.
     LocalProtocolError
-        The size is not that of a picture, the rate is not positive, or the codec is no name.
+        `path` is neither a text nor a path, the size is no two integers, the rate is not positive, or the codec is no
+        name.
     RecordingError
         The file cannot be created, or FFmpeg cannot encode this.
     """
@@ -123,7 +125,7 @@ class VideoWriter(Completing):
             self._pending.discard()
             why = error.strerror if isinstance(error, av.FFmpegError) else error
             what = f"a {codec} video of {size[0]}x{size[1]} pixels"
-            raise RecordingError(f"cannot write {self._pending.path}: {what} cannot be made: {why}") from error
+            raise RecordingError(f"cannot write {shown(self._pending.path)}: {what} cannot be made: {why}") from error
         except BaseException:  # an interrupt
             self._pending.discard()
             raise
@@ -156,7 +158,7 @@ class VideoWriter(Completing):
         height, width = _checked_pixels(pixels).shape[:2]
         if (width, height) != self._size:
             raise RecordingError(
-                f"a frame of {width}x{height} pixels does not fit into {self._pending.path}, "
+                f"a frame of {width}x{height} pixels does not fit into {shown(self._pending.path)}, "
                 f"a video of {self._size[0]}x{self._size[1]}: begin a new video, or write pictures",
                 expected=self._size,
                 actual=(width, height),
@@ -178,9 +180,9 @@ class VideoWriter(Completing):
         try:
             yield
         except av.FFmpegError as error:
-            raise RecordingError(f"cannot write {self._pending.path}: {error.strerror}") from error
+            raise RecordingError(f"cannot write {shown(self._pending.path)}: {error.strerror}") from error
         except OSError as error:
-            raise RecordingError(f"cannot write {self._pending.path}: {reason(error)}") from error
+            raise RecordingError(f"cannot write {shown(self._pending.path)}: {reason(error)}") from error
 
     def close(self) -> None:
         """Write what the encoder still holds, complete the file and give it its name. May be called again.

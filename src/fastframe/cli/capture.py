@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from fastframe.capture import Cursor, CursorShape, LiveSource, Pacer, Tick
@@ -205,7 +206,7 @@ class Watch:
         """The figures for a person."""
         stats, seconds = self.pacer.stats, self.seconds
         title = f"{self.source.name}: {self.source.reason}"
-        table = Table(title=title, show_header=False, title_justify="left", min_width=52)
+        table = Table(title=escape(title), show_header=False, title_justify="left", min_width=52)
         table.add_column(style="bold")
         table.add_column(justify="right")
         table.add_row("picture", f"{self.size[0]}x{self.size[1]}, layout {self.layout}")

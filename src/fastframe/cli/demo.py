@@ -11,9 +11,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from fastframe import _core, fixtures
+from fastframe._names import shown
 from fastframe._version import __version__
 from fastframe.capture import CapturedFrame, FrameSource, LiveSource, Pacer
 from fastframe.cli.inputs import open_replay
@@ -211,7 +213,7 @@ class _Run:
         meter = self.meter
         encode, decode = milliseconds(meter.encode_seconds), milliseconds(meter.decode_seconds)
         tiles = sum(meter.tiles.values())
-        title = f"{self.material.name}  {meter.width}x{meter.height}  {self.effort.value}  {_core.isa()}"
+        title = f"{escape(shown(self.material.name))}  {meter.width}x{meter.height}  {self.effort.value}  {_core.isa()}"
         table = Table(title=title, show_header=False, title_justify="left", min_width=52)
         table.add_column(style="bold")
         table.add_column(justify="right")

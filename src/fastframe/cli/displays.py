@@ -5,8 +5,10 @@ from dataclasses import asdict
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from fastframe._names import shown
 from fastframe.capture import Display
 from fastframe.cli.options import JsonOption
 from fastframe.cli.screen import DisplayOption, Kind, KindOption, Screen
@@ -34,5 +36,5 @@ def _table(monitors: tuple[Display, ...]) -> Table:
     for each in monitors:
         x, y, width, height = each.area
         primary = "primary" if each.primary else ""
-        table.add_row(str(each.number), each.name, f"{width}x{height}", f"{x},{y}", primary)
+        table.add_row(str(each.number), escape(shown(each.name)), f"{width}x{height}", f"{x},{y}", primary)
     return table

@@ -10,9 +10,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from fastframe._files import PendingFile
+from fastframe._names import shown
 from fastframe.capture import png_bytes
 from fastframe.cli.heatmap import TileCosts, draw_heatmap
 from fastframe.cli.inputs import open_packets
@@ -88,7 +90,7 @@ class _Summary:
                 update = self.decoder.decode(record.packet)
             except RemoteProtocolError as error:
                 raise RecordingError(
-                    f"{self.name} is damaged: packet {self.packets} at offset {record.offset}: {error}"
+                    f"{shown(self.name)} is damaged: packet {self.packets} at offset {record.offset}: {error}"
                 ) from error
             self._add(record, keyframe=update.keyframe)
             yield self.packets
@@ -148,7 +150,7 @@ class _Summary:
 
     def tables(self) -> Iterator[Table]:
         """The figures for a person."""
-        table = Table(title=self.name, title_justify="left", show_header=False)
+        table = Table(title=escape(shown(self.name)), title_justify="left", show_header=False)
         table.add_column(style="bold")
         table.add_column(justify="right")
         table.add_row("packets", f"{self.packets} ({self.keyframes} key)")

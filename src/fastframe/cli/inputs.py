@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from fastframe import fixtures
+from fastframe._names import shown
 from fastframe.capture import ReplaySource
 from fastframe.capture.replay import Pictures, Replay
 from fastframe.codec import Decoder
@@ -75,11 +76,11 @@ class PacketSource(Replay):
                 decoder.decode(record.packet)
             except RemoteProtocolError as error:
                 raise RecordingError(
-                    f"{reader.name} is damaged: packet {index} at offset {record.offset}: {error}"
+                    f"{shown(reader.name)} is damaged: packet {index} at offset {record.offset}: {error}"
                 ) from error
             yield record.timestamp, decoder.frame.copy()
         if index < 0:
-            raise RecordingError(f"{reader.name} holds no frames")
+            raise RecordingError(f"{shown(reader.name)} holds no frames")
         reader.close()
         self._reader = None
 
@@ -96,7 +97,7 @@ def resolve(name: str) -> Path:
         return fixtures.path(name)
     path = Path(name)
     if not path.exists():
-        raise RecordingError(f"{name} is neither a file nor a bundled clip ({', '.join(fixtures.names())})")
+        raise RecordingError(f"{shown(name)} is neither a file nor a bundled clip ({', '.join(fixtures.names())})")
     return path
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fastframe._names import shown
 from fastframe.errors import FastframeError
 
 
@@ -38,9 +39,9 @@ def parse_pictures(name: str) -> tuple[Path, bool]:
     path = Path(name)
     is_folder = name.endswith("/") or path.is_dir() or not path.suffix
     if is_folder and path.exists() and not path.is_dir():
-        raise FastframeError(f"{path} is a file, not a folder")
+        raise FastframeError(f"{shown(path)} is a file, not a folder")
     if not is_folder and path.suffix != ".mkv":
-        raise FastframeError(f"{path} is neither a video (.mkv) nor a folder (with / at the end)")
+        raise FastframeError(f"{shown(path)} is neither a video (.mkv) nor a folder (with / at the end)")
     return path, is_folder
 
 
@@ -59,6 +60,6 @@ def may_write(path: Path, *, force: bool) -> None:
         return
     # A stream that the shell has closed (`<&-`) is None.
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
-        raise FastframeError(f"{path} {what}; --force overwrites it")
-    if not typer.confirm(f"{path} {what}. Overwrite?", err=True):
-        raise FastframeError(f"{path} stays as it was")
+        raise FastframeError(f"{shown(path)} {what}; --force overwrites it")
+    if not typer.confirm(f"{shown(path)} {what}. Overwrite?", err=True):
+        raise FastframeError(f"{shown(path)} stays as it was")

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastframe._closing import Closing
-from fastframe._files import PendingFile
+from fastframe._files import PendingFile, reason
+from fastframe._names import shown
 from fastframe.capture import VideoWriter, png_bytes
 from fastframe.cli.options import may_write, parse_pictures
 from fastframe.errors import FastframeError, RecordingError
@@ -37,7 +38,7 @@ class PictureFiles(Closing):
         path, is_folder = parse_pictures(name)
         self._is_video = not is_folder
         if self._is_video and not path.parent.is_dir():
-            raise FastframeError(f"{path}: there is no folder {path.parent}")
+            raise FastframeError(f"{shown(path)}: there is no folder {shown(path.parent)}")
         may_write(path, force=force)
         if self._is_video:
             for kind in ("display", "part"):
@@ -72,7 +73,7 @@ class PictureFiles(Closing):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise RecordingError(f"{folder} cannot be made: {error.strerror}") from error
+                raise RecordingError(f"{shown(folder)} cannot be made: {reason(error)}") from error
             with PendingFile(folder / f"frame-{count:06d}.png") as file:
                 file.write(png_bytes(pixels))
         self._counts[display] = count + 1

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from fastframe._names import shown
 from fastframe.capture import CapturedFrame, LiveSource, Pacer, VideoWriter
 from fastframe.cli.options import ForceOption, may_write
 from fastframe.cli.progress import Salvage, StopOnSignal, progress
@@ -50,7 +51,7 @@ def record(
     cannot change its size: when the screen does, the recording ends.
     """
     if output.suffix != ".mkv":
-        raise FastframeError(f"{output}: the name of the video must end in .mkv")
+        raise FastframeError(f"{shown(output)}: the name of the video must end in .mkv")
     screen = Screen.parse(display, monitor, region, window, mask, mask_window, kind)
     with screen.open() as source:
         may_write(output, force=force)
@@ -73,11 +74,11 @@ def record(
                 writer.write(frame.pixels, now)
                 count += 1
                 show(count)
-    frames.raise_failure(f"{output} holds the {now / 1e6:.1f} s before it" if count else "nothing was written")
+    frames.raise_failure(f"{shown(output)} holds the {now / 1e6:.1f} s before it" if count else "nothing was written")
     if writer is None:
         raise FastframeError("there was no frame to record")
     size = byte_count(output.stat().st_size)
-    typer.echo(f"{output}: {count} frames of {_text(writer.size)} in {now / 1e6:.1f} s, {size}")
+    typer.echo(f"{shown(output)}: {count} frames of {_text(writer.size)} in {now / 1e6:.1f} s, {size}")
 
 
 def _frames(source: LiveSource, fps: float, seconds: float | None, stop: StopOnSignal) -> Iterator[CapturedFrame]:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from fastframe._names import shown
 from fastframe.cli.screen import REFRESH
 from fastframe.errors import FastframeError
 
@@ -81,7 +82,7 @@ def server_tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | N
     try:
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
-        raise FastframeError(f"{certificate} is of no use as a certificate: {error}") from error
+        raise FastframeError(f"{shown(certificate)} is of no use as a certificate: {error}") from error
     return context
 
 
@@ -98,7 +99,7 @@ def client_tls(authority: Path | None) -> ssl.SSLContext:
         try:
             context.load_verify_locations(authority)
         except (OSError, ssl.SSLError) as error:
-            raise FastframeError(f"{authority} holds no certificate: {error}") from error
+            raise FastframeError(f"{shown(authority)} holds no certificate: {error}") from error
     return context
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fastframe._files import PendingFile, reason
+from fastframe._names import shown
 from fastframe.capture import CapturedFrame, VideoWriter, frames, png_bytes
 from fastframe.cli.inputs import PacketSource, is_file, open_packets, open_replay
 from fastframe.cli.meter import raw_size
@@ -30,7 +31,7 @@ def encode(
     --force is given. OUT is replaced only when the new recording is complete.
     """
     if output.suffix != ".ffs":
-        raise FastframeError(f"{output}: the name of a recording must end in .ffs")
+        raise FastframeError(f"{shown(output)}: the name of a recording must end in .ffs")
     count = packet_bytes = raw_bytes = start = now = 0
     with open_replay(source) as clip:
         may_write(output, force=force)
@@ -47,7 +48,7 @@ def encode(
                 raw_bytes += raw_size(frame.pixels)
                 show(count)
     smaller = f", {ratio(raw_bytes / packet_bytes)} to raw" if packet_bytes else ""
-    typer.echo(f"{output}: {count} frames, {byte_count(packet_bytes)}{smaller}")
+    typer.echo(f"{shown(output)}: {count} frames, {byte_count(packet_bytes)}{smaller}")
 
 
 def decode(
@@ -66,10 +67,10 @@ def decode(
         may_write(path, force=force)
         kept = Salvage(frames(recording))
         count = _to_pictures(kept, path) if to_folder else _to_video(kept, path, _nominal_fps(source))
-    kept.raise_failure(f"{path} holds the {count} frames before it" if count else "nothing was written")
+    kept.raise_failure(f"{shown(path)} holds the {count} frames before it" if count else "nothing was written")
     if count == 0:
-        raise RecordingError(f"{source} holds no frames; nothing was written")
-    typer.echo(f"{path}: {count} frames")
+        raise RecordingError(f"{shown(source)} holds no frames; nothing was written")
+    typer.echo(f"{shown(path)}: {count} frames")
 
 
 def _to_video(pictures: Salvage[CapturedFrame], path: Path, fps: float) -> int:
@@ -105,7 +106,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise RecordingError(f"cannot make the folder {folder}: {reason(error)}") from error
+        raise RecordingError(f"cannot make the folder {shown(folder)}: {reason(error)}") from error
 
 
 def _nominal_fps(source: str) -> float:

@@ -23,6 +23,7 @@ from typing import BinaryIO
 from fastframe._arguments import checked
 from fastframe._closing import Closing, Completing
 from fastframe._files import PendingFile, reason
+from fastframe._names import shown
 from fastframe.errors import LocalProtocolError, RecordingError
 from fastframe.limits import Limits
 
@@ -72,6 +73,8 @@ class PacketWriter(Completing):
     ------
     RecordingError
         The file cannot be created.
+    LocalProtocolError
+        `path` is neither a text nor a path, or the limits are none.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, limits: Limits | None = None) -> None:
@@ -152,14 +155,14 @@ class PacketReader(Closing):
     Attributes
     ----------
     name
-        What errors call the file.
+        The name of the file.
 
     Raises
     ------
     RecordingError
         The file cannot be read, is no packet file, or is of another version.
     LocalProtocolError
-        It was opened as text.
+        `source` is neither a text nor a path nor a binary file, or the limits are none.
     """
 
     def __init__(self, source: str | os.PathLike[str] | BinaryIO, *, limits: Limits | None = None) -> None:
@@ -172,7 +175,7 @@ class PacketReader(Closing):
             try:
                 self._file: BinaryIO = path.open("rb")
             except (OSError, ValueError) as error:
-                raise RecordingError(f"cannot read {path}: {reason(error)}") from error
+                raise RecordingError(f"cannot read {shown(path)}: {reason(error)}") from error
         elif isinstance(source, io.TextIOBase) or not hasattr(source, "read"):
             raise LocalProtocolError(f"a recording is a path or a binary file, not {source!r}", actual=source)
         else:
@@ -187,11 +190,11 @@ class PacketReader(Closing):
     def _check_header(self) -> None:
         header = self._read(_HEADER.size)
         if len(header) < _HEADER.size or not header.startswith(SIGNATURE):
-            raise RecordingError(f"{self.name} is no fastframe recording", expected=SIGNATURE, actual=header)
+            raise RecordingError(f"{shown(self.name)} is no fastframe recording", expected=SIGNATURE, actual=header)
         version = header[-1]
         if version != VERSION:
             raise RecordingError(
-                f"{self.name} is a recording of version {version}, but this reader knows version {VERSION}",
+                f"{shown(self.name)} is a recording of version {version}, but this reader knows version {VERSION}",
                 expected=VERSION,
                 actual=version,
             )
@@ -221,23 +224,23 @@ class PacketReader(Closing):
         try:
             while length and (piece := self._file.read(min(length, _PIECE))) != b"":
                 if piece is None:  # a file that does not block has nothing yet, which is not its end
-                    raise RecordingError(f"cannot read {self.name}: it does not wait for what is still to come")
+                    raise RecordingError(f"cannot read {shown(self.name)}: it does not wait for what is still to come")
                 pieces.append(piece)
                 length -= len(piece)
         except (OSError, ValueError) as error:  # ValueError: it was given closed
-            raise RecordingError(f"cannot read {self.name}: {reason(error)}") from error
+            raise RecordingError(f"cannot read {shown(self.name)}: {reason(error)}") from error
         return b"".join(pieces)
 
     def _cut(self, offset: int, expected: int, actual: int) -> RecordingError:
         return RecordingError(
-            f"{self.name} is cut: the record at offset {offset} has {actual} of {expected} bytes",
+            f"{shown(self.name)} is cut: the record at offset {offset} has {actual} of {expected} bytes",
             expected=expected,
             actual=actual,
         )
 
     def _damaged(self, what: str, actual: int) -> RecordingError:
         return RecordingError(
-            f"{self.name} is damaged at offset {self._offset}: {what}", actual=actual, limit=self._limit
+            f"{shown(self.name)} is damaged at offset {self._offset}: {what}", actual=actual, limit=self._limit
         )
 
     def close(self) -> None:

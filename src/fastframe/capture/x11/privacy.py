@@ -10,6 +10,7 @@ what has come into view of a shared one, stays hidden for a while.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from fastframe._names import shown
 from fastframe.capture.checks import checked_masks, checked_share
 from fastframe.capture.layout import Layout, Trail
 from fastframe.capture.region import clipped, moved, simplified, subtracted
@@ -120,7 +121,7 @@ class Privacy:
             place = self._trail.follow(layout)
             area = place and place.intersect(screen)
             if area is None:
-                raise NotThere(f"monitor {share} is not plugged in just now", actual=share)
+                raise NotThere(f"monitor {shown(share)} is not plugged in just now", actual=share)
             return area
         return screen
 

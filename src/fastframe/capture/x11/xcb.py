@@ -18,6 +18,7 @@ from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
+from fastframe._names import shown
 from fastframe.capture.display_name import welcomed, why_unreachable
 from fastframe.errors import PermanentCaptureError, TransientCaptureError
 
@@ -438,7 +439,7 @@ class Attempt:
         try:
             _thread.start_new_thread(self._run, ())
         except RuntimeError as error:
-            raise TransientCaptureError(f"cannot capture display {display}: {error}") from error
+            raise TransientCaptureError(f"cannot capture display {shown(display)}: {error}") from error
 
     def _run(self) -> None:
         link = self._xcb.Link(self._encoded_name)
@@ -464,11 +465,12 @@ class Attempt:
             link = self._results.get(timeout=seconds)
         except Empty:
             raise TransientCaptureError(
-                f"cannot capture display {self._name}: it takes the connection and does not answer", limit=seconds
+                f"cannot capture display {shown(self._name)}: it takes the connection and does not answer",
+                limit=seconds,
             ) from None
         if code := self._xcb.has_error(link):
             reason = _REASONS.get(code) or why_unreachable(self._name) or "there is no such display"
-            raise PermanentCaptureError(f"cannot capture display {self._name}: {reason}")
+            raise PermanentCaptureError(f"cannot capture display {shown(self._name)}: {reason}")
         return link
 
     def abandon(self) -> None:
