@@ -28,7 +28,7 @@ class MssSource(Closing):
     """The live screen, or a part of it, grabbed anew for every frame.
 
     It does not see what has changed, so `damage` is `None` in every frame, and not the pointer either. Not for use by
-    two threads at once. It starts one daemon thread, which makes all calls that may hang, and which ends after `close`.
+    two threads at once. It starts one thread, which makes all calls that may hang, and which ends after `close`.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class MssSource(Closing):
         self._closed = False
         self._layout = self._told_layout = 1
         try:
-            self._watchdog = Watchdog("fastframe_mss", self._screen.close)
+            self._watchdog = Watchdog(self._screen.close)
         except RuntimeError as error:
             raise PermanentCaptureError(f"cannot capture {self._screen.name}: {error}") from error
         try:

@@ -5,10 +5,11 @@ and no library that we use can be told to give up. So one other thread makes the
 answer. An answer that comes too late is dropped.
 
 The caller may be interrupted (KeyboardInterrupt) at any moment, so it holds no lock: the two sides share nothing but
-queues (see `fastframe.codec.team`).
+queues (see `fastframe.codec.team`). `threading` has locks of its own, in the start of each thread too, which an
+interrupt leaves as they should not be.
 """
 
-import threading
+import _thread
 import weakref
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -76,8 +77,6 @@ class Watchdog:
 
     Parameters
     ----------
-    name
-        The name of the thread.
     last
         What it calls when it ends. It must not refer to the watchdog.
 
@@ -87,14 +86,14 @@ class Watchdog:
         The thread could not be started.
     """
 
-    def __init__(self, name: str, last: Callable[[], object]) -> None:
+    def __init__(self, last: Callable[[], object]) -> None:
         self._calls: _Calls = SimpleQueue()
         self._last = _Call(last)
         self._late: _Call[Any] | None = None
         # A callback in Python could be interrupted. This puts the reference itself into the queue.
         end = weakref.ref(self, self._calls.put)
-        # A daemon, since nothing ends a call that hangs, and the interpreter must be able to.
-        threading.Thread(target=_serve, args=(self._calls, self._last, end), name=name, daemon=True).start()
+        # The interpreter does not wait for it at its end, as nothing ends a call that hangs.
+        _thread.start_new_thread(_serve, (self._calls, self._last, end))
 
     def call(self, function: Callable[[], Result], timeout: float) -> Result:
         """Call the function in the other thread, and return or raise what it does.

@@ -27,8 +27,9 @@ Result = TypeVar("Result")
 class X11Source(Closing):
     """A live X11 screen, or a part of it.
 
-    Not for use by two threads at once. A lost connection is taken up again by the next call. Only on connecting a
-    thread is started, which ends with it.
+    Not for use by two threads at once. A lost connection is taken up again by the next call. While it connects,
+    and while it reads pixels through the socket, for want of shared memory, a thread of its own sees to it that nothing
+    waits for ever.
 
     Parameters
     ----------

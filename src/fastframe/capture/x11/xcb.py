@@ -11,7 +11,6 @@ import contextlib
 import os
 import select
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
@@ -377,15 +376,21 @@ class Connection:
 
         Of a reply that has begun to arrive xcb waits for the rest without a limit, and the rest of a large one may
         never come. Small ones come in one piece.
+
+        Raises
+        ------
+        TransientCaptureError
+            The thread that waits meanwhile cannot be started.
         """
-        self._alive()
-        timer = threading.Timer(self._timeout, self._link.break_off)
-        timer.daemon = True
-        timer.start()
+        done: SimpleQueue[None] = SimpleQueue()
+        try:
+            _thread.start_new_thread(_break_off_after, (self._timeout, done, self._alive()))
+        except RuntimeError as error:
+            raise TransientCaptureError(f"cannot capture the screen just now: {error}") from error
         try:
             yield
         finally:
-            timer.cancel()
+            done.put(None)
 
     def _alive(self) -> "Link":
         if not self._is_open:
@@ -400,6 +405,13 @@ class Connection:
         """Disconnect; may be called again."""
         self._is_open = False
         self._link.disconnect()
+
+
+def _break_off_after(seconds: float, done: "SimpleQueue[None]", link: "Link") -> None:
+    try:
+        done.get(timeout=seconds)
+    except Empty:
+        link.break_off()
 
 
 # What `has_error` tells.
