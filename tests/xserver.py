@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 from pathlib import Path
@@ -55,6 +56,7 @@ class XServer:
         self._environment = {**os.environ, **(environment or {})}
         self._clients: list[subprocess.Popen[bytes]] = []
         self.display = ""
+        self._placeholder: socket.socket | None = None
         self.restart()
 
     @classmethod
@@ -84,7 +86,8 @@ class XServer:
     def restart(self) -> None:
         """Start the server, again on the same display if it had one."""
         if self.display:
-            self.kill()
+            self._end()
+        self._give_up_number()
         reading, writing = os.pipe()
         number = [self.display] if self.display else []
         command = [*self._command[:1], *number, *self._command[1:], "-displayfd", str(writing)]
@@ -163,7 +166,20 @@ class XServer:
         self.process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End the server and its clients at once, as a crash would."""
+        """End the server and its clients at once, as a crash would; until `restart` nobody else gets its display."""
+        self._end()
+        if self._placeholder is None:
+            # A server that looks for a free number takes one whose socket it can make, whoever has started it; and
+            # whoever waits for ours to come back would find that one.
+            self._placeholder = socket.socket(socket.AF_UNIX)
+            self._placeholder.bind(f"\0/tmp/.X11-unix/X{self.display[1:]}")
+
+    def _give_up_number(self) -> None:
+        if self._placeholder is not None:
+            self._placeholder.close()
+            self._placeholder = None
+
+    def _end(self) -> None:
         for process in [self.process, *self._clients]:
             process.kill()
             process.wait()
@@ -176,4 +192,5 @@ class XServer:
         try:
             self.process.wait(timeout=10)
         finally:
-            self.kill()
+            self._end()
+            self._give_up_number()

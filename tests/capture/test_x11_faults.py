@@ -5,7 +5,6 @@ import gc
 import math
 import os
 import resource
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -172,10 +171,11 @@ def test_a_server_that_is_killed_in_mid_grab_is_an_error_and_its_successor_is_ca
     xserver: "XServer", source: X11Source
 ) -> None:
     source.capture()
-    threading.Timer(0.2, lambda: os.kill(xserver.process.pid, signal.SIGKILL)).start()
+    killer = threading.Timer(0.2, xserver.kill)
+    killer.start()
     with pytest.raises(TransientCaptureError, match="gone"):
         _capture_for_ever(source)
-    xserver.process.wait()
+    killer.join()
     with pytest.raises(TransientCaptureError, match=f"cannot capture display {xserver.display}"):
         source.capture()
     xserver.restart()

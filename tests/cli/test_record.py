@@ -107,10 +107,12 @@ def test_a_screen_that_changes_its_size_ends_the_video_and_says_so(
 
 
 def test_a_server_that_dies_loses_nothing_that_was_recorded(
-    command: list[str], tmp_path: Path, xserver: "XServer", eventually: Eventually
+    command: list[str], tmp_path: Path, new_xserver: "Callable[..., XServer]", eventually: Eventually
 ) -> None:
+    xserver = new_xserver()
     with recording(command, xserver, tmp_path, eventually) as process:
         xserver.kill()
+        new_xserver()  # one that anybody may start meanwhile, which must not be taken for it
         _, stderr = process.communicate(timeout=30)
     assert process.returncode == 2
     assert re.fullmatch(
