@@ -1,5 +1,6 @@
 """Damage and pixels asked for in one go: only where that is all there is to ask, and exactly what has changed."""
 
+import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -133,6 +134,7 @@ def test_what_is_drawn_after_asking_is_told_with_the_answer_or_as_news(
     assert not picture(segment)[170:].any()
     # Events told of that before it was asked for, so perhaps there is more; there is not.
     assert server.news.damage
+    assert server.news.sparse, "the two are far from each other"
     assert server.ask_damage().get() == []
     client.fill(client.root, Rect(300, 300, 5, 5), 0x123456)
     client.synchronize()
@@ -176,6 +178,24 @@ def test_a_refusal_leaves_the_connection_in_order_and_loses_no_news(
     client.synchronize()
     assert server.ask_changes(PICTURE, segment, (0, 0), GAP) == (150, 170)
     assert server.receive_changes() == ([Rect(200, 150, 10, 20)], True)
+
+
+def test_a_refusal_to_tell_the_damage_alone_is_one_as_well(server: Server, segment: Segment, client: Client) -> None:
+    extension = server.connection.query_extension("XFIXES")
+    assert extension is not None
+    no_region = struct.pack("<I", server.connection.new_id())
+    server._fetch = extension.opcode, server._fetch[1], no_region
+    image = server._shm.opcode, 4, server._pixels_request(Rect(0, 0, 0, 0), 0, 0)
+    server._changes_request = server.connection.changes_request(
+        server._damage_kind, 100, server._take, server._fetch, image
+    )
+    client.fill(client.root, Rect(300, 200, 10, 20), 0x123456)
+    client.synchronize()
+    assert server.ask_changes(PICTURE, segment, (0, 0), GAP) == (150, 170)
+    with pytest.raises(RequestRefused):
+        server.receive_changes()
+    assert (picture(segment)[150:170, 200:210, :3] == (0x56, 0x34, 0x12)).all(), "the pixels came all the same"
+    server.connection.synchronize()
 
 
 def test_frames_are_exact_for_a_consumer_that_always_keeps_one(xserver: "XServer", client: Client) -> None:

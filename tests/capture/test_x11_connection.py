@@ -1,5 +1,6 @@
 """The connection to an X server itself: nothing that arrives is slept through, or waited for without end."""
 
+import ctypes
 import os
 import struct
 import time
@@ -12,7 +13,7 @@ from x11_client import Client
 
 from fastframe import Rect
 from fastframe.capture.x11.server import Server
-from fastframe.capture.x11.xcb import Attempt, Connection
+from fastframe.capture.x11.xcb import Attempt, Connection, RequestRefused
 
 if TYPE_CHECKING:
     from xserver import XServer
@@ -52,3 +53,60 @@ def test_replies_that_nobody_asks_for_take_no_memory(server: Server) -> None:
         server.connection.ask(73, 2, image, len)
         server.connection.synchronize()
     assert resident() - before < 50 << 20, "each of them is 2 MB"
+
+
+class _Mallinfo(ctypes.Structure):
+    """glibc's `struct mallinfo2`: ten numbers, of which the eighth tells the bytes in use."""
+
+    _fields_ = [("numbers", ctypes.c_size_t * 10)]
+
+
+def _allocated() -> int:
+    """Bytes that C code of this process has allocated and not freed, large blocks aside."""
+    mallinfo = ctypes.CDLL(None).mallinfo2
+    mallinfo.restype = _Mallinfo
+    return int(mallinfo().numbers[7])
+
+
+ROUNDS = 500
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="only glibc tells what is allocated")
+@pytest.mark.parametrize("what", ["reply", "error", "events", "changes", "refused changes"])
+def test_what_the_server_says_is_freed(xserver: "XServer", server: Server, what: str) -> None:
+    """Each of these is some 32 bytes: too little to be seen in what the process takes, and a leak for each frame."""
+    connection, screen = server.connection, Rect(0, 0, 800, 600)
+    client = Client(xserver.display)
+    segment = server.share(4 * 800 * 700)
+    server.ask_damage().get()
+    server.read_events()
+    assert server.has_shm
+
+    def say() -> None:
+        if what == "error":
+            with pytest.raises(RequestRefused):
+                connection.ask(14, 0, bytes(4), bytes).get()  # where a window lies that there is not
+            return
+        client.fill(client.root, Rect(10, 590, 20, 5), 0x123456)
+        client.synchronize()
+        if what == "reply":
+            connection.synchronize()
+        elif what == "events":
+            assert server.read_events().damage
+        elif what == "changes":
+            assert server.ask_changes(screen, segment, (0, 0), 48)
+            assert server.receive_changes()[0]
+        else:
+            assert server.ask_changes(Rect(0, 0, 800, 700), segment, (590, 650), 48)
+            with pytest.raises(RequestRefused):
+                server.receive_changes()
+        server.ask_damage().get()
+        server.read_events()
+
+    for _ in range(50):
+        say()
+    before = _allocated()
+    for _ in range(ROUNDS):
+        say()
+    assert _allocated() - before < 16 * ROUNDS
+    client.close()
