@@ -75,6 +75,12 @@ ROWS = [
     ("view ws://127.0.0.1:1 --out out.avi", r"out\.avi is neither a video \(\.mkv\) nor a folder .+"),
     ("view ws://127.0.0.1:1 --out noise.mkv/", r"noise\.mkv is a file, not a folder"),
     ("decode recording.ffs -", r"pictures cannot be written to standard output; .+"),
+    ("view ws://127.0.0.1:1 --no-window --ca missing.pem", r"cannot read missing\.pem: No such file or directory"),
+    ("view ws://127.0.0.1:1 --no-window --ca text.txt", r"text\.txt holds no certificate: .+"),
+    ("share --consent view --cert missing.pem", r"cannot read missing\.pem: No such file or directory"),
+    ("share --consent view --cert text.txt --key missing.pem", r"cannot read missing\.pem: No such file or directory"),
+    ("share --consent view --cert text.txt", r"text\.txt is of no use as a certificate: .+"),
+    ("share --consent view --key text.txt", r"--key needs --cert"),
     ("record out.mp4", r"out\.mp4: the name of the video must end in \.mkv"),
 ]
 
@@ -277,6 +283,9 @@ def test_no_name_is_not_the_folder_that_one_is_in(run: "Run", recording: Path) -
     before = set(recording.parent.iterdir())
     result = run("decode", recording.name, "", "--force")
     assert (result.returncode, result.stderr) == (2, "fastframe: a video or a folder must have a name\n")
+    for arguments in (["info", ""], ["encode", "", "out.ffs"], ["demo", "--fixture", ""]):
+        result = run(*arguments)
+        assert (result.returncode, result.stderr) == (2, "fastframe: a recording, video or clip must have a name\n")
     assert set(recording.parent.iterdir()) == before
 
 

@@ -132,7 +132,7 @@ def _choose(screen: Screen, fixture: str | None, *, loop: bool) -> _Material:
             print(f"fastframe: {error}; replaying a bundled clip instead", file=sys.stderr)
         else:
             return _Material(f"screen {screen.display or os.environ.get('DISPLAY', '')}".strip(), source, source)
-    name = fixture or fixtures.names()[0]
+    name = fixtures.names()[0] if fixture is None else fixture
     return _Material(name, open_replay(name, realtime=True, loop=loop))
 
 

@@ -26,11 +26,17 @@ def open_packets(name: str) -> PacketReader:
     RecordingError
         It cannot be read or is no packet file.
     """
+    _check_named(name)
     if name != STDIN:
         return PacketReader(name)
     if sys.stdin is None:  # closed by the shell (`<&-`)
         raise RecordingError("cannot read standard input: it is closed")
     return PacketReader(sys.stdin.buffer)
+
+
+def _check_named(name: str) -> None:
+    if not name:  # which is a name of the folder that one is in, to the system
+        raise RecordingError("a recording, video or clip must have a name")
 
 
 def is_file(name: str) -> bool:
@@ -93,6 +99,7 @@ def resolve(name: str) -> Path:
     RecordingError
         There is neither.
     """
+    _check_named(name)
     if name in fixtures.names():
         return fixtures.path(name)
     path = Path(name)

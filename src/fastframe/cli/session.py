@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from fastframe._files import reason
 from fastframe._names import shown
 from fastframe.cli.screen import REFRESH
 from fastframe.errors import FastframeError
@@ -79,11 +80,22 @@ def server_tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | N
             raise FastframeError("--key needs --cert")
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    _check_readable(certificate)
+    _check_readable(key or certificate)
     try:
         context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        raise FastframeError(f"{shown(certificate)} is of no use as a certificate: {error}") from error
+    except ssl.SSLError as error:
+        files = shown(certificate) + (f" with the key {shown(key)}" if key else "")
+        raise FastframeError(f"{files} is of no use as a certificate: {error}") from error
     return context
+
+
+def _check_readable(path: Path) -> None:
+    # OpenSSL does not tell which of two files it cannot read.
+    try:
+        path.open("rb").close()
+    except (OSError, ValueError) as error:
+        raise FastframeError(f"cannot read {shown(path)}: {reason(error)}") from error
 
 
 def client_tls(authority: Path | None) -> ssl.SSLContext:
@@ -96,9 +108,10 @@ def client_tls(authority: Path | None) -> ssl.SSLContext:
     """
     context = ssl.create_default_context()
     if authority is not None:
+        _check_readable(authority)
         try:
             context.load_verify_locations(authority)
-        except (OSError, ssl.SSLError) as error:
+        except ssl.SSLError as error:
             raise FastframeError(f"{shown(authority)} holds no certificate: {error}") from error
     return context
 
