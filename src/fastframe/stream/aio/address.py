@@ -54,7 +54,8 @@ class Address:
             host = port = None
         if host is None or port is None or parts.scheme not in SCHEMES or parts.username is not None:
             raise LocalProtocolError(
-                f"{text!r} is no address: [SCHEME://]HOST:PORT is, SCHEME one of {', '.join(SCHEMES)}",
+                f"{text!r} is no address: [SCHEME://]HOST:PORT is, SCHEME one of {', '.join(SCHEMES)}, "
+                "PORT at most 65535",
                 expected=tuple(SCHEMES),
                 actual=text,
             )
