@@ -1,12 +1,14 @@
 """Threads change how long a packet takes, and nothing else."""
 
 import gc
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
+import apart
 import numpy as np
 import pytest
 from drawn_scenes import Scene, Step, scenes
@@ -30,8 +32,9 @@ def shared_from_the_first_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fastframe.codec.encoder, "BUDGET_TILES", 2)
 
 
-def helpers() -> int:
-    return sum(thread.name.startswith("fastframe") for thread in threading.enumerate())
+def all_threads() -> set[str]:
+    """The threads of this process, those that Python does not know of too."""
+    return set(os.listdir("/proc/self/task"))
 
 
 REOPENED = Scene((200, 160), "text", 1, "packed", tuple(Step("open_window", seed, pause=5) for seed in (11, 1, 11, 1)))
@@ -58,33 +61,34 @@ def test_every_number_of_threads_gives_the_same_bytes(scene: Scene, effort: str,
 @pytest.mark.parametrize("effort", EFFORTS)
 @pytest.mark.parametrize("budget", [None, 20_000])
 def test_recorded_screens_give_the_same_bytes(clip_frames: tuple[Frame, ...], effort: str, budget: int | None) -> None:
+    before = all_threads()
     encoders = [Encoder(EncoderConfig(effort=effort, threads=threads)) for threads in (1, 2, 64)]
     frames = [*clip_frames[:3], clip_frames[2][::-1], clip_frames[0]]
     for frame in frames:
         packets = {encoder.encode(frame, budget=budget) for encoder in encoders}
         assert len(packets) == 1
-    assert helpers() > 0
+    assert all_threads() - before
 
 
 @pytest.mark.usefixtures("shared_from_the_first_tile")
 def test_one_thread_starts_no_other() -> None:
-    before = set(threading.enumerate())
+    before = all_threads()
     encoder = Encoder(EncoderConfig(threads=1))
     encoder.encode(noise(640, 480))
-    assert set(threading.enumerate()) <= before
+    assert all_threads() <= before
 
 
 @pytest.mark.usefixtures("shared_from_the_first_tile")
 def test_the_threads_end_with_the_encoder(eventually: Callable[[Callable[[], bool]], None]) -> None:
-    before = set(threading.enumerate())
+    before = all_threads()
     encoder = Encoder(EncoderConfig(threads=3))
-    assert set(threading.enumerate()) <= before
+    assert all_threads() <= before
     encoder.encode(noise(640, 480))
-    started = set(threading.enumerate()) - before
+    started = all_threads() - before
     assert 1 <= len(started) <= 2
     del encoder
     gc.collect()
-    eventually(lambda: not any(thread.is_alive() for thread in started))
+    eventually(lambda: not all_threads() & started)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +105,7 @@ def go_on_in_a_child():
     if child == 0:
         encoder.encode(frame[::-1])
         # The child has threads of its own, not a queue that nobody takes from.
-        os._exit(7 if threading.active_count() > 1 else 1)
+        os._exit(7 if len(os.listdir("/proc/self/task")) > 1 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 frame = np.random.default_rng(0).integers(0, 256, (480, 640, 4), np.uint8)
 encoder = ff.Encoder(ff.EncoderConfig(threads=3))
@@ -163,3 +167,43 @@ def test_a_frame_that_is_written_to_meanwhile_arrives_in_the_end() -> None:
         writer.join()
     decoder.decode(encoder.encode(frame))
     assert_shows(decoder, frame)
+
+
+def test_interrupts_while_threads_start_are_what_they_are_and_leave_none() -> None:
+    code = """
+        import gc, os, random, signal, time
+        from fastframe.codec.team import Team
+
+        armed = False
+
+        def interrupt(number, frame):  # it may be another thread that the signal comes to, and late then
+            if armed:
+                raise KeyboardInterrupt
+
+        def threads():
+            gc.collect()
+            return len(os.listdir("/proc/self/task"))
+
+        def work():
+            for _ in range(3):
+                Team(3).run([lambda: None] * 6)
+
+        before = threads()
+        signal.signal(signal.SIGALRM, interrupt)
+        moments, struck = random.Random(1), 0
+        while struck < 2000:
+            try:
+                armed = True
+                signal.setitimer(signal.ITIMER_REAL, 1e-6 + 3e-4 * moments.random())
+                work()
+                armed = False
+            except KeyboardInterrupt:
+                armed = False
+                struck += 1
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        deadline = time.monotonic() + 10
+        while threads() > before and time.monotonic() < deadline:
+            time.sleep(0.05)
+        report(threads() - before)
+    """
+    assert apart.run(code) == 0

@@ -5,11 +5,12 @@ left. What a task makes possible it returns as further tasks. So a thread that i
 speed and nothing else.
 
 The caller's thread may be interrupted (KeyboardInterrupt) at any moment, so it holds no lock that another one waits
-for: what both sides touch are queues, and what Python does in one step.
+for: what both sides touch are queues, and what Python does in one step. (`threading` has locks of its own, in the start
+of each thread too, which an interrupt leaves as they should not be.)
 """
 
+import _thread
 import os
-import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -128,7 +129,7 @@ class Team:
     def _begin(self) -> None:
         self._process = os.getpid()
         self._calls: _Calls = SimpleQueue()
-        self._threads: list[threading.Thread] = []
+        self._threads = 0
         # A callback in Python could be interrupted. This puts the reference itself into the queue.
         self._end = weakref.ref(self, self._calls.put)
 
@@ -151,13 +152,10 @@ class Team:
         """Work for this thread and others, of which at most `helpers` are started if they are not here yet."""
         if self._process != os.getpid():
             self._begin()  # a fork has the queue, but not its threads
-        while len(self._threads) < min(self._most, helpers):
-            # Daemons: one that was interrupted in its beginning must not keep the interpreter from ending.
-            name = f"fastframe_{len(self._threads)}"
-            thread = threading.Thread(target=_serve, args=(self._calls, self._end), name=name, daemon=True)
+        while self._threads < min(self._most, helpers):
             try:
-                thread.start()
+                _thread.start_new_thread(_serve, (self._calls, self._end))
             except RuntimeError:
                 break  # no more threads, or the interpreter is ending: those that are here do the work
-            self._threads.append(thread)
-        return _Work(self._calls, len(self._threads))
+            self._threads += 1
+        return _Work(self._calls, self._threads)
