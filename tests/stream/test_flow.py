@@ -178,6 +178,18 @@ def test_a_fast_line_of_a_long_way_is_used_more_with_each_round_trip() -> None:
     assert session.measured.frames[0][1] < 3.6 * 0.300
 
 
+@pytest.mark.parametrize("jitter", [0.0, 0.030])
+@pytest.mark.parametrize("round_trip", [0.200, 0.300])
+def test_a_burst_that_a_shaper_lets_pass_is_not_all_believed(round_trip: float, jitter: float) -> None:
+    """Half a second of traffic passes at twenty times the rate."""
+    rate = 2 * MBIT
+    line = LineProfile(rate, round_trip / 2, jitter, burst=0.5 * rate, peak=20 * rate)
+    session = joined(Film(fps=30, end=5.0, bits=2), line)
+    session.run(5.0)
+    assert percentile(session.measured.queues, 1.0, since=0.0) < 1.6
+    finish(session, 15.0)
+
+
 class Desk(Typing):
     """Typing, for so long that nothing of the first picture is remembered by itself; then another whole picture."""
 

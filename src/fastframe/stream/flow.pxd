@@ -3,7 +3,7 @@
 cimport cython
 
 cdef long long INITIAL_WINDOW, MIN_WINDOW, MIN_BUDGET, MIN_PIECE, MAX_PIECE
-cdef double GROW_BELOW, SHRINK_ABOVE, PACKET_TIME, SLACK, LEAST_TIME, LEAST_BANDWIDTH, FULL_RATE_TIME, START_RATE_TIME
+cdef double GROW_BELOW, SHRINK_ABOVE, PACKET_TIME, SLACK, LEAST_TIME, LEAST_BANDWIDTH, FULL_RATE_TIME, START_RATE_SHARE
 cdef double MAX_STEP, STARTUP_GAIN, MAX_STARTUP_GAIN, PROBE_GAIN, PROBE_QUEUE, RESTART_GAIN, DRAIN_GAIN, STILL_GROWING
 cdef double BASE_LIFETIME, DELAYED_BASE_LIFETIME, DELAYED_ROUND_TRIPS, STALL, STALL_ROUND_TRIPS
 cdef long long MAX_FRAMES, BANDWIDTH_ROUNDS, DELAYED_ROUNDS
@@ -62,7 +62,7 @@ cdef class FlowControl:
     cdef _note(self, double rate)
     @cython.locals(begun=double, before=cython.longlong, delivered=cython.longlong, rate=double)
     cdef _full_rate(self, InFlight packet, double now, double base)
-    @cython.locals(begun=double, before=cython.longlong)
+    @cython.locals(begun=double, before=cython.longlong, rate=double)
     cdef double _arriving(self, double now)
     @cython.locals(growing=bint, least_gain=double)
     cdef _begin_round(self, double now, bint busy)

@@ -46,8 +46,9 @@ LEAST_BANDWIDTH = 1000.0
 # Over a shorter time the spacing of acknowledgements is chance: of 4 ms more or less, that makes a twelfth at most.
 FULL_RATE_TIME = 0.050
 MAX_STEP = 4.0
-# At the start a rate that is too high by chance is soon corrected, and one that is too low costs round trips.
-START_RATE_TIME = 0.020
+# At the start such a rate is believed for the most part only: where a shaper lets a burst pass before it holds back, it
+# is that of the burst.
+START_RATE_SHARE = 0.7
 
 # At first each round trip brings twice the rate; up to four times where packets come so early that the line must be
 # faster than twice that.
@@ -412,8 +413,9 @@ class FlowControl:
         """
         self._arrived.append((now, self._delivered))
         for begun, before in reversed(self._arrived):
-            if now - begun >= START_RATE_TIME:
-                return min((self._delivered - before) / (now - begun), MAX_STEP * (self.bandwidth or 0.0))
+            if now - begun >= FULL_RATE_TIME:
+                rate = START_RATE_SHARE * (self._delivered - before) / (now - begun)
+                return min(rate, MAX_STEP * (self.bandwidth or 0.0))
         return 0.0
 
     def _begin_round(self, now: float, busy: bool) -> None:

@@ -39,6 +39,11 @@ class LineProfile:
         Bytes that wait for the line at most; what comes beyond it is lost. The default never loses any ("bloat").
     rates
         Later rates: (from this time on, bytes a second); 0 stands still.
+    burst
+        Bytes that pass at the rate `peak` before the line's own holds them back, as a shaper's bucket of tokens allows;
+        what is not used of the rate fills it again.
+    peak
+        Bytes a second of a burst.
     """
 
     rate: float
@@ -48,6 +53,8 @@ class LineProfile:
     ordered: bool = True
     buffer: float = math.inf
     rates: tuple[tuple[float, float], ...] = ()
+    burst: float = 0.0
+    peak: float = math.inf
 
 
 class Line:
@@ -57,6 +64,7 @@ class Line:
         self.profile = profile
         self._random = random.Random(seed)
         self._free_at = 0.0
+        self._allowance = profile.burst
         self._arrivals: list[tuple[float, int, bytes]] = []
         self._count = 0
         self._last_arrival = 0.0
@@ -69,7 +77,8 @@ class Line:
         if waits * self._rate_at(now) + len(message) > self.profile.buffer:
             return waits
         started = max(self._free_at, now)
-        self._free_at = self._done_at(started, len(message))
+        at_once = self._at_once(len(message), started)
+        self._free_at = self._done_at(started + at_once / self.profile.peak, len(message) - at_once)
         self.busy += self._free_at - started
         self.sent_bytes += len(message)
         if self._random.random() < self.profile.loss:
@@ -109,6 +118,16 @@ class Line:
             if begins <= time:
                 rate = later
         return rate
+
+    def _at_once(self, size: int, start: float) -> float:
+        """How many bytes of a message pass as a burst."""
+        if not self.profile.burst:
+            return 0.0
+        unused = (start - self._free_at) * self._rate_at(start)
+        self._allowance = min(self._allowance + unused, self.profile.burst)
+        at_once = min(self._allowance, size)
+        self._allowance -= at_once
+        return at_once
 
     def _done_at(self, start: float, size: float) -> float:
         for ends in [begins for begins, _ in self.profile.rates if begins > start]:
