@@ -8,7 +8,7 @@ import pictures
 import pytest
 from screens import HEIGHT, WIDTH, Damage, Film, Tiles, Typing
 
-from fastframe import Encoder
+from fastframe import Encoder, LocalProtocolError
 from fastframe.stream import ConsentGate, Display, Receiver, Scope, Sender, SenderConfig
 from fastframe.stream.simulation import LineProfile, Session, Source
 
@@ -291,6 +291,19 @@ def test_the_effort_follows_the_bandwidth_within_an_epoch(efforts: list[str]) ->
     finish(session, 20.0)
     # What a new epoch would cost, nobody had to pay.
     assert session.sender.statistics(20.0).keyframes == 1
+
+
+def test_the_effort_may_be_set_between_two_packets(efforts: list[str]) -> None:
+    session = joined(Film(fps=15, end=3.0, bits=2), LineProfile(50 * MBIT, 0.005), effort="balanced")
+    session.run(1.0)
+    before = len(efforts)
+    session.sender.effort = "tight"
+    with pytest.raises(LocalProtocolError):
+        session.sender.effort = "tighter"
+    session.run(2.0)
+    assert set(efforts[:before]) == {"balanced"}
+    assert set(efforts[before:]) == {"tight"}
+    finish(session, 6.0)
 
 
 def test_a_fast_line_that_seems_slow_at_first_is_not_left_with_what_takes_long(efforts: list[str]) -> None:

@@ -182,6 +182,37 @@ def test_a_slow_viewer_is_skipped_to_the_next_keyframe() -> None:
     assert len([event for event in meeting.received[fast] if isinstance(event, e.FrameReceived)]) > 290
 
 
+@pytest.mark.parametrize(
+    ("rates", "effort"),
+    [
+        ([30_000], "tight"),
+        ([30_000, None], "tight"),
+        ([30_000, None, None], "fast"),
+        ([30_000, 30_000, None], "tight"),
+        ([30_000, 500_000, None], "balanced"),
+    ],
+)
+def test_the_effort_follows_the_slower_half_of_the_viewers_lines(rates: list[float | None], effort: str) -> None:
+    """One slow line among three does not make all of them decode for longer."""
+    meeting = Meeting()
+    assert meeting.relay.effort_after("balanced") == "balanced"
+    for rate in rates:
+        number = meeting.join()
+        if rate is not None:
+            meeting.rates[number] = rate
+    random_ = np.random.default_rng(0)
+    for _ in range(20):
+        meeting.screen[:64] = random_.integers(0, 256, (64, WIDTH, 4), np.uint8)
+        meeting.sender.send_frame(0, meeting.screen, [(0, 0, WIDTH, 64)], meeting.now)
+        meeting.pump(0.1)
+    meeting.sender.effort = meeting.relay.effort_after("balanced")
+    assert meeting.sender.effort == effort
+    # A viewer that is gone has no say.
+    for number in list(meeting.viewers):
+        meeting.relay.viewer_lost(number, meeting.now)
+    assert meeting.relay.effort_after("balanced") == "balanced"
+
+
 def test_a_viewer_that_comes_back_goes_on() -> None:
     meeting = Meeting()
     number = meeting.join()

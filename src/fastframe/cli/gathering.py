@@ -11,6 +11,8 @@ from fastframe.stream.consent import Scope
 from fastframe.stream.events import Closed, Connected, ConsentRequested
 
 NAMELESS = "a viewer without a name"
+# How often the sender's effort is chosen anew, in seconds.
+FOLLOW_INTERVAL = 1.0
 
 
 class Gathering:
@@ -61,6 +63,7 @@ class Gathering:
         Exception
             What a handler of events has raised.
         """
+        following = asyncio.create_task(self._follow_lines())
         try:
             await self._relaying.run(self._open, scopes=())
             async with asyncio.timeout(CLOSE_TIMEOUT):
@@ -69,9 +72,10 @@ class Gathering:
         except TimeoutError:
             pass
         finally:
-            if self._carrying is not None:
-                self._carrying.cancel()
-                await asyncio.gather(self._carrying, return_exceptions=True)
+            ending = [following] if self._carrying is None else [following, self._carrying]
+            for task in ending:
+                task.cancel()
+            await asyncio.gather(*ending, return_exceptions=True)
         if self._fault is not None:
             raise self._fault
 
@@ -82,6 +86,17 @@ class Gathering:
     def answer(self, viewer: int, agrees: bool) -> None:
         """The customer's answer to one more viewer, who is still there."""
         (self._relaying.let_in if agrees else self._relaying.dismiss)(viewer)
+
+    async def _follow_lines(self) -> None:
+        """The sender's own line ends in this process, so its effort follows those of the viewers."""
+        sender = self._driver.endpoint
+
+        def follow(now: float) -> None:
+            sender.effort = self._relay.effort_after(sender.effort)
+
+        while True:
+            await self._driver.call(follow)
+            await asyncio.sleep(FOLLOW_INTERVAL)
 
     async def _open(self) -> Transport:
         ours, theirs = joined()

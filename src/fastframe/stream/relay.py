@@ -21,6 +21,7 @@ import sys
 import zlib
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
+from statistics import median_low
 
 from fastframe._arguments import checked, checked_int, checked_number
 from fastframe.codec.packet import peek_header
@@ -30,6 +31,7 @@ from fastframe.stream import messages as m
 from fastframe.stream.config import ReceiverConfig, SenderConfig
 from fastframe.stream.connection import MAX_WAITING
 from fastframe.stream.consent import ConsentGate, ConsentState, Scope
+from fastframe.stream.effort import EFFORTS
 from fastframe.stream.epoch_store import EpochStore
 from fastframe.stream.pairing import PairingKey
 from fastframe.stream.receiver import Receiver
@@ -145,6 +147,15 @@ class Relay:
     def held(self) -> int:
         """Bytes of packets in the stores."""
         return sum(store.held for store in self._stores.values())
+
+    def effort_after(self, before: str) -> str:
+        """The sender's effort from now on, by its effort before: what suits the slower half of the viewers' lines.
+
+        A tighter one spares who has a slow line bytes, and costs all of them time to decode; so a single slow line
+        decides for two viewers, and not for three. For `Sender.effort`.
+        """
+        wanted = [viewer.effort_after(before) for viewer in self._viewers.values() if viewer.state is State.OPEN]
+        return EFFORTS[median_low(EFFORTS.index(effort) for effort in wanted)] if wanted else before
 
     def next_event(self) -> RelayEvent | None:
         """The next event; `None` when there is none. What viewers do has been passed on already."""

@@ -9,6 +9,7 @@ from fastframe.stream import messages as m
 from fastframe.stream.config import SenderConfig
 from fastframe.stream.connection import Rejected
 from fastframe.stream.consent import MAX_CHANGES, ConsentGate, ConsentState, Scope
+from fastframe.stream.effort import effort_for
 from fastframe.stream.epoch_store import EpochStore
 from fastframe.stream.flow import FlowControl
 from fastframe.stream.outlet import Outlet
@@ -67,6 +68,10 @@ class RelayViewer(Serving[StoreOutlet]):
         self.is_let_in = True
         self._is_first = False
         self._requests = 0
+
+    def effort_after(self, before: str) -> str:
+        """The effort that suits its line, by the one before."""
+        return effort_for(self._flow, before)
 
     def show_displays(self, displays: tuple[m.Display, ...], stores: dict[int, EpochStore], now: float) -> None:
         self.stores = stores

@@ -8,6 +8,7 @@ dropped, since the packets of an epoch form a chain.
 import math
 from collections import deque
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,16 +23,13 @@ from fastframe.stream.config import SenderConfig
 from fastframe.stream.connection import Rejected, checked_display, checked_state
 from fastframe.stream.consent import ConsentGate
 from fastframe.stream.damage import SMALL_TILES, DamageMap, Rectangle
+from fastframe.stream.effort import effort_for
 from fastframe.stream.flow import FlowControl
 from fastframe.stream.outlet import Outlet
 from fastframe.stream.pairing import PairingKey
 from fastframe.stream.serving import KEYFRAME_INTERVAL, Serving
 from fastframe.stream.statistics import StreamStatistics
 
-# Bytes a second below which the least bytes are worth the time that "tight" takes, and above which bytes matter little.
-TIGHT_BELOW = 2e6 / 8
-FAST_ABOVE = 200e6 / 8
-EFFORTS = ("tight", "balanced", "fast")
 # Of the tiles' mean bytes, the weight of the last packet.
 TILE_BYTES_WEIGHT = 0.25
 FPS_SECONDS = 2.0
@@ -157,6 +155,23 @@ class Sender(Serving[_DisplayOutlet]):
         self._quiet_until = look_at if look_at < quiet_until else quiet_until
         return True
 
+    @property
+    def effort(self) -> str:
+        """That of the packets to come: `SenderConfig.effort` until it is set, and as that.
+
+        Behind a `Relay` set it to `Relay.effort_after(sender.effort)` now and then.
+
+        Raises
+        ------
+        LocalProtocolError
+            Set to another word.
+        """
+        return self._config.effort
+
+    @effort.setter
+    def effort(self, effort: str) -> None:
+        self._config = replace(self._config, effort=effort)
+
     def is_behind(self, display: int) -> bool:
         """Whether something that `send_frame` was told of has not been encoded yet.
 
@@ -255,7 +270,7 @@ class Sender(Serving[_DisplayOutlet]):
             effort = self._effort(outlet)
             config = EncoderConfig(effort, self.limits, first_epoch=outlet.next_epoch, threads=self._config.threads)
             encoder = outlet.encoder = Encoder(config)
-        elif self._config.effort == "auto":
+        else:
             encoder.effort = self._effort(outlet)
         damage, tiles = self._choose(outlet, damage_map, budget, keyframe=keyframe)
         held_back = outlet.partial
@@ -308,13 +323,7 @@ class Sender(Serving[_DisplayOutlet]):
     def _effort(self, outlet: _DisplayOutlet) -> str:
         if self._config.effort != "auto":
             return self._config.effort
-        before = "balanced" if outlet.encoder is None else outlet.encoder.effort
-        bandwidth = self._flow.bandwidth
-        if bandwidth is None:
-            return before
-        effort = "tight" if bandwidth < TIGHT_BELOW else "fast" if bandwidth > FAST_ABOVE else "balanced"
-        # Of a line that is not known yet, only that it carries so much at least.
-        return effort if self._flow.known else max(before, effort, key=EFFORTS.index)
+        return effort_for(self._flow, "balanced" if outlet.encoder is None else outlet.encoder.effort)
 
     def _pointer_on(self, display: int) -> tuple[int, int] | None:
         position = self._pointer.position

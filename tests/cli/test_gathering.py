@@ -1,0 +1,30 @@
+"""What stands between the customer's sender and several viewers."""
+
+import asyncio
+
+import pytest
+
+from fastframe.cli.gathering import Gathering
+from fastframe.stream import ConsentGate, PairingKey, Relay, Sender, SenderConfig
+from fastframe.stream.aio import SenderDriver, Worker
+
+
+def test_the_senders_effort_is_what_suits_the_viewers(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Relay, "effort_after", lambda relay, before: told.append(before) or "tight")
+
+    async def share() -> None:
+        with Worker("encoding") as encoding:
+            sender = Sender(ConsentGate(), SenderConfig(effort="balanced"))
+            driver = SenderDriver(sender, lambda event: None, encoding)
+            pairing, _ = PairingKey.create(0.0)
+            gathering = Gathering(driver, 2, lambda: pairing, lambda *_: None, lambda: None, lambda *_: None)
+            running = asyncio.create_task(gathering.run())
+            async with asyncio.timeout(10.0):
+                while sender.effort != "tight":
+                    await asyncio.sleep(0.01)
+            await driver.stop(by="customer")
+            await running
+
+    asyncio.run(share())
+    assert told[0] == "balanced"
