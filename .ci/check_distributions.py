@@ -32,7 +32,9 @@ def faults_of_wheel(wheel: Path) -> list[str]:
     faults = [f"lacks {name}" for name in sorted(wanted - held)]
     faults += [f"holds {name}" for name in sorted(held) if name.endswith((".c", ".h", ".pyx", ".pxd", ".o"))]
     compiled = sorted(name.split(".")[0] for name in held if name.endswith((".so", ".pyd")))
-    if compiled != sorted(f"fastframe/{path.stem}" for path in Path("cython_ext").glob("*.pyx")):
+    expected = {f"fastframe/{path.stem}" for path in Path("cython_ext").glob("*.pyx")}
+    expected |= {str(path.relative_to("src").with_suffix("")) for path in Path("src").rglob("*.pxd")}
+    if compiled != sorted(expected):
         faults.append(f"holds other compiled modules than it should: {compiled}")
     if not any(name.endswith("/licenses/LICENSE") for name in held):
         faults.append("lacks the licence")

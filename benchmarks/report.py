@@ -142,7 +142,7 @@ def _markdown(header: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) 
 
 
 def digits(value: float) -> str:
-    """Three significant digits, as a person would write them."""
+    """Three significant digits, or all before the point and one after it."""
     return f"{value:.3f}" if value < 0.9995 else f"{value:.2f}" if value < 9.995 else f"{value:.1f}"
 
 

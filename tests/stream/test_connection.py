@@ -424,3 +424,23 @@ def test_names_that_cannot_be_sent_are_refused_at_once(wrong: dict[str, object])
     for kind in (SenderConfig, ReceiverConfig):
         with pytest.raises(LocalProtocolError):
             kind(**wrong)  # type: ignore[arg-type]
+
+
+def test_the_last_acknowledgement_brings_the_next_look_at_an_empty_line_forward() -> None:
+    """While something is on its way, no ping to measure the line alone is due; then one is, before the keepalive."""
+    pair = Pair(Sender(ConsentGate(), SenderConfig(max_fps=1000, keepalive=60.0))).connect()
+    pair.pump(0.1)
+    held: list[bytes] = []
+
+    def hold(message: bytes) -> tuple[bytes, ...]:
+        held.append(message)
+        return ()
+
+    pair.on_up = hold
+    pair.draw(1)
+    pair.sender.send_cursor_position(0, 1, 1, pair.now)  # so that all is looked at while the packet is on its way
+    pair.pump()
+    assert pair.sender.poll(pair.now) > pair.now + 50.0  # type: ignore[operator]
+    for message in held:
+        pair.sender.receive(message, pair.now)
+    assert pair.sender.poll(pair.now) < pair.now + 11.0  # type: ignore[operator]

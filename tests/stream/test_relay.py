@@ -182,6 +182,29 @@ def test_a_slow_viewer_is_skipped_to_the_next_keyframe() -> None:
     assert len([event for event in meeting.received[fast] if isinstance(event, e.FrameReceived)]) > 290
 
 
+def show_noise(meeting: Meeting) -> None:
+    """Two seconds of what fills every line."""
+    random_ = np.random.default_rng(0)
+    for _ in range(20):
+        meeting.screen[:64] = random_.integers(0, 256, (64, WIDTH, 4), np.uint8)
+        meeting.sender.send_frame(0, meeting.screen, [(0, 0, WIDTH, 64)], meeting.now)
+        meeting.pump(0.1)
+
+
+def test_who_waits_at_the_door_has_no_say_in_the_effort() -> None:
+    meeting = Meeting(ask_for_each=True)
+    meeting.rates[meeting.join()] = 30_000
+    for _ in range(2):
+        meeting.join()
+    show_noise(meeting)
+    assert meeting.relay.effort_after("fast") == "tight"
+
+
+def test_there_is_no_such_effort() -> None:
+    with pytest.raises(LocalProtocolError, match="before must be one of tight, balanced, fast"):
+        Meeting().relay.effort_after("most")
+
+
 @pytest.mark.parametrize(
     ("rates", "effort"),
     [
@@ -200,12 +223,10 @@ def test_the_effort_follows_the_slower_half_of_the_viewers_lines(rates: list[flo
         number = meeting.join()
         if rate is not None:
             meeting.rates[number] = rate
-    random_ = np.random.default_rng(0)
-    for _ in range(20):
-        meeting.screen[:64] = random_.integers(0, 256, (64, WIDTH, 4), np.uint8)
-        meeting.sender.send_frame(0, meeting.screen, [(0, 0, WIDTH, 64)], meeting.now)
-        meeting.pump(0.1)
+    show_noise(meeting)
     meeting.sender.effort = meeting.relay.effort_after("balanced")
+    assert meeting.sender.effort == effort
+    meeting.sender.effort = meeting.relay.effort_after("auto")
     assert meeting.sender.effort == effort
     # A viewer that is gone has no say.
     for number in list(meeting.viewers):

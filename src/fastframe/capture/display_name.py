@@ -78,7 +78,7 @@ def why_unreachable(display: str) -> str | None:
             return None
         there = ", ".join(_running())
         return f"there is no such display; there is {there}" if there else "there is no such display, nor another here"
-    key = os.environ.get("XAUTHORITY") or "~/.Xauthority"
+    key = shown(os.environ.get("XAUTHORITY") or "~/.Xauthority")
     return (
         f"no permission: the server refuses the connection; XAUTHORITY must name the file with its key "
         f"({key} does not have it), or run as the user who is logged in to it"

@@ -94,9 +94,12 @@ class Gathering:
         def follow(now: float) -> None:
             sender.effort = self._relay.effort_after(sender.effort)
 
-        while True:
-            await self._driver.call(follow)
-            await asyncio.sleep(FOLLOW_INTERVAL)
+        try:
+            while True:
+                await self._driver.call(follow)
+                await asyncio.sleep(FOLLOW_INTERVAL)
+        except Exception as error:
+            self._end(error)
 
     async def _open(self) -> Transport:
         ours, theirs = joined()
@@ -107,8 +110,11 @@ class Gathering:
         try:
             await self._driver.run(transport)
         except Exception as error:
-            self._fault = error
-            self._relaying.close()
+            self._end(error)
+
+    def _end(self, fault: Exception) -> None:
+        self._fault = fault
+        self._relaying.close()
 
     def _happened(self, told: RelayEvent) -> None:
         if told.viewer is None:

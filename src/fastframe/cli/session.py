@@ -80,22 +80,27 @@ def server_tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | N
             raise FastframeError("--key needs --cert")
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    _check_readable(certificate)
-    _check_readable(key or certificate)
     try:
         context.load_cert_chain(certificate, key)
-    except ssl.SSLError as error:
+    except (OSError, ValueError) as error:
+        _check_readable(error, certificate, key or certificate)
         files = shown(certificate) + (f" with the key {shown(key)}" if key else "")
         raise FastframeError(f"{files} is of no use as a certificate: {error}") from error
     return context
 
 
-def _check_readable(path: Path) -> None:
-    # OpenSSL does not tell which of two files it cannot read.
-    try:
-        path.open("rb").close()
-    except (OSError, ValueError) as error:
-        raise FastframeError(f"cannot read {shown(path)}: {reason(error)}") from error
+def _check_readable(error: Exception, *paths: Path) -> None:
+    """Raises a `FastframeError` with the name of the file that OpenSSL could not read, which it does not tell.
+
+    Files that it has read are not opened: of a pipe nothing is left.
+    """
+    if isinstance(error, ssl.SSLError):
+        return
+    for path in paths:
+        try:
+            path.open("rb").close()
+        except (OSError, ValueError) as fault:
+            raise FastframeError(f"cannot read {shown(path)}: {reason(fault)}") from fault
 
 
 def client_tls(authority: Path | None) -> ssl.SSLContext:
@@ -108,10 +113,10 @@ def client_tls(authority: Path | None) -> ssl.SSLContext:
     """
     context = ssl.create_default_context()
     if authority is not None:
-        _check_readable(authority)
         try:
             context.load_verify_locations(authority)
-        except ssl.SSLError as error:
+        except (OSError, ValueError) as error:
+            _check_readable(error, authority)
             raise FastframeError(f"{shown(authority)} holds no certificate: {error}") from error
     return context
 

@@ -151,7 +151,7 @@ class Sharing:
         # Whether somebody may come in with that key, and until when.
         self._has_key_out = False
         self._expiry: asyncio.TimerHandle | None = None
-        # With several it follows the lines of the viewers, once they are known.
+        # With several it follows the lines of the viewers, as far as they are known.
         config = SenderConfig(name=name, max_fps=fps, effort="auto" if viewers == 1 else "balanced")
         sender = Sender(self._gate, config, pairing=self._pairing if viewers == 1 else None)
         self.driver = SenderDriver(sender, self._happened, encoding)

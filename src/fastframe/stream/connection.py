@@ -245,7 +245,9 @@ class Endpoint(ABC):
     # -- for the two ends ------------------------------------------------------------------------------------
 
     def _tick(self, now: float) -> None:
-        """Something happens, whatever it is: every call that is told the time begins with this, but `poll`."""
+        """Something happens, whatever it is. `poll`, `receive` and `send_frame` tell by themselves what `poll` has to
+        look at; every other call that is told the time begins with this.
+        """
         self._quiet_until = -_INFINITY
         self._set_time(now)
 

@@ -152,9 +152,19 @@ class Relay:
         """The sender's effort from now on, by its effort before: what suits the slower half of the viewers' lines.
 
         A tighter one spares who has a slow line bytes, and costs all of them time to decode; so a single slow line
-        decides for two viewers, and not for three. For `Sender.effort`.
+        decides for two viewers, and not for three. Lines of which nothing is known yet do not count. For
+        `Sender.effort`; "auto" begins as "balanced".
+
+        Raises
+        ------
+        LocalProtocolError
+            There is no such effort.
         """
-        wanted = [viewer.effort_after(before) for viewer in self._viewers.values() if viewer.state is State.OPEN]
+        if before == "auto":
+            before = "balanced"
+        elif before not in EFFORTS:
+            raise LocalProtocolError(f"before must be one of {', '.join(EFFORTS)}, not {before!r}", actual=before)
+        wanted = [viewer.effort_after(before) for viewer in self._viewers.values() if viewer.has_measured_line]
         return EFFORTS[median_low(EFFORTS.index(effort) for effort in wanted)] if wanted else before
 
     def next_event(self) -> RelayEvent | None:

@@ -69,6 +69,11 @@ class RelayViewer(Serving[StoreOutlet]):
         self._is_first = False
         self._requests = 0
 
+    @property
+    def has_measured_line(self) -> bool:
+        """Whether something is known of its line."""
+        return self._is_open and self._flow.bandwidth is not None
+
     def effort_after(self, before: str) -> str:
         """The effort that suits its line, by the one before."""
         return effort_for(self._flow, before)

@@ -157,7 +157,7 @@ class Sender(Serving[_DisplayOutlet]):
 
     @property
     def effort(self) -> str:
-        """That of the packets to come: `SenderConfig.effort` until it is set, and as that.
+        """That of the packets to come: `SenderConfig.effort`, which may be "auto", until it is set.
 
         Behind a `Relay` set it to `Relay.effort_after(sender.effort)` now and then.
 

@@ -382,12 +382,13 @@ class Connection:
         TransientCaptureError
             The thread that waits meanwhile cannot be started.
         """
+        link = self._alive()
         done: SimpleQueue[None] = SimpleQueue()
-        try:
-            _thread.start_new_thread(_break_off_after, (self._timeout, done, self._alive()))
-        except RuntimeError as error:
-            raise TransientCaptureError(f"cannot capture the screen just now: {error}") from error
-        try:
+        try:  # from before the thread begins: an interrupt may come as soon as it has
+            try:
+                _thread.start_new_thread(_break_off_after, (self._timeout, done, link))
+            except RuntimeError as error:
+                raise TransientCaptureError(f"cannot capture the screen just now: {error}") from error
             yield
         finally:
             done.put(None)

@@ -9,6 +9,7 @@ import socket
 import ssl
 from typing import Final
 
+from fastframe._names import shown
 from fastframe.errors import TransportError
 from fastframe.stream.aio.transport import HANDSHAKE_TIMEOUT
 
@@ -34,13 +35,13 @@ def no_connection(address: str, error: Exception, why: str | None = None) -> Tra
     """What to raise when no connection could be made to an address; `why` if that is known better than by the error."""
     if isinstance(error, TimeoutError) and error.errno is None:
         why = f"no answer within {HANDSHAKE_TIMEOUT:g} s; check the address, and that no firewall is in between"
-        return TransportError(f"no connection to {address}: {why}", limit=HANDSHAKE_TIMEOUT)
-    return TransportError(f"no connection to {address}: {why or _why(error, _CONNECTING)}")
+        return TransportError(f"no connection to {shown(address)}: {why}", limit=HANDSHAKE_TIMEOUT)
+    return TransportError(f"no connection to {shown(address)}: {why or _why(error, _CONNECTING)}")
 
 
 def cannot_listen(address: str, error: Exception) -> TransportError:
     """What to raise when an address cannot be listened on."""
-    return TransportError(f"cannot listen on {address}: {_why(error, _LISTENING)}")
+    return TransportError(f"cannot listen on {shown(address)}: {_why(error, _LISTENING)}")
 
 
 def broken(peer: str, error: OSError) -> TransportError:
