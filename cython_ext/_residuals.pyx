@@ -1,4 +1,4 @@
-"""Residuals as a zstd stream of Huffman codes; what they are and why stands in kernels/residual_stream.h."""
+"""Residuals as a zstd stream; what they are and why stands in kernels/residual_stream.h."""
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t
@@ -7,6 +7,7 @@ from libc.stdlib cimport free, malloc
 
 cdef extern from "residual_stream.h" nogil:
     const uint32_t FF_RESIDUAL_BLOCK_LOG
+    const uint32_t FF_REPEAT_WINDOW_LOG
     ctypedef struct ff_residual_stream:
         pass
     void ff_residual_begin(ff_residual_stream *stream, uint32_t window_log)
@@ -35,12 +36,12 @@ cdef class ResidualCompressor:
     cdef uint32_t window_log
 
     def __cinit__(self, uint32_t max_window_log):
-        self.window_log = min(max_window_log, FF_RESIDUAL_BLOCK_LOG)
+        self.window_log = min(max_window_log, FF_REPEAT_WINDOW_LOG)
         self.stream = <ff_residual_stream *> malloc(sizeof(ff_residual_stream))
         if self.stream == NULL:
             raise MemoryError
         ff_residual_begin(self.stream, self.window_log)
-        self.written = <uint8_t *> malloc(ff_residual_bound(self.stream, CHUNK + (<size_t> 1 << self.window_log)))
+        self.written = <uint8_t *> malloc(ff_residual_bound(self.stream, CHUNK + (<size_t> 1 << FF_RESIDUAL_BLOCK_LOG)))
         if self.written == NULL:
             raise MemoryError
 

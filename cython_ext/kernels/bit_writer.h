@@ -7,6 +7,14 @@
 
 #include "isa.h"
 
+/* The place of the highest bit of a number from 1 to 2^24. */
+FF_INLINE uint32_t ff_top_bit(uint32_t value) {
+    const float number = (float)(int32_t)value;
+    uint32_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return (bits >> 23) - 127;
+}
+
 typedef struct ff_bit_writer {
     uint64_t bits;
     uint32_t count; /* of bits that are not written yet */

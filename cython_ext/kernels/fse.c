@@ -1,15 +1,10 @@
 #include "fse.h"
 
-static uint32_t top_bit(uint32_t value) {
-    uint32_t bit = 0;
-    while (value >>= 1)
-        bit++;
-    return bit;
-}
-
-void ff_fse_build(ff_fse_table *table, const int8_t *counts, uint32_t symbols) {
+void ff_fse_build(ff_fse_table *table, const int8_t *counts, uint32_t symbols, uint32_t log) {
+    const uint32_t all = 1u << log;
     uint8_t symbol_at[FF_FSE_STATES];
-    uint32_t starts[FF_FSE_SYMBOLS], states = 0, high = FF_FSE_STATES, place = 0;
+    uint32_t starts[FF_FSE_SYMBOLS], states = 0, high = all, place = 0;
+    table->log = log;
     for (uint32_t symbol = 0; symbol < symbols; symbol++) {
         const uint32_t count = counts[symbol] < 0 ? 1 : (uint32_t)counts[symbol];
         starts[symbol] = states;
@@ -17,7 +12,7 @@ void ff_fse_build(ff_fse_table *table, const int8_t *counts, uint32_t symbols) {
         states += count;
         if (count == 0)
             continue;
-        const uint32_t most = count == 1 ? FF_FSE_LOG : FF_FSE_LOG - top_bit(count - 1);
+        const uint32_t most = count == 1 ? log : log - ff_top_bit(count - 1);
         table->symbols[symbol].bits = (most << 16) - (count << most);
         if (counts[symbol] < 0)
             symbol_at[--high] = (uint8_t)symbol;
@@ -26,21 +21,21 @@ void ff_fse_build(ff_fse_table *table, const int8_t *counts, uint32_t symbols) {
         for (int32_t i = 0; i < counts[symbol]; i++) {
             symbol_at[place] = (uint8_t)symbol;
             do
-                place = (place + (FF_FSE_STATES >> 1) + (FF_FSE_STATES >> 3) + 3) & (FF_FSE_STATES - 1);
+                place = (place + (all >> 1) + (all >> 3) + 3) & (all - 1);
             while (place >= high);
         }
-    for (uint32_t state = 0; state < FF_FSE_STATES; state++)
-        table->next[starts[symbol_at[state]]++] = (uint16_t)(FF_FSE_STATES + state);
+    for (uint32_t state = 0; state < all; state++)
+        table->next[starts[symbol_at[state]]++] = (uint16_t)(all + state);
 }
 
 /* Shares the states out by how often each symbol comes, one at least. Returns the number of symbols, or 0 where all are the same. */
-static uint32_t normalise(const uint8_t *values, uint32_t count, int8_t *counts) {
-    uint32_t of[FF_FSE_SYMBOLS] = {0}, symbols = 0, commonest = 0;
+static uint32_t normalise(const uint32_t *of, int8_t *counts) {
+    uint32_t symbols = 0, commonest = 0, all = 0;
     int32_t left = FF_FSE_STATES;
-    for (uint32_t i = 0; i < count; i++)
-        of[values[i]]++;
+    for (uint32_t symbol = 0; symbol < FF_FSE_SYMBOLS; symbol++)
+        all += of[symbol];
     for (uint32_t symbol = 0; symbol < FF_FSE_SYMBOLS; symbol++) {
-        const uint32_t share = (of[symbol] * FF_FSE_STATES + count / 2) / count;
+        const uint32_t share = all > 0 ? (of[symbol] * FF_FSE_STATES + all / 2) / all : 0;
         counts[symbol] = (int8_t)(of[symbol] > 0 && share == 0 ? 1 : share);
         left -= counts[symbol];
         if (of[symbol] > 0)
@@ -48,8 +43,17 @@ static uint32_t normalise(const uint8_t *values, uint32_t count, int8_t *counts)
         if (of[symbol] > of[commonest])
             commonest = symbol;
     }
-    if (of[commonest] == count)
+    if (of[commonest] == all)
         return 0;
+    /* What others are rounded up by is the commonest's, as far as it goes. */
+    for (uint32_t most = commonest; left < 0 && counts[most] + left < 1 + counts[most] / 2;) {
+        counts[most]--;
+        left++;
+        for (uint32_t symbol = 0; symbol < FF_FSE_SYMBOLS; symbol++)
+            if (counts[symbol] > counts[most])
+                most = symbol;
+        commonest = most;
+    }
     counts[commonest] = (int8_t)(counts[commonest] + left);
     return symbols;
 }
@@ -84,14 +88,24 @@ static uint8_t *describe(const int8_t *counts, uint32_t symbols, uint8_t *out) {
     return writer.at + (writer.count > 0);
 }
 
-size_t ff_fse_compress(const uint8_t *values, uint32_t count, uint8_t *out) {
-    int8_t counts[FF_FSE_SYMBOLS];
-    const uint32_t symbols = count > 2 ? normalise(values, count, counts) : 0;
+size_t ff_fse_describe(ff_fse_table *table, const uint32_t *counts, uint8_t *out) {
+    int8_t shares[FF_FSE_SYMBOLS];
+    const uint32_t symbols = normalise(counts, shares);
     if (symbols == 0)
         return 0;
+    ff_fse_build(table, shares, symbols, FF_FSE_LOG);
+    return (size_t)(describe(shares, symbols, out) - out);
+}
+
+size_t ff_fse_compress(const uint8_t *values, uint32_t count, uint8_t *out) {
     ff_fse_table table;
-    ff_fse_build(&table, counts, symbols);
-    ff_bit_writer writer = {.at = describe(counts, symbols, out)};
+    uint32_t counts[FF_FSE_SYMBOLS] = {0};
+    for (uint32_t i = 0; i < count; i++)
+        counts[values[i]]++;
+    const size_t described = count > 2 ? ff_fse_describe(&table, counts, out) : 0;
+    if (described == 0)
+        return 0;
+    ff_bit_writer writer = {.at = out + described};
     uint32_t states[2];
     states[(count - 1) & 1] = ff_fse_begin(&table, values[count - 1]);
     states[count & 1] = ff_fse_begin(&table, values[count - 2]);
@@ -99,7 +113,7 @@ size_t ff_fse_compress(const uint8_t *values, uint32_t count, uint8_t *out) {
         states[i & 1] = ff_fse_put(&table, &writer, states[i & 1], values[i]);
         ff_write_bits(&writer);
     }
-    ff_fse_end(&writer, states[1]);
-    ff_fse_end(&writer, states[0]);
+    ff_fse_end(&table, &writer, states[1]);
+    ff_fse_end(&table, &writer, states[0]);
     return (size_t)(ff_end_bits(&writer) - out);
 }

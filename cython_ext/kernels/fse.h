@@ -11,6 +11,7 @@
 #define FF_FSE_SYMBOLS 53u
 
 typedef struct ff_fse_table {
+    uint32_t log; /* of its states */
     uint16_t next[FF_FSE_STATES];
     struct {
         uint32_t bits; /* what, added to a state, has the bits to write in its upper half */
@@ -18,8 +19,8 @@ typedef struct ff_fse_table {
     } symbols[FF_FSE_SYMBOLS];
 } ff_fse_table;
 
-/* `counts`: how many of the states each of `symbols` symbols has; -1: one, at the end of the table. */
-void ff_fse_build(ff_fse_table *table, const int8_t *counts, uint32_t symbols);
+/* `counts`: how many of the 1 << log states, 64 at most, each of `symbols` symbols has; -1: one, at the end of the table. */
+void ff_fse_build(ff_fse_table *table, const int8_t *counts, uint32_t symbols, uint32_t log);
 
 /* The state before the last symbol, from which coding goes backwards. */
 FF_INLINE uint32_t ff_fse_begin(const ff_fse_table *table, uint32_t symbol) {
@@ -34,7 +35,13 @@ FF_INLINE uint32_t ff_fse_put(const ff_fse_table *table, ff_bit_writer *writer, 
     return table->next[(int32_t)(state >> count) + table->symbols[symbol].first];
 }
 
-FF_INLINE void ff_fse_end(ff_bit_writer *writer, uint32_t state) { ff_put_bits(writer, state & (FF_FSE_STATES - 1), FF_FSE_LOG); }
+FF_INLINE void ff_fse_end(const ff_fse_table *table, ff_bit_writer *writer, uint32_t state) {
+    ff_put_bits(writer, state & ((1u << table->log) - 1), table->log);
+}
+
+/* Makes a table for symbols that come `counts[symbol]` times each, of FF_FSE_SYMBOLS, and describes it; touches eight bytes more. Returns
+ * how many bytes it wrote, or 0 where all are the same. */
+size_t ff_fse_describe(ff_fse_table *table, const uint32_t *counts, uint8_t *out);
 
 /* Describes a table and codes `count` values below FF_FSE_SYMBOLS by it, at most FF_FSE_VALUES, with two states in turns; at most twelve
  * of them are different, so that the commonest can give what the others are rounded up by. Touches at most FF_FSE_ROOM bytes and returns

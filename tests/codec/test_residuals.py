@@ -19,6 +19,13 @@ def values_of(*, seed: int, count: int, spread: float) -> bytes:
     return bytes((residuals.round().astype(np.int64) & 255).astype(np.uint8))
 
 
+def glyphs(*, seed: int, count: int) -> bytes:
+    """Residuals as text has them: the same few rows again and again, one after another."""
+    random = np.random.default_rng(seed)
+    rows = [random.integers(0, 256, random.integers(8, 40), np.uint8) for _ in range(30)]
+    return np.concatenate([rows[row] for row in random.integers(0, len(rows), count // 8 + 1)])[:count].tobytes()
+
+
 def compress(packets: Sequence[bytes], *, cut: int = 1 << 30, window_log: int = 23) -> list[bytes]:
     """What each packet takes of the stream, its values fed at most `cut` at a time."""
     compressor = ResidualCompressor(window_log)
@@ -58,6 +65,8 @@ def packets(draw: st.DrawFn) -> bytes:
         # Each value half as often as the one before it: codes that would become too long.
         lambda: bytes(random.geometric(0.5, count).astype(np.uint8)),
         lambda: bytes(random.choice(np.array([7, 200], np.uint8), count)),
+        lambda: glyphs(seed=seed, count=count),
+        lambda: (values_of(seed=seed, count=count // 3 + 1, spread=20) * 3)[:count],
     ]
     return draw(st.sampled_from(kinds))()
 
@@ -107,6 +116,33 @@ def test_noise_takes_little_more_than_its_entropy(spread: float, most: float) ->
 def test_runs_take_next_to_nothing() -> None:
     assert assert_zstd_reads([bytes(500 * UNIT)]) < 500 * 5
     assert assert_zstd_reads([b"".join(bytes([value]) * 1000 for value in range(256))]) < 2500
+
+
+def test_what_text_repeats_is_found() -> None:
+    assert assert_zstd_reads([glyphs(seed=9, count=50_000)]) < 50_000 / 4
+
+
+@pytest.mark.parametrize("size", [100, 3 * UNIT, 10 * UNIT])
+def test_a_repeat_goes_over_units_blocks_and_packets(size: int) -> None:
+    values = values_of(seed=10, count=size, spread=60)
+    once = assert_zstd_reads([values])
+    assert assert_zstd_reads([values * 8]) < once + 8 * (20 + size // UNIT * 8)
+    assert assert_zstd_reads([values] * 8) < once + 8 * (20 + size // UNIT * 8)
+
+
+@pytest.mark.parametrize("window_log", [10, 12, 16, 17, 23])
+def test_nothing_is_repeated_from_beyond_the_window(window_log: int) -> None:
+    for size in (900, 1100, 4000, 4200, 65_000, 66_000, 131_000, 132_000):
+        values = values_of(seed=size, count=size, spread=40)
+        assert_zstd_reads([values, values, values], window_log=window_log)
+
+
+def test_values_that_come_back_after_much_else_are_found_again() -> None:
+    """Where nothing was found for long, only few places are looked at."""
+    first = values_of(seed=11, count=2 * UNIT, spread=40)
+    packets = [first, values_of(seed=12, count=20 * UNIT, spread=40), first]
+    *_, again = compress(packets)
+    assert len(again) < len(first) / 4
 
 
 def test_codes_begin_anew_where_a_picture_becomes_calmer() -> None:

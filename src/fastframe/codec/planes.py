@@ -1,7 +1,7 @@
 """Planes as zstd streams: one for each plane, which lives as long as the epoch, so that repeats are found again.
 
-Residuals hardly repeat: their streams are written by the core, which does not look for it. The modelled plane is none:
-its bytes come from a range coder, and nothing is left in them for zstd.
+Those of residuals are written by the core, which looks for repeats only where they save bits: in photos they hardly do.
+The modelled plane is none: its bytes come from a range coder, and nothing is left in them for zstd.
 
 Every packet ends each of its streams at a flushed block, and a decoder reads exactly the bytes that the packet
 declares: a bomb that would decompress to more is noticed after one byte too many.

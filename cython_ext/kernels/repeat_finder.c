@@ -1,0 +1,155 @@
+#include "repeat_finder.h"
+
+#include <string.h>
+
+#include "bit_writer.h"
+
+#define EQUAL_BYTES UINT64_C(0x0101010101010101)
+/* The history begins here, so that no place is 0. */
+#define FIRST 8u
+#define PLACE_BITS (FF_REPEAT_WINDOW_LOG + 1)
+#define PLACE_MASK ((1u << PLACE_BITS) - 1)
+/* What a repeat costs besides the bits of its distance, and what is worth the time. */
+#define REPEAT_BITS 18u
+/* Every place is looked at for so many values after a repeat, then every second one for as many, and so on. */
+#define QUIET_LOG 6u
+#define LARGEST_STEP_LOG 3u
+/* Units in vain, of which a search is allowed; and the part of its bits that a unit has to save to be none of these. */
+#define SEARCHES 12u
+#define WORTH 32u
+
+void ff_repeats_begin(ff_repeat_finder *finder, uint32_t window_log) {
+    finder->window = 1u << (window_log < FF_REPEAT_WINDOW_LOG ? window_log : FF_REPEAT_WINDOW_LOG);
+    finder->size = FIRST;
+    finder->quiet = finder->distance = finder->saved = 0;
+    memset(finder->places, 0, sizeof finder->places);
+    memset(finder->history, 0, FIRST);
+    ff_repeats_allow(finder);
+}
+
+void ff_repeats_make_room(ff_repeat_finder *finder, uint32_t count) {
+    if (finder->size + count <= sizeof finder->history)
+        return;
+    const uint32_t kept = 1u << FF_REPEAT_WINDOW_LOG, gone = finder->size - kept - FIRST;
+    memmove(finder->history + FIRST, finder->history + FIRST + gone, kept);
+    finder->size -= gone;
+    for (uint32_t i = 0; i < 1u << FF_PLACES_LOG; i++)
+        finder->places[i] = (finder->places[i] & PLACE_MASK) >= FIRST + gone ? finder->places[i] - gone : 0;
+}
+
+void ff_repeats_allow(ff_repeat_finder *finder) { finder->searches = SEARCHES; }
+
+void ff_repeats_end(ff_repeat_finder *finder, uint64_t bits) {
+    if (finder->searches > 0) {
+        if (finder->saved * (uint64_t)WORTH < bits)
+            finder->searches--;
+        else if (finder->searches < SEARCHES)
+            finder->searches++;
+    }
+    finder->saved = 0;
+}
+
+FF_INLINE uint64_t eight_at(const uint8_t *values) {
+    uint64_t eight;
+    memcpy(&eight, values, 8);
+    return eight;
+}
+
+/* The bits that a repeat behind literals from a place on saves, or 0. */
+static uint32_t saved_by(const ff_repeat_finder *finder, uint32_t from, const ff_repeat *repeat) {
+    const uint32_t cost = REPEAT_BITS + ff_top_bit(repeat->distance) + ff_top_bit((repeat->begin - from) | 1);
+    const uint8_t *values = finder->history;
+    uint32_t bits = 0, equal = 0;
+    if (repeat->end - repeat->begin < finder->least)
+        return 0;
+    for (uint32_t i = repeat->begin; i < repeat->end; i++) {
+        equal = values[i] == values[i - 1] ? equal + 1 : 0;
+        /* The rest of a run would take no bits. */
+        bits += equal < FF_MIN_RUN ? finder->prices[values[i]] : 0;
+    }
+    return bits > cost ? bits - cost : 0;
+}
+
+/* The longest repeat at that distance with a place in it, or none there. */
+static ff_repeat widen(const ff_repeat_finder *finder, uint32_t from, uint32_t place, uint32_t distance) {
+    const uint8_t *values = finder->history;
+    uint32_t begin = place, end = place;
+    while (begin > from && begin - distance > FIRST && values[begin - 1] == values[begin - 1 - distance])
+        begin--;
+    while (end + 8 <= finder->size && eight_at(values + end) == eight_at(values + end - distance))
+        end += 8;
+    while (end < finder->size && values[end] == values[end - distance])
+        end++;
+    return (ff_repeat){begin, end, distance};
+}
+
+/* Takes a repeat where it saves bits. */
+static int take(ff_repeat_finder *finder, uint32_t from, const ff_repeat *repeat) {
+    const uint32_t saved = saved_by(finder, from, repeat);
+    if (saved == 0)
+        return 0;
+    finder->saved += saved;
+    finder->quiet = 0;
+    finder->distance = repeat->end == finder->size ? repeat->distance : 0;
+    return 1;
+}
+
+/* Where values like those at a place came last; 0: nowhere that can be told. This place is the last one from now on. */
+FF_INLINE uint32_t last_place(ff_repeat_finder *finder, uint32_t place, int wide) {
+    const uint8_t *values = finder->history + place;
+    uint64_t key = eight_at(values) * UINT64_C(0x9E3779B97F4A7C15);
+    if (wide)
+        key = (key ^ eight_at(values + 8)) * UINT64_C(0xC2B2AE3D27D4EB4F);
+    uint32_t *entry = finder->places + (uint32_t)(key >> (64 - FF_PLACES_LOG));
+    const uint32_t mark = (uint32_t)(key >> 16) & ~PLACE_MASK, before = *entry ^ mark;
+    *entry = place | mark;
+    return before >= FIRST && before < place && place - before <= finder->window ? before : 0;
+}
+
+/* The run that eight equal values at a place belong to, without its first value. */
+static ff_repeat run_at(const ff_repeat_finder *finder, uint32_t from, uint32_t place) {
+    const uint8_t *values = finder->history;
+    uint32_t begin = place, end = place + 8;
+    while (begin > from && values[begin - 1] == values[place])
+        begin--;
+    while (end < finder->size && values[end] == values[place])
+        end++;
+    return (ff_repeat){begin + 1, end, 1};
+}
+
+ff_repeat ff_find_repeat(ff_repeat_finder *finder, uint32_t from) {
+    const int search = finder->searches > 0, wide = search && finder->least >= 16;
+    const uint32_t looked_at = wide ? 16 : 8;
+    if (finder->distance > 0 && from < finder->size) {
+        const ff_repeat more = widen(finder, from, from, finder->distance);
+        finder->distance = 0;
+        if (search && take(finder, from, &more))
+            return more;
+    }
+    uint32_t quiet = finder->quiet, place = search ? from : (from + 7) & ~7u;
+    while (place + looked_at <= finder->size) {
+        const uint32_t slower = quiet >> QUIET_LOG;
+        const uint32_t step = 1u << (slower < LARGEST_STEP_LOG && search ? slower : LARGEST_STEP_LOG);
+        uint32_t next = (place | (step - 1)) + 1;
+        const uint64_t eight = eight_at(finder->history + place);
+        if (eight == (eight & 255) * EQUAL_BYTES) {
+            const ff_repeat run = run_at(finder, from, place);
+            if (run.end - run.begin + 1 >= FF_MIN_RUN) {
+                finder->quiet = quiet;
+                return run;
+            }
+            next = run.end - 7 > next ? run.end - 7 : next;
+        } else if (search) {
+            const uint32_t before = last_place(finder, place, wide);
+            if (before > 0) {
+                const ff_repeat repeat = widen(finder, from, place, place - before);
+                if (take(finder, from, &repeat))
+                    return repeat;
+            }
+        }
+        quiet += next - place;
+        place = next;
+    }
+    finder->quiet = quiet;
+    return (ff_repeat){finder->size, finder->size, 1};
+}
