@@ -193,7 +193,7 @@ def test_what_is_wrong_with_the_command_line_is_said(xserver: XServer) -> None:
             ([*share, "--consent", "view", "--listen", "somewhere"], "no address"),
             ([*share, "--consent", "view", "--listen", f"tcp://127.0.0.1:{port}"], "cannot listen"),
             ([*share, "--consent", "view", "--key", "key.pem"], "--key needs --cert"),
-            ([*share, "--consent", "view", "--cert", "nothing.pem"], "of no use as a certificate"),
+            ([*share, "--consent", "view", "--cert", "nothing.pem"], "cannot read nothing.pem"),
             ([*share, "--consent", "view", "--monitor", "7"], "monitor"),
             (["view", "ftp://127.0.0.1:1"], "no address"),
             (["view", "ws://127.0.0.1:1"], "no connection"),

@@ -92,13 +92,14 @@ def server_tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | N
 def _check_readable(error: Exception, *paths: Path) -> None:
     """Raises a `FastframeError` with the name of the file that OpenSSL could not read, which it does not tell.
 
-    Files that it has read are not opened: of a pipe nothing is left.
+    What it has read is only looked for, not opened: of a pipe nothing is left.
     """
-    if isinstance(error, ssl.SSLError):
-        return
     for path in paths:
         try:
-            path.open("rb").close()
+            if isinstance(error, ssl.SSLError):
+                path.stat()
+            else:
+                path.open("rb").close()
         except (OSError, ValueError) as fault:
             raise FastframeError(f"cannot read {shown(path)}: {reason(fault)}") from fault
 
