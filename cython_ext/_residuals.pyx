@@ -6,6 +6,7 @@ from libc.stdlib cimport free, malloc
 
 
 cdef extern from "residual_stream.h" nogil:
+    const uint32_t FF_RESIDUAL_UNIT
     const uint32_t FF_RESIDUAL_BLOCK_LOG
     const uint32_t FF_REPEAT_WINDOW_LOG
     ctypedef struct ff_residual_stream:
@@ -41,7 +42,8 @@ cdef class ResidualCompressor:
         if self.stream == NULL:
             raise MemoryError
         ff_residual_begin(self.stream, self.window_log)
-        self.written = <uint8_t *> malloc(ff_residual_bound(self.stream, CHUNK + (<size_t> 1 << FF_RESIDUAL_BLOCK_LOG)))
+        cdef size_t waiting = FF_RESIDUAL_UNIT + (<size_t> 1 << FF_RESIDUAL_BLOCK_LOG)
+        self.written = <uint8_t *> malloc(ff_residual_bound(self.stream, CHUNK + waiting))
         if self.written == NULL:
             raise MemoryError
 

@@ -45,14 +45,12 @@ static uint32_t normalise(const uint32_t *of, int8_t *counts) {
     }
     if (of[commonest] == all)
         return 0;
-    /* What others are rounded up by is the commonest's, as far as it goes. */
-    for (uint32_t most = commonest; left < 0 && counts[most] + left < 1 + counts[most] / 2;) {
-        counts[most]--;
-        left++;
-        for (uint32_t symbol = 0; symbol < FF_FSE_SYMBOLS; symbol++)
-            if (counts[symbol] > counts[most])
-                most = symbol;
-        commonest = most;
+    /* What others are rounded up by, the largest shares give. */
+    for (; left < 0; left++) {
+        uint32_t largest = commonest;
+        for (uint32_t symbol = 0; symbol < symbols; symbol++)
+            largest = counts[symbol] > counts[largest] ? symbol : largest;
+        counts[largest]--;
     }
     counts[commonest] = (int8_t)(counts[commonest] + left);
     return symbols;

@@ -43,9 +43,8 @@ FF_INLINE void ff_fse_end(const ff_fse_table *table, ff_bit_writer *writer, uint
  * how many bytes it wrote, or 0 where all are the same. */
 size_t ff_fse_describe(ff_fse_table *table, const uint32_t *counts, uint8_t *out);
 
-/* Describes a table and codes `count` values below FF_FSE_SYMBOLS by it, at most FF_FSE_VALUES, with two states in turns; at most twelve
- * of them are different, so that the commonest can give what the others are rounded up by. Touches at most FF_FSE_ROOM bytes and returns
- * how many it wrote, or 0 where it cannot: fewer than three values, or all the same. */
+/* Describes a table and codes `count` values below FF_FSE_SYMBOLS by it, at most FF_FSE_VALUES, with two states in turns. Touches at
+ * most FF_FSE_ROOM bytes and returns how many it wrote, or 0 where it cannot: fewer than three values, or all the same. */
 #define FF_FSE_VALUES 255u
 #define FF_FSE_ROOM (1u + FF_FSE_SYMBOLS + FF_FSE_VALUES * FF_FSE_LOG / 8 + 3u + 8u)
 size_t ff_fse_compress(const uint8_t *values, uint32_t count, uint8_t *out);

@@ -23,7 +23,6 @@ void ff_repeats_begin(ff_repeat_finder *finder, uint32_t window_log) {
     finder->size = FIRST;
     finder->quiet = finder->distance = finder->saved = 0;
     memset(finder->places, 0, sizeof finder->places);
-    memset(finder->history, 0, FIRST);
     ff_repeats_allow(finder);
 }
 
@@ -120,7 +119,7 @@ static ff_repeat run_at(const ff_repeat_finder *finder, uint32_t from, uint32_t 
 ff_repeat ff_find_repeat(ff_repeat_finder *finder, uint32_t from) {
     const int search = finder->searches > 0, wide = search && finder->least >= 16;
     const uint32_t looked_at = wide ? 16 : 8;
-    if (finder->distance > 0 && from < finder->size) {
+    if (finder->distance > 0) {
         const ff_repeat more = widen(finder, from, from, finder->distance);
         finder->distance = 0;
         if (search && take(finder, from, &more))

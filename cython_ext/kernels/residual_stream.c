@@ -81,7 +81,7 @@ static uint64_t estimate(const ff_residual_part *part) {
 static void set_prices(ff_repeat_finder *finder, const ff_residual_part *all) {
     const uint32_t whole = log2_of(all->size);
     for (uint32_t value = 0; value < 256; value++) {
-        const uint32_t price = (whole - log2_of(all->counts[value] | 1) + 128) / 256;
+        const uint32_t price = (whole - log2_of(all->counts[value] > 0 ? all->counts[value] : 1) + 128) / 256;
         finder->prices[value] = (uint8_t)(price > 1 ? price : 1);
     }
     const uint32_t least = (uint32_t)(LEAST_BITS * (uint64_t)all->size / all->bits);
@@ -140,6 +140,8 @@ static uint8_t *write_raw_literals(const ff_residual_stream *stream, uint8_t *ou
     return out + count;
 }
 
+enum literals_type { CODED_LITERALS = 2, LITERALS_CODED_AS_BEFORE = 3 };
+
 /* The literals of a block, raw or in codes. */
 static uint8_t *write_literals(ff_residual_stream *stream, uint8_t *out) {
     const ff_residual_part *block = &stream->block;
@@ -186,7 +188,7 @@ static uint8_t *write_literals(ff_residual_stream *stream, uint8_t *out) {
             out = end;
         }
     }
-    write_number(begin, (repeated ? 3 : 2) | format << 2 | (uint64_t)count << 4 | (uint64_t)(out - begin - header) << (4 + size_bits),
+    write_number(begin, (repeated ? LITERALS_CODED_AS_BEFORE : CODED_LITERALS) | format << 2 | (uint64_t)count << 4 | (uint64_t)(out - begin - header) << (4 + size_bits),
                  header);
     return out;
 }
@@ -310,11 +312,11 @@ static uint8_t *write_block(ff_residual_stream *stream, uint32_t end, uint8_t *o
     memcpy(distances, stream->distances, sizeof distances);
     out = write_sequences(stream, write_literals(stream, begin));
     if ((size_t)(out - begin) >= size) {
-        /* A decoder sees neither the distances nor a code. */
+        /* A decoder sees neither the distances nor a new code. */
+        stream->has_code &= (*begin & 3) != CODED_LITERALS;
         type = RAW_BLOCK;
         memcpy(begin, stream->finder.history + end - size, size);
         memcpy(stream->distances, distances, sizeof distances);
-        stream->has_code = 0;
         out = begin + size;
     }
     write_number(begin - 3, type << 1 | (uint64_t)(out - begin) << 3, 3);

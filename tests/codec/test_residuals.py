@@ -137,6 +137,15 @@ def test_nothing_is_repeated_from_beyond_the_window(window_log: int) -> None:
         assert_zstd_reads([values, values, values], window_log=window_log)
 
 
+def test_repeats_as_far_back_as_the_window_while_what_is_kept_moves() -> None:
+    window = values_of(seed=13, count=1 << 17, spread=60)
+    for period in (127_000, 130_000, 1 << 17):
+        values = (window[:period] * 4)[: 3 << 17]
+        packets = [values[i : i + 40_960] for i in range(0, len(values), 40_960)]
+        assert_zstd_reads(packets, cut=1000)
+        assert compress(packets, cut=1000) == compress(packets)
+
+
 def test_values_that_come_back_after_much_else_are_found_again() -> None:
     """Where nothing was found for long, only few places are looked at."""
     first = values_of(seed=11, count=2 * UNIT, spread=40)
