@@ -188,8 +188,8 @@ static uint8_t *write_literals(ff_residual_stream *stream, uint8_t *out) {
             out = end;
         }
     }
-    write_number(begin, (repeated ? LITERALS_CODED_AS_BEFORE : CODED_LITERALS) | format << 2 | (uint64_t)count << 4 | (uint64_t)(out - begin - header) << (4 + size_bits),
-                 header);
+    const uint64_t type = repeated ? LITERALS_CODED_AS_BEFORE : CODED_LITERALS, coded = (uint64_t)(out - begin - header);
+    write_number(begin, type | format << 2 | (uint64_t)count << 4 | coded << (4 + size_bits), header);
     return out;
 }
 
@@ -273,10 +273,9 @@ static uint8_t *write_sequences(ff_residual_stream *stream, uint8_t *out) {
     uint32_t states[3] = {0};
     for (uint32_t i = count; i-- > 0;) {
         const ff_sequence *sequence = &stream->sequences[i];
-        /* Distances, repeats, literals; read the other way round. */
-        static const uint32_t order[3] = {1, 2, 0};
+        static const uint32_t kinds[3] = {1, 2, 0}; /* a decoder reads them the other way round */
         for (uint32_t k = 0; k < 3; k++) {
-            const uint32_t kind = order[k];
+            const uint32_t kind = kinds[k];
             if (tables[kind] == NULL)
                 continue;
             states[kind] = i == count - 1 ? ff_fse_begin(tables[kind], sequence->symbols[kind])
@@ -289,10 +288,9 @@ static uint8_t *write_sequences(ff_residual_stream *stream, uint8_t *out) {
         ff_put_bits(&writer, sequence->distance - (1u << symbols[1]), symbols[1]);
         ff_write_bits(&writer);
     }
-    static const uint32_t last_order[3] = {2, 1, 0};
-    for (uint32_t k = 0; k < 3; k++)
-        if (tables[last_order[k]] != NULL)
-            ff_fse_end(tables[last_order[k]], &writer, states[last_order[k]]);
+    for (uint32_t kind = 3; kind-- > 0;)
+        if (tables[kind] != NULL)
+            ff_fse_end(tables[kind], &writer, states[kind]);
     return ff_end_bits(&writer);
 }
 
