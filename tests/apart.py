@@ -17,7 +17,7 @@ measures_memory = pytest.mark.skipif(
 )
 
 PRELUDE = """
-import ctypes, json, sys
+import ctypes, gc, json, os, random, signal, sys, time
 import numpy as np
 import fastframe as ff
 sys.path.insert(0, sys.argv[1])
@@ -38,6 +38,36 @@ def forget_peak():
     give_back()
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")
+
+def threads_left_by_interrupts(work):
+    \"\"\"How many threads there are more when an interrupt has struck a work 2000 times, at any moment of it.\"\"\"
+    armed = False
+
+    def interrupt(number, frame):  # it may be another thread that the signal comes to, and late then
+        if armed:
+            raise KeyboardInterrupt
+
+    def threads():
+        gc.collect()
+        return len(os.listdir("/proc/self/task"))
+
+    before = threads()
+    signal.signal(signal.SIGALRM, interrupt)
+    moments, struck = random.Random(1), 0
+    while struck < 2000:
+        try:
+            armed = True
+            signal.setitimer(signal.ITIMER_REAL, 1e-6 + 3e-4 * moments.random())
+            work()
+            armed = False
+        except KeyboardInterrupt:
+            armed = False
+            struck += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    deadline = time.monotonic() + 10
+    while threads() > before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return threads() - before
 
 def report(value):
     print(json.dumps(value))

@@ -92,12 +92,14 @@ static void set_prices(ff_repeat_finder *finder, const ff_residual_part *all) {
 static void split_values(ff_repeat_finder *finder, uint32_t count, uint8_t *literals, ff_sequence *sequences, ff_residual_part *part) {
     const uint8_t *values = finder->history;
     const uint32_t end = finder->size;
+    const int search = finder->searches > 0;
     uint32_t at = end - count;
     *part = (ff_residual_part){.size = count, .literals = count};
     count_values(values + at, count, part->counts);
-    part->bits = estimate(part);
-    if (finder->searches > 0)
+    if (search) {
+        part->bits = estimate(part);
         set_prices(finder, part);
+    }
     part->literals = 0;
     while (at < end) {
         const ff_repeat repeat = ff_find_repeat(finder, at);
@@ -117,7 +119,7 @@ static void split_values(ff_repeat_finder *finder, uint32_t count, uint8_t *lite
                 part->counts[values[i]]--;
     }
     ff_repeats_end(finder, part->bits);
-    if (part->repeats > 0)
+    if (part->repeats > 0 || !search)
         part->bits = estimate(part);
 }
 
