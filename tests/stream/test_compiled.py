@@ -1,7 +1,12 @@
 """What is compiled with types does the same as its source by itself, number for number."""
 
+import importlib
 import importlib.util
+import os
 import random
+import shutil
+import subprocess
+import sys
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +18,7 @@ import fastframe.stream
 from fastframe.stream import flow
 
 FOLDER = Path(fastframe.stream.__file__).parent
+COMPILED = ("connection", "consent", "damage", "delivery", "flow", "outlet", "receiver", "sender", "serving", "wire")
 
 
 def source_of(module: ModuleType) -> Any:
@@ -26,9 +32,11 @@ def source_of(module: ModuleType) -> Any:
     return again
 
 
-def test_it_is_compiled() -> None:
-    assert flow.__file__ is not None
-    assert flow.__file__.endswith(tuple(EXTENSION_SUFFIXES))
+@pytest.mark.parametrize("name", COMPILED)
+def test_it_is_compiled(name: str) -> None:
+    file = importlib.import_module(f"fastframe.stream.{name}").__file__
+    assert file is not None
+    assert file.endswith(tuple(EXTENSION_SUFFIXES))
 
 
 def line(module: Any, seed: int) -> list[object]:
@@ -57,7 +65,7 @@ def line(module: Any, seed: int) -> list[object]:
             packet = control.sent(chance.randrange(9, 3 * budget), now)
             free_at = max(free_at, now) + packet.size / rate
             on_its_way.append((packet, free_at + trip))
-            told += [packet.due(0), packet.due(packet.size - 1), packet.ends_at]
+            told += [packet.due(0), packet.due(packet.size - 1), packet.ends_at()]
         if control.ping_at() <= now:
             control.forget_base(now)
             control.heard(trip + chance.choice([0.0, 0.0, 0.2]), now)
@@ -71,3 +79,28 @@ def line(module: Any, seed: int) -> list[object]:
 @pytest.mark.parametrize("seed", range(12))
 def test_flow_control(seed: int) -> None:
     assert line(flow, seed) == line(source_of(flow), seed)
+
+
+def session_digest(folder: Path) -> tuple[Path, str]:
+    """Where the sender of the package in a folder comes from, and what it sends."""
+    script = Path(__file__).with_name("session_digest.py")
+    paths = os.pathsep.join(map(str, (folder, script.parent, script.parents[1])))
+    run = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    sender, digest = run.stdout.split()
+    return Path(sender), digest
+
+
+def test_sessions(tmp_path: Path) -> None:
+    extensions = [f"{name}{suffix}" for name in COMPILED for suffix in EXTENSION_SUFFIXES]
+    shutil.copytree(FOLDER.parent, tmp_path / "fastframe", ignore=shutil.ignore_patterns("fixtures", *extensions))
+    source, by_source = session_digest(tmp_path)
+    assert source == tmp_path / "fastframe" / "stream" / "sender.py"
+    compiled, digest = session_digest(FOLDER.parents[1])
+    assert compiled.name.endswith(tuple(EXTENSION_SUFFIXES))
+    assert digest == by_source

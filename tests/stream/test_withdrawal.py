@@ -110,18 +110,24 @@ def test_a_withdrawal_during_a_look_at_the_gate_is_noticed_by_the_next_one() -> 
     assert pair.receiver.consent(Scope.VIEW) is ConsentState.WITHDRAWN
 
 
-def test_the_gate_is_looked_at_once_more_before_pixels_leave(monkeypatch: pytest.MonkeyPatch) -> None:
-    pair = Pair().connect()
+class OvertakenSender(Sender):
+    """While it does what time brings about, the customer stops everything in another thread."""
+
+    is_overtaken = False
+
+    def _advance(self) -> float:
+        if self.is_overtaken:
+            self.gate.withdraw_all(self._now)
+        return super()._advance()
+
+
+def test_the_gate_is_looked_at_once_more_before_pixels_leave() -> None:
+    sender = OvertakenSender(ConsentGate())
+    pair = Pair(sender).connect()
     pair.pump(0.1)
     pair.draw(1)
-    pair.sender.statistics(pair.now)  # whatever is called, `poll` looks at everything again
-    advance = pair.sender._advance
-
-    def withdrawn_meanwhile() -> float:
-        pair.gate.withdraw(Scope.VIEW, pair.now)
-        return advance()
-
-    monkeypatch.setattr(pair.sender, "_advance", withdrawn_meanwhile)
+    sender.statistics(pair.now)  # whatever is called, `poll` looks at everything again
+    sender.is_overtaken = True
     assert not frame_bytes(pair.sender.poll(pair.now))
     assert pair.gate.state(Scope.VIEW, pair.now) is ConsentState.WITHDRAWN
 

@@ -6,11 +6,10 @@ The transitions are in `states`; this is the only place that makes them. After a
 
 import math
 import sys
-from abc import ABC, abstractmethod
 from collections import deque
 from typing import Any
 
-from fastframe._arguments import checked_int
+from fastframe._arguments import checked, checked_int
 from fastframe.codec.packet import MAX_U32
 from fastframe.errors import ConsentRequired, LocalProtocolError, RemoteProtocolError
 from fastframe.stream import events as e
@@ -19,7 +18,7 @@ from fastframe.stream import wire
 from fastframe.stream.consent import Scope
 from fastframe.stream.files import FileTransfers
 from fastframe.stream.states import FOR_BOTH, TRANSITIONS, Action, Fragment, Role, State, Trigger, next_state
-from fastframe.stream.wire import Message
+from fastframe.stream.wire import MARK, Message, parse
 
 # Keepalives without an answer after which a connection counts as lost.
 SILENT_KEEPALIVES = 3
@@ -29,6 +28,8 @@ MAX_WAITING = 10_000
 MAX_WAITING_BYTES = 4 * 2**20
 
 _INFINITY = math.inf
+# A time beyond it is none.
+LATEST = sys.float_info.max
 # The next one of the same makes up for them.
 _DROPPABLE: frozenset[type] = frozenset({m.Ack, m.KeyframeRequest, m.CursorPosition, m.Ping, m.Pong})
 
@@ -41,8 +42,8 @@ class Rejected(RemoteProtocolError):
         self.reason = reason
 
 
-class Endpoint(ABC):
-    """One end of a session; see `Sender` and `Receiver`."""
+class Endpoint:
+    """One end of a session; see `Sender` and `Receiver`, which add what is not implemented here."""
 
     def __init__(self, role: Role, state: State, max_fragment: int, keepalive: float) -> None:
         self._role = role
@@ -58,15 +59,15 @@ class Endpoint(ABC):
         self._max_message = max_fragment
         self._events: deque[e.Event] = deque()
         # Each with the scope without which it must not leave any more.
-        self._control: deque[tuple[Message, Scope | None]] = deque()
+        self._control: list[tuple[Message, Scope | None]] = []
         self._control_bytes = 0
         # Parts of pictures, each with the time from which on it may leave, in order.
-        self._frames: deque[tuple[float, Message]] = deque()
+        self._frames: list[tuple[float, Message]] = []
         # Before this time `poll` finds nothing to do, unless something happens first.
         self._quiet_until = -math.inf
         self._wire_bytes = 0
         self._error: RemoteProtocolError | None = None
-        self._now = -sys.float_info.max  # earlier than any time, and -inf is none
+        self._now = -LATEST  # earlier than any time, and -inf is none
         self._heard_at: float | None = None
         self._ping_number = 0
         self._pings: dict[int, float] = {}
@@ -151,7 +152,8 @@ class Endpoint(ABC):
         if self._frames:
             messages += self._take_frames()
             if self._frames:
-                due = min(due, self._frames[0][0])
+                leaves_at = self._frames[0][0]
+                due = min(due, leaves_at)
         self._quiet_until = due
         if not messages:
             return due
@@ -211,7 +213,7 @@ class Endpoint(ABC):
         """Accepts a file of the peer's, or does not."""
         self._tick(now)
         number = checked_int(number, "number", 0, MAX_U32)
-        if accepted:
+        if checked(accepted, bool, "accepted"):
             self._require(Scope.FILES)
         next_state(self._role, self._state, Action.SEND)
         self._send(self._files.answer(number, accepted))
@@ -253,10 +255,12 @@ class Endpoint(ABC):
 
     def _set_time(self, now: float) -> None:
         # Nearly every time where a receiver asks, several times a frame; a sender has a way of its own before this.
-        if type(now) is float and self._now <= now < _INFINITY:
-            self._now = now
-            return
-        if not isinstance(now, (int, float)) or not -_INFINITY < now < _INFINITY:
+        if type(now) is float:
+            time = now
+            if self._now <= time < _INFINITY:
+                self._now = time
+                return
+        if not isinstance(now, (int, float)) or not -LATEST <= now <= LATEST:
             raise LocalProtocolError(f"now must be a number of seconds, not {now!r}", actual=now)
         # A clock that steps back must not undo what has expired.
         if now > self._now:
@@ -300,7 +304,7 @@ class Endpoint(ABC):
 
     def _drop_scope(self, scope: Scope) -> None:
         """What is queued and needs this consent does not leave."""
-        self._control = deque(item for item in self._control if item[1] is not scope)
+        self._control = [item for item in self._control if item[1] is not scope]
         self._control_bytes = sum(len(message) for message, _ in self._control)
 
     def _take(self, data: bytes | memoryview) -> float:
@@ -311,9 +315,9 @@ class Endpoint(ABC):
                 limit=self._max_fragment,
                 actual=len(data),
             )
-        if data[0] == wire.MARK:
+        if data[0] == MARK:
             self._move(Fragment)
-            self._handle_fragment(wire.parse(memoryview(data)))
+            self._handle_fragment(parse(memoryview(data)))
             return -_INFINITY
         message = m.decode(data)
         kind = type(message)
@@ -427,17 +431,17 @@ class Endpoint(ABC):
 
     # -- what the two ends do differently ----------------------------------------------------------------------
 
-    @abstractmethod
     def _handle(self, message: m.ControlMessage) -> float:
         """Takes a message that only one of the two ends gets; returns when `poll` has to look at what it changes."""
+        raise NotImplementedError
 
-    @abstractmethod
     def _handle_fragment(self, fragment: wire.FrameFragment) -> None:
         """Takes a part of a picture."""
+        raise NotImplementedError
 
-    @abstractmethod
     def _require(self, scope: Scope) -> None:
         """Raises `ConsentRequired` unless the scope is granted."""
+        raise NotImplementedError
 
     def _permits(self, scope: Scope) -> bool:
         try:
@@ -450,21 +454,24 @@ class Endpoint(ABC):
         """The parts of pictures that go out now."""
         frames: list[Message] = []
         latest = self._now + 1e-9
-        while self._frames and self._frames[0][0] <= latest:
-            frames.append(self._frames.popleft()[1])
+        for leaves_at, message in self._frames:
+            if leaves_at > latest:
+                break
+            frames.append(message)
+        del self._frames[: len(frames)]
         return frames
 
-    @abstractmethod
     def _pause_changed(self) -> None:
         """One of the two has paused or resumed."""
+        raise NotImplementedError
 
-    @abstractmethod
     def _heard_pong(self, rtt: float) -> None:
         """A ping has been answered."""
+        raise NotImplementedError
 
-    @abstractmethod
     def _ended(self) -> None:
         """The session is over."""
+        raise NotImplementedError
 
 
 def checked_display(displays: dict[int, Any], number: int) -> Any:

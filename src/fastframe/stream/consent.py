@@ -218,7 +218,7 @@ class ConsentGate:
         self.version += 1
 
     def _expire(self, now: float) -> None:
-        with contextlib.suppress(TypeError, ValueError):
+        with contextlib.suppress(TypeError, ValueError, ArithmeticError):
             if now < self.next_expiry:
                 return
         now = checked_number(now, "now")

@@ -53,7 +53,6 @@ class DamageMap:
         self._grid: _Grid | None = None
         self._packets = 0
 
-    @property
     def count(self) -> int:
         """How many tiles are, at most: some may have been counted twice."""
         if self.unknown:
@@ -105,7 +104,7 @@ class DamageMap:
 
         With `small` only those of small changes; this may be none.
         """
-        if not self.any or (not small and self.count <= tiles):
+        if not self.any or (not small and self.count() <= tiles):
             return self.take_all()
         grid = self._draw()
         taken = grid.take(tiles, pointer, small=small)

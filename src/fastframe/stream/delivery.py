@@ -2,18 +2,17 @@
 
 from collections import deque
 
-import msgspec
-
 from fastframe.errors import RemoteProtocolError
 from fastframe.stream.flow import FlowControl, InFlight
 
 
-class _Sent(msgspec.Struct, eq=False, gc=False):
-    place: tuple[int, int]  # epoch and sequence number
-    packet: bytes | None  # None: of an epoch that is over, and of no use any more
-    size: int
-    flight: InFlight | None  # None: the connection that it went out over has gone
-    at: float
+class _Sent:
+    def __init__(self, epoch: int, sequence: int, packet: bytes, flight: InFlight, at: float) -> None:
+        self.epoch, self.sequence = epoch, sequence
+        self.packet: bytes | None = packet  # None: of an epoch that is over, and of no use any more
+        self.size = len(packet)
+        self.flight: InFlight | None = flight  # None: the connection that it went out over has gone
+        self.at = at
 
 
 class Delivery:
@@ -40,9 +39,8 @@ class Delivery:
             for earlier in self._sent:
                 earlier.packet = None
         self.last = epoch, sequence
-        size = len(packet)
-        flight = self._flow.sent(size, now)
-        self._sent.append(_Sent(self.last, packet, size, flight, now))
+        flight = self._flow.sent(len(packet), now)
+        self._sent.append(_Sent(epoch, sequence, packet, flight, now))
         return flight
 
     def acknowledge(self, epoch: int, sequence: int, now: float) -> None:
@@ -54,10 +52,13 @@ class Delivery:
                 expected=self.last,
                 actual=place,
             )
-        while self._sent and self._sent[0].place <= place:
-            flight = self._sent.popleft().flight
-            if flight is not None:
-                self._flow.acknowledged(flight, now)
+        while self._sent:
+            oldest = self._sent[0]
+            if oldest.epoch > epoch or (oldest.epoch == epoch and oldest.sequence > sequence):
+                break
+            self._sent.popleft()
+            if oldest.flight is not None:
+                self._flow.acknowledged(oldest.flight, now)
 
     def again(self, epoch: int, sequence: int, count: int, now: float, pause: float) -> list[bytes] | None:
         """Of so many packets from this one on (0: all) those that have not gone out for `pause` seconds, for once more.
@@ -82,7 +83,7 @@ class Delivery:
         first = next((sent for sent in self._sent if sent.packet is not None), None)
         if first is None:
             return []
-        return self.again(*first.place, 0 if everything else 1, now, 0.0) or []
+        return self.again(first.epoch, first.sequence, 0 if everything else 1, now, 0.0) or []
 
     def connection_lost(self, flow: FlowControl) -> None:
         """Nothing is on the line any more, and what was may have arrived or not; the next line begins anew."""
@@ -110,5 +111,5 @@ class Delivery:
         if self.last is None or epoch != self.last[0] or sequence > self.last[1] + 1:
             return None
         # None is of a later epoch than the last one.
-        wanted = [sent for sent in self._sent if sent.place >= (epoch, sequence)]
+        wanted = [sent for sent in self._sent if (sent.epoch, sent.sequence) >= (epoch, sequence)]
         return wanted if len(wanted) == self.last[1] + 1 - sequence else None

@@ -21,6 +21,8 @@ rate at which bytes arrived while it was on its way. From these follow
 import math
 from collections import deque
 
+_INFINITY = math.inf
+
 INITIAL_WINDOW = 16 * 1024
 MAX_WINDOW = 4 * 2**20
 # At 250 kbit/s 2 KiB are 65 ms of the line. (With 4 KiB it could not keep below 100 ms.)
@@ -98,10 +100,17 @@ class InFlight:
         """When the piece goes out that begins at a byte of the packet."""
         return self.begins_at + self.interval * (offset // self.piece)
 
-    @property
     def ends_at(self) -> float:
         """When its last piece goes out."""
         return self.begins_at + self.interval * ((self.size - 1) // self.piece)
+
+
+class _Arrival:
+    """An acknowledgement: when it came, and all the bytes that had arrived by then."""
+
+    def __init__(self, at: float, delivered: int) -> None:
+        self.at = at
+        self.delivered = delivered
 
 
 class FlowControl:
@@ -118,19 +127,19 @@ class FlowControl:
         self.window = INITIAL_WINDOW
         self.in_flight = 0
         self.frames_in_flight = 0
-        self.bandwidth: float | None = None
-        self.rtt: float | None = None
-        self.base_rtt: float | None = None
+        # 0.0: not known yet.
+        self._bandwidth = self._rtt = self._base_rtt = 0.0
         self.delay = 0.0
         self._base_at = 0.0
-        self._base_before: float | None = None
+        self._base_before = 0.0
         # Since when packets have been late, and the bandwidth before.
-        self._delayed_since = math.inf
+        self._delayed_since = _INFINITY
         self._undelayed = 0.0
         self._delays: deque[float] = deque(maxlen=3)
         self._rates: deque[tuple[int, float]] = deque()
-        self._queued: deque[tuple[float, int]] = deque(maxlen=5)
-        self._arrived: deque[tuple[float, int]] = deque(maxlen=5)  # at the start, as in `_queued`
+        # The last few, if packets have waited for each other on the line; and at the start whatever it did.
+        self._queued: deque[_Arrival] = deque(maxlen=5)
+        self._arrived: deque[_Arrival] = deque(maxlen=5)
         self._delivered = 0
         self._delivered_at = 0.0
         self._first_sent_at = 0.0
@@ -158,6 +167,21 @@ class FlowControl:
         self._repairing = False
         self._packets: deque[InFlight] = deque()
 
+    @property
+    def bandwidth(self) -> float | None:
+        """What the line carries; `None` while that is not known."""
+        return self._bandwidth or None
+
+    @property
+    def rtt(self) -> float | None:
+        """The round trip of late, smoothed."""
+        return self._rtt or None
+
+    @property
+    def base_rtt(self) -> float | None:
+        """The shortest round trip: that of the line alone."""
+        return self._base_rtt or None
+
     # -- what may be sent -------------------------------------------------------------------------------
 
     def ready_at(self, now: float) -> float | None:
@@ -175,7 +199,7 @@ class FlowControl:
     def _is_full(self, now: float) -> bool:
         return (
             now >= self._base_ends_at()  # nothing goes out until the line is empty, and then a ping
-            or self.frames_in_flight >= self._allowed(MAX_FRAMES + int((self.base_rtt or 0.0) * self._max_fps))
+            or self.frames_in_flight >= self._allowed(MAX_FRAMES + int(self._base_rtt * self._max_fps))
             or self.in_flight + MIN_BUDGET > self._allowed(self.window) + self._excess
         )
 
@@ -186,10 +210,10 @@ class FlowControl:
     def budget(self) -> int:
         """How many bytes the next packet should have at most, when one may go out."""
         room = self._allowed(self.window) - self.in_flight
-        if self.bandwidth is not None:
+        if self._bandwidth:
             # While nothing is known but a few packets, the line may be much faster than what they tell.
             gain = self._startup_gain if self._startup else 1.0
-            fits = int(self.bandwidth * PACKET_TIME * gain)
+            fits = int(self._bandwidth * PACKET_TIME * gain)
             if fits < room:
                 room = fits
         return room if room > MIN_BUDGET else MIN_BUDGET
@@ -197,7 +221,7 @@ class FlowControl:
     @property
     def known(self) -> bool:
         """Whether the bandwidth is that of the line, and not only that of what was sent so far."""
-        return self.bandwidth is not None and not self._startup
+        return bool(self._bandwidth) and not self._startup
 
     # -- what happens -----------------------------------------------------------------------------------
 
@@ -209,17 +233,18 @@ class FlowControl:
         self._packets.append(packet)
         self.in_flight += size
         self.frames_in_flight += 1
-        if self.bandwidth is not None:
-            self._pace(packet, now, self.bandwidth)
+        if self._bandwidth:
+            self._pace(packet, now)
         return packet
 
     def sent_again(self, size: int, now: float) -> None:
         """A packet that is on its way, or was lost there, goes out once more."""
         self._repairing = True
-        if self.bandwidth is not None:
-            self._line_free_at = max(self._line_free_at, now) + size / self.bandwidth
+        if self._bandwidth:
+            self._line_free_at = max(self._line_free_at, now) + size / self._bandwidth
 
-    def _pace(self, packet: InFlight, now: float, bandwidth: float) -> None:
+    def _pace(self, packet: InFlight, now: float) -> None:
+        bandwidth = self._bandwidth
         fits = int(bandwidth * PACKET_TIME)
         begins_at = self._line_free_at if self._line_free_at > now else now
         gain = self._gain()
@@ -244,7 +269,7 @@ class FlowControl:
         silence = now - packet.sent_at
         if silence > STALL:
             silence = min(silence, now - self._delivered_at)
-        if silence > STALL and silence > STALL_ROUND_TRIPS * (self.rtt or 0.0):
+        if silence > STALL and silence > STALL_ROUND_TRIPS * self._rtt:
             self._after_stall()
         if packet.counts:
             self._measure(packet, now)
@@ -254,7 +279,7 @@ class FlowControl:
             self._queued.clear()
             for other in self._packets:
                 other.tells_rate = False
-        self._delivered_at, self._first_sent_at = now, packet.ends_at
+        self._delivered_at, self._first_sent_at = now, packet.ends_at()
 
     def lost(self, packet: InFlight) -> None:
         """A packet is no longer waited for."""
@@ -265,22 +290,22 @@ class FlowControl:
         """From when on a ping should go out before anything else: the line is empty, and what its own delay is will be
         old news. `inf`: not by itself.
         """
-        return math.inf if self.in_flight else self._base_ends_at()
+        return _INFINITY if self.in_flight else self._base_ends_at()
 
     def forget_base(self, now: float) -> None:
         """That time has come, and the ping goes out: its round trip is the line's own."""
-        self._base_before, self._delayed_since = self.base_rtt, math.inf
-        self.base_rtt, self._base_at = None, now
+        self._base_before, self._delayed_since = self._base_rtt, _INFINITY
+        self._base_rtt, self._base_at = 0.0, now
 
     def heard(self, rtt: float, now: float) -> None:
         """The round trip of a ping, which is hardly longer than nothing."""
-        if self._base_before is not None and rtt > self._base_before + SHRINK_ABOVE:
+        if self._base_before and rtt > self._base_before + SHRINK_ABOVE:
             # The line has become longer, and that was taken for a queue: what it carries is no longer known.
             self._startup, self._draining, self._flat_rounds = True, False, 0
             self._delays.clear()
             self.delay = 0.0
-            self._rates = deque([(self._round, max(self.bandwidth or 0.0, self._undelayed / 2))])
-        self._base_before = None
+            self._rates = deque([(self._round, max(self._bandwidth, self._undelayed / 2))])
+        self._base_before = 0.0
         self._update_base(max(rtt, LEAST_TIME), now)
 
     # -- how ----------------------------------------------------------------------------------------------
@@ -291,28 +316,28 @@ class FlowControl:
         self.frames_in_flight -= 1
 
     def _base_ends_at(self) -> float:
-        if self.base_rtt is None:
-            return math.inf
-        if self._delayed_since == math.inf:
+        if not self._base_rtt:
+            return _INFINITY
+        if self._delayed_since == _INFINITY:
             return self._base_at + BASE_LIFETIME
-        patience = max(DELAYED_BASE_LIFETIME, DELAYED_ROUND_TRIPS * (self.rtt or 0.0))
+        patience = max(DELAYED_BASE_LIFETIME, DELAYED_ROUND_TRIPS * self._rtt)
         return min(self._base_at + BASE_LIFETIME, self._delayed_since + patience)
 
     def _update_base(self, rtt: float, now: float) -> None:
         # A round trip as short as the shortest shows that the line is empty at times.
-        if self.base_rtt is None or rtt <= self.base_rtt + 0.002:
+        if not self._base_rtt or rtt <= self._base_rtt + 0.002:
             self._base_at = now
-        if self.base_rtt is None or rtt < self.base_rtt:
-            self.base_rtt = rtt
+        if not self._base_rtt or rtt < self._base_rtt:
+            self._base_rtt = rtt
 
     def _after_stall(self) -> None:
         self._startup, self._draining, self._flat_rounds = True, False, 0
         self._delays.clear()
         self._queued.clear()
         self.delay = 0.0
-        if self.bandwidth is not None:
-            self.bandwidth /= 4
-            self._rates = deque([(self._round, self.bandwidth)])
+        if self._bandwidth:
+            self._bandwidth /= 4
+            self._rates = deque([(self._round, self._bandwidth)])
         for packet in self._packets:
             packet.counts = False
         self._set_window()
@@ -324,22 +349,23 @@ class FlowControl:
         if rtt < LEAST_TIME:
             rtt = LEAST_TIME
         self._update_base(rtt, now)
-        base = self.base_rtt or rtt
-        self.rtt = rtt if self.rtt is None else self.rtt + 0.25 * (rtt - self.rtt)
+        base = self._base_rtt or rtt
+        self._rtt = rtt if not self._rtt else self._rtt + 0.25 * (rtt - self._rtt)
         if packet.tells_rate:
-            interval = max(now - packet.delivered_at, packet.ends_at - packet.first_sent_at, LEAST_TIME)
+            interval = max(now - packet.delivered_at, packet.ends_at() - packet.first_sent_at, LEAST_TIME)
             rate = (self._delivered - packet.delivered) / interval
         else:
-            rate = self.bandwidth or 0.0
+            rate = self._bandwidth
 
         # A packet's own time on the line is no delay. The least of three: one late packet is jitter.
-        delay = rtt - base - (0.0 if self.bandwidth is None else last_size / self.bandwidth)
+        delay = rtt - base - (last_size / self._bandwidth if self._bandwidth else 0.0)
         self._delays.append(delay if delay > 0.0 else 0.0)
         self.delay = min(self._delays)
         delayed = len(self._delays) == self._delays.maxlen
-        full_rate = self._full_rate(packet, now, base)
+        arrival = _Arrival(now, self._delivered)
+        full_rate = self._full_rate(packet, arrival, base)
         if self._startup and packet.tells_rate:
-            rate = max(rate, self._arriving(now))
+            rate = max(rate, self._arriving(arrival))
         # Whether more had been sent while it was on its way, had the line let it.
         busy = self._blocked_until > packet.delivered
         if packet.delivered >= self._round_ends_at:
@@ -347,39 +373,39 @@ class FlowControl:
         if rate > self._round_rate:
             self._round_rate = rate
 
-        if self.bandwidth is None and self.delay > SHRINK_ABOVE:
+        if not self._bandwidth and self.delay > SHRINK_ABOVE:
             # The first packet alone took so long that its time on the line was nearly all of it.
             self._startup = False
             self._rates = deque([(self._round, packet.size / self.delay)])
         elif delayed and self.delay > SHRINK_ABOVE:
             # The line is full, so what arrives now is what it carries.
-            if self._delayed_since == math.inf:
-                self._delayed_since, self._undelayed = now, self.bandwidth or 0.0
+            if self._delayed_since == _INFINITY:
+                self._delayed_since, self._undelayed = now, self._bandwidth
             self._startup, self._draining = False, True
-            if full_rate is not None:
+            if full_rate:
                 self._rates.clear()
                 rate = full_rate
             else:
                 # With gaps between packets that may be no more than what was sent, on a line that has become longer.
                 rate = max(rate, self._undelayed / MAX_STEP)
             self._note(rate)
-        elif full_rate is not None or busy or self.bandwidth is None or rate > self.bandwidth:
-            self._note(rate if full_rate is None or full_rate < rate else full_rate)
+        elif full_rate or busy or not self._bandwidth or rate > self._bandwidth:
+            self._note(max(rate, full_rate))
         if self.delay > GROW_BELOW:
-            if delayed and full_rate is not None:
+            if delayed and full_rate:
                 self._startup = False
         else:
-            self._draining, self._delayed_since = False, math.inf
+            self._draining, self._delayed_since = False, _INFINITY
         rounds = BANDWIDTH_ROUNDS if self.delay <= GROW_BELOW else DELAYED_ROUNDS
         while len(self._rates) > 1 and self._rates[0][0] <= self._round - rounds:
             self._rates.popleft()
         if self._rates:
             highest = self._rates[0][1]
-            self.bandwidth = highest if highest > LEAST_BANDWIDTH else LEAST_BANDWIDTH
+            self._bandwidth = highest if highest > LEAST_BANDWIDTH else LEAST_BANDWIDTH
             # The last piece went over the line at this rate at least. Half of it, since a millisecond more or less says
             # little.
             waited = rtt - base
-            gain = last_size / (waited if waited > 0.001 else 0.001) / self.bandwidth / 2
+            gain = last_size / (waited if waited > 0.001 else 0.001) / self._bandwidth / 2
             self._startup_gain = STARTUP_GAIN if gain < STARTUP_GAIN else min(gain, MAX_STARTUP_GAIN)
         self._set_window()
 
@@ -389,8 +415,9 @@ class FlowControl:
             self._rates.pop()
         self._rates.append((self._round, rate))
 
-    def _full_rate(self, packet: InFlight, now: float, base: float) -> float | None:
-        """The rate of the last few acknowledgements, if packets have waited for each other on the line all the while.
+    def _full_rate(self, packet: InFlight, arrival: _Arrival, base: float) -> float:
+        """The rate of the last few acknowledgements, if packets have waited for each other on the line all the while;
+        otherwise 0.0.
 
         It is what the line carries, then, and is known long before the rate over whole round trips.
         """
@@ -398,31 +425,33 @@ class FlowControl:
             # On a free line it would not have come before its predecessor: the line may have been free, or was so
             # between pieces.
             self._queued.clear()
-        self._queued.append((now, self._delivered))
-        (begun, before), (_, delivered) = self._queued[0], self._queued[-1]
-        if now - begun < FULL_RATE_TIME:
-            return None
-        rate = (delivered - before) / (now - begun)
+        self._queued.append(arrival)
+        first = self._queued[0]
+        takes = arrival.at - first.at
+        if takes < FULL_RATE_TIME:
+            return 0.0
+        rate = (arrival.delivered - first.delivered) / takes
         # Acknowledgements that were held up somewhere come all at once.
-        return rate if self.bandwidth is None else min(rate, MAX_STEP * self.bandwidth)
+        return min(rate, MAX_STEP * self._bandwidth) if self._bandwidth else rate
 
-    def _arriving(self, now: float) -> float:
+    def _arriving(self, arrival: _Arrival) -> float:
         """The rate of the last acknowledgements, whatever the line did meanwhile: it carries so much at least.
 
         At the start, when each round trip brings more, the rate over a whole one is that of the round before.
         """
-        self._arrived.append((now, self._delivered))
-        for begun, before in reversed(self._arrived):
-            if now - begun >= FULL_RATE_TIME:
-                rate = START_RATE_SHARE * (self._delivered - before) / (now - begun)
-                return min(rate, MAX_STEP * (self.bandwidth or 0.0))
+        self._arrived.append(arrival)
+        for earlier in reversed(self._arrived):
+            takes = arrival.at - earlier.at
+            if takes >= FULL_RATE_TIME:
+                rate = START_RATE_SHARE * (arrival.delivered - earlier.delivered) / takes
+                return min(rate, MAX_STEP * self._bandwidth)
         return 0.0
 
     def _begin_round(self, now: float, busy: bool) -> None:
         """A round ends when what was sent at its beginning has arrived."""
         growing = self._round_rate > self._last_round_rate * STILL_GROWING
         # A probe lasts as long as a round, which a packet of a single tile may make longer than a round trip.
-        least_gain = min(PROBE_GAIN, PROBE_QUEUE / max(now - self._round_began_at, self.base_rtt or 0.0, 1e-3))
+        least_gain = min(PROBE_GAIN, PROBE_QUEUE / max(now - self._round_began_at, self._base_rtt, 1e-3))
         self._round_began_at = now
         # What was known of the line does not get old while nothing tries it.
         self._round += busy
@@ -433,7 +462,7 @@ class FlowControl:
                 self._startup = False
         self._probing = (self._probing + 1) % len(PROBES)
         if self._probing == 2:
-            if self.delay < GROW_BELOW and (self.bandwidth or 0.0) > self._probed * (1 + 0.6 * self._probe_gain):
+            if self.delay < GROW_BELOW and self._bandwidth > self._probed * (1 + 0.6 * self._probe_gain):
                 self._probing, self._probe_gain = 0, 2 * self._probe_gain
                 # The line has become much faster.
                 if self._probe_gain >= max(RESTART_GAIN * least_gain, 2 * PROBE_GAIN):
@@ -441,7 +470,7 @@ class FlowControl:
         elif self._probing == 3 or self.delay > GROW_BELOW:
             self._probe_gain = least_gain
         if self._probing == 0:
-            self._probed = self.bandwidth or 0.0
+            self._probed = self._bandwidth
             self._probe_left = PROBE_QUEUE * self._probe_gain / least_gain
         self._last_round_rate, self._round_rate = self._round_rate, 0.0
 
@@ -456,9 +485,9 @@ class FlowControl:
         return max(DRAIN_GAIN, 1.0 + self._probe_gain * probe)
 
     def _set_window(self) -> None:
-        if self.bandwidth is None:
+        if not self._bandwidth:
             return
-        held = self.bandwidth * ((self.base_rtt or 0.0) + SHRINK_ABOVE + SLACK)
+        held = self._bandwidth * (self._base_rtt + SHRINK_ABOVE + SLACK)
         gain, least = self._gain(), MIN_WINDOW
         if self._startup:
             gain, least = self._startup_gain, self._least_window

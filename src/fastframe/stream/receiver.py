@@ -26,6 +26,8 @@ from fastframe.stream.consent import MAX_CHANGES, ConsentState, Scope
 from fastframe.stream.flow import MAX_WINDOW
 from fastframe.stream.states import Action, Role, State
 
+_INFINITY = math.inf
+
 # What was asked for and has not come after so long is asked for again, each time after twice as long.
 ASK_AGAIN_AFTER = 1.0
 ASK_AGAIN_AT_MOST_AFTER = 8.0
@@ -241,7 +243,7 @@ class Receiver(Endpoint):
                 self._events.append(e.InputActivityChanged(message.party, message.name))
             case _:
                 raise AssertionError(f"{message} is in no row of the table")
-        return -math.inf
+        return -_INFINITY
 
     def _welcomed(self, welcome: m.Welcome) -> None:
         if welcome.version not in m.VERSIONS or welcome.packet_version != PACKET_VERSION:
@@ -402,7 +404,7 @@ class Receiver(Endpoint):
     # -- what time brings about --------------------------------------------------------------------------------
 
     def _advance(self) -> float:
-        due = super()._advance()
+        due = Endpoint._advance(self)
         if not self._is_open:
             return due
         for display, screen in self._screens.items():

@@ -54,7 +54,7 @@ class StoreOutlet(Outlet):
         return 0 if self.epoch != self.store.epoch else self.store.bytes_from(self.next)
 
 
-class RelayViewer(Serving[StoreOutlet]):
+class RelayViewer(Serving):
     """The relay's side of the connection to one viewer."""
 
     def __init__(

@@ -9,6 +9,7 @@ import math
 from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ FPS_SECONDS = 2.0
 
 # Comparing with `np.uint8` would build this each time.
 _UINT8 = np.dtype(np.uint8)
+_INFINITY = math.inf
 
 
 class _DisplayOutlet(Outlet):
@@ -44,8 +46,9 @@ class _DisplayOutlet(Outlet):
     def __init__(self, display: int, flow: FlowControl, last: tuple[int, int] | None) -> None:
         super().__init__(display, flow, last)
         self.encoder: Encoder | None = None
+        self.effort = ""
         # The last packet's place on a grid of times of the most frames a second.
-        self.paced_at = -math.inf
+        self.paced_at = -_INFINITY
         self.next_epoch = 1 if last is None else last[0] + 1
         self.damage: DamageMap | None = None
         # The encoder holds tiles back that did not fit into the last packet.
@@ -53,18 +56,17 @@ class _DisplayOutlet(Outlet):
         # Bytes that a tile given to the encoder came to, on average.
         self.tile_bytes = 400.0
 
-    @property
     def has_work(self) -> bool:
         """Whether the viewer may lack something."""
         damage = self.damage
         return self.needs_keyframe or self.partial or (damage is not None and damage.any)
 
     def forget(self) -> None:
-        super().forget()
+        Outlet.forget(self)
         self.encoder, self.damage, self.partial = None, None, False
 
 
-class Sender(Serving[_DisplayOutlet]):
+class Sender(Serving):
     """Sends the displays of one customer to one viewer (or to a `Relay`, for many).
 
     It does no I/O and has no clock. A transport does this, in any order and as often as it likes::
@@ -130,7 +132,7 @@ class Sender(Serving[_DisplayOutlet]):
             Memory ran out; the next frame begins anew.
         """
         self._set_time(now)
-        quiet_until, self._quiet_until = self._quiet_until, -math.inf
+        quiet_until, self._quiet_until = self._quiet_until, -_INFINITY
         if not self._is_open:
             checked_state(self)
         outlet: _DisplayOutlet = checked_display(self._outlets, display)
@@ -145,7 +147,7 @@ class Sender(Serving[_DisplayOutlet]):
             damage_map = DamageMap(width, height)
         damage_map.add(damage)
         outlet.damage = damage_map
-        if not outlet.has_work:
+        if not outlet.has_work():
             return False
         if not self._may_send() or self._ready_at(outlet) > self._now + 1e-9:
             self._held_back += 1
@@ -178,7 +180,7 @@ class Sender(Serving[_DisplayOutlet]):
         While it is, a packet that completes the encoder's frame (`FrameUpdate.complete`) does not complete the screen.
         """
         outlet: _DisplayOutlet = checked_display(self._outlets, display)
-        return outlet.has_work
+        return outlet.has_work()
 
     def statistics(self, now: float) -> StreamStatistics:
         """Figures of the line and the stream."""
@@ -226,20 +228,20 @@ class Sender(Serving[_DisplayOutlet]):
 
     def _look_at(self) -> float:
         if not self._config.reliable:
-            return -math.inf  # to send again what is not acknowledged in time
+            return -_INFINITY  # to send again what is not acknowledged in time
         for outlet in self._outlets.values():
-            if outlet.has_work:
-                return -math.inf
+            if outlet.has_work():
+                return -_INFINITY
         return self._flow.ping_at()
 
     def _serve(self) -> float:
-        due = math.inf
+        due = _INFINITY
         outlets: Collection[_DisplayOutlet] = self._outlets.values()
         if len(outlets) > 1:
             # Who has waited longest comes first, since the first that answers takes the room.
-            outlets = sorted(outlets, key=lambda each: each.sent_at)
+            outlets = sorted(outlets, key=attrgetter("sent_at"))
         for outlet in outlets:
-            if outlet.wanted or not outlet.has_work:
+            if outlet.wanted or not outlet.has_work():
                 continue
             ready_at = self._ready_at(outlet)
             if ready_at <= self._now + 1e-9:
@@ -256,23 +258,25 @@ class Sender(Serving[_DisplayOutlet]):
             # Half an interval before its time: a picture after a pause often shows a drawing half done.
             due -= self._interval / 2
         if outlet.needs_keyframe:
-            due = max(due, outlet.keyframe_at + KEYFRAME_INTERVAL)
+            earliest = outlet.keyframe_at + KEYFRAME_INTERVAL
+            due = max(due, earliest)
         if due > self._now + 1e-9:
             return due
         ready_at = self._flow.ready_at(self._now)
-        return math.inf if ready_at is None else ready_at
+        return _INFINITY if ready_at is None else ready_at
 
     def _encode(self, outlet: _DisplayOutlet, damage_map: DamageMap, frame: Any) -> None:
         budget = self._flow.budget()
         encoder = outlet.encoder
         keyframe = outlet.needs_keyframe or encoder is None
+        effort = self._effort(outlet)
         if encoder is None:
-            effort = self._effort(outlet)
             config = EncoderConfig(effort, self.limits, first_epoch=outlet.next_epoch, threads=self._config.threads)
             encoder = outlet.encoder = Encoder(config)
-        else:
-            encoder.effort = self._effort(outlet)
-        damage, tiles = self._choose(outlet, damage_map, budget, keyframe=keyframe)
+        elif effort is not outlet.effort:
+            encoder.effort = effort
+        outlet.effort = effort
+        damage, tiles = self._choose(outlet, damage_map, budget, keyframe)
         held_back = outlet.partial
         try:
             packet = encoder.encode(frame, damage=damage, keyframe=keyframe, budget=budget)
@@ -288,7 +292,7 @@ class Sender(Serving[_DisplayOutlet]):
             outlet.tile_bytes += TILE_BYTES_WEIGHT * (mean - outlet.tile_bytes)
 
     def _choose(
-        self, outlet: _DisplayOutlet, damage_map: DamageMap, budget: int, *, keyframe: bool
+        self, outlet: _DisplayOutlet, damage_map: DamageMap, budget: int, keyframe: bool
     ) -> tuple[list[Rectangle] | None, int]:
         """What of the damage the encoder gets now, and how many tiles that are.
 
@@ -299,7 +303,7 @@ class Sender(Serving[_DisplayOutlet]):
             return damage_map.take(SMALL_TILES, self._pointer_on(outlet.display), small=True), 0
         if keyframe or damage_map.unknown:
             return damage_map.take_all(), 0
-        tiles = damage_map.count
+        tiles = damage_map.count()
         if tiles * outlet.tile_bytes <= 2 * budget:
             return damage_map.take_all(), tiles
         tiles = max(1, int(1.5 * budget / outlet.tile_bytes))
@@ -316,14 +320,14 @@ class Sender(Serving[_DisplayOutlet]):
         self._send_new(outlet, header.epoch, header.sequence, packet)
         self._frame_count += 1
         self._packet_bytes += len(packet)
-        if not outlet.has_work:
+        if not outlet.has_work():
             self._frame_bytes += damage_map.width * damage_map.height * 4
         self._sent_times.append(self._now)
 
     def _effort(self, outlet: _DisplayOutlet) -> str:
         if self._config.effort != "auto":
             return self._config.effort
-        return effort_for(self._flow, "balanced" if outlet.encoder is None else outlet.encoder.effort)
+        return effort_for(self._flow, "balanced" if outlet.encoder is None else outlet.effort)
 
     def _pointer_on(self, display: int) -> tuple[int, int] | None:
         position = self._pointer.position
@@ -337,11 +341,11 @@ def _holds(limits: Limits, width: int, height: int) -> bool:
 def _frame_size(frame: Any) -> tuple[int, int]:
     """Width and height of a frame, of which no pixel is read; the encoder checks the rest."""
     try:
-        array = np.asarray(frame)
+        array = frame if type(frame) is np.ndarray else np.asarray(frame)
     except Exception as error:
         raise LocalProtocolError(f"a frame must be a buffer (H, W, 4) of uint8: {error}") from error
     shape = array.shape
-    if len(shape) != 3 or shape[2] != 4 or not array.size or array.dtype != _UINT8:
+    if len(shape) != 3 or shape[2] != 4 or 0 in shape or (array.dtype is not _UINT8 and array.dtype != _UINT8):
         raise LocalProtocolError(
             f"a frame must be (H, W, 4) of uint8, not {shape} of {array.dtype}",
             expected="(H, W, 4) uint8",

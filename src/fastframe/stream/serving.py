@@ -10,10 +10,9 @@ anything else happens: queues are emptied first, and then the viewer is told.
 import hmac
 import math
 import secrets
-from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from fastframe._arguments import checked
 from fastframe.codec.packet import VERSION as PACKET_VERSION
@@ -30,7 +29,7 @@ from fastframe.stream.outlet import RESEND_AFTER, Outlet
 from fastframe.stream.pairing import PairingKey, PairingResult
 from fastframe.stream.pointer import PointerNews
 from fastframe.stream.states import Action, Role, State
-from fastframe.stream.wire import Message
+from fastframe.stream.wire import PART_HEADER_BYTES, Message, cut
 
 # A keyframe costs as much as seconds of changes, so who asks for them all the time does not get them all the time.
 KEYFRAME_INTERVAL = 0.5
@@ -39,10 +38,8 @@ SAME_AGAIN = 0.9
 
 _INFINITY = math.inf
 
-AnyOutlet = TypeVar("AnyOutlet", bound=Outlet)
 
-
-class Serving(Endpoint, Generic[AnyOutlet]):
+class Serving(Endpoint):
     """The end of a session that has the displays."""
 
     def __init__(
@@ -63,17 +60,17 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         self._gate_revision = 0
         # Until that time the gate says what it said, as long as that is its version.
         self._gate_version = -1
-        self._gate_expiry = -math.inf
+        self._gate_expiry = -_INFINITY
         # Whether the viewer may see something, by the gate's state at that revision.
         self._may_view = False
         self._config = config
         self._pairing = pairing
         self._token = b""
-        self._lost_at = math.inf
+        self._lost_at = _INFINITY
         self._displays: tuple[m.Display, ...] = ()
         # The displays that the viewer knows of.
         self._told: tuple[m.Display, ...] = ()
-        self._outlets: dict[int, AnyOutlet] = {}
+        self._outlets: dict[int, Any] = {}
         # Of displays that are gone, the last packet: acknowledgements may still come, and numbers may come back.
         self._gone: dict[int, tuple[int, int] | None] = {}
         self._flow = self._new_flow()
@@ -183,7 +180,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
     def receive(self, data: bytes | memoryview, now: float) -> None:
         """Takes one message from the viewer, as `Receiver.receive`; who greets a session that is over is told so."""
         welcomed = self._is_open
-        super().receive(data, now)
+        Endpoint.receive(self, data, now)
         if welcomed:
             self._confirmed = True
         elif self._state is State.CLOSED and not self._control and m.decode_hello(data) is not None:
@@ -242,7 +239,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
                 outlet.forget()
         if not resumed:
             self._token, self._confirmed = secrets.token_bytes(16), False
-        self._lost_at = math.inf
+        self._lost_at = _INFINITY
         self._max_message = min(self._max_fragment, hello.max_message)
         self._told = self._displays if self._may_view else ()
         grants = tuple(m.Grant(scope, self._gate.state(scope, self._now)) for scope in Scope)
@@ -309,7 +306,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
     def _handle_fragment(self, fragment: wire.FrameFragment) -> None:
         raise AssertionError(f"{fragment} is in no row of the table")
 
-    def _resync(self, outlet: AnyOutlet, request: m.KeyframeRequest) -> None:
+    def _resync(self, outlet: Outlet, request: m.KeyframeRequest) -> None:
         """The viewer lacks packets: send again what is still there, otherwise begin anew."""
         if outlet.needs_keyframe or not self._may_send():
             return
@@ -317,7 +314,8 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             if any(due <= self._now and wire.display_of(each) == outlet.display for due, each in self._frames):
                 return  # nothing has gone out since the last request
             # The same once within a round trip: what went out a moment ago may only be late.
-            pause = SAME_AGAIN * self._flow.base_rtt if self._flow.base_rtt else RESEND_AFTER
+            base_rtt = self._flow.base_rtt
+            pause = RESEND_AFTER if base_rtt is None else SAME_AGAIN * base_rtt
             packets = outlet.delivery.again(request.epoch, request.sequence, request.count, self._now, pause)
             if packets is not None:
                 self._send_again(outlet.display, packets)
@@ -326,19 +324,20 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         self._drop_outlet(outlet)
         outlet.restart()
 
-    def _send_new(self, outlet: AnyOutlet, epoch: int, sequence: int, packet: bytes) -> None:
+    def _send_new(self, outlet: Outlet, epoch: int, sequence: int, packet: bytes) -> None:
         """Sends a packet for the first time; one that takes the line long goes out piece by piece."""
         outlet.sent_at = self._now
         flight = outlet.delivery.sent(epoch, sequence, packet, self._now)
+        room = min(self._max_message, flight.piece + PART_HEADER_BYTES)
         offset = 0
-        for message in wire.cut(outlet.display, packet, min(self._max_message, flight.piece + wire.PART_HEADER_BYTES)):
+        for message in cut(outlet.display, packet, room):
             self._frames.append((flight.due(offset), message))
             offset += len(message.payload)
 
     def _send_again(self, display: int, packets: Iterable[bytes]) -> None:
         for packet in packets:
             self._flow.sent_again(len(packet), self._now)
-            self._frames += [(self._now, message) for message in wire.cut(display, packet, self._max_message)]
+            self._frames += [(self._now, message) for message in cut(display, packet, self._max_message)]
 
     # -- what is decided everywhere --------------------------------------------------------------------------
 
@@ -360,14 +359,16 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         """The next event, none that a consent does not allow any more; `None` when there is none."""
         if self._gate.revision != self._gate_revision:
             self._sync_gate()
-        return super().next_event()
+        return Endpoint.next_event(self)
 
     def _set_time(self, now: float) -> None:
         # Nearly every time; this is asked several times a frame.
-        if self._gate.version == self._gate_version and type(now) is float and self._now <= now < self._gate_expiry:
-            self._now = now
-            return
-        super()._set_time(now)
+        if type(now) is float and self._gate.version == self._gate_version:
+            time = now
+            if self._now <= time < self._gate_expiry:
+                self._now = time
+                return
+        Endpoint._set_time(self, now)
         gate = self._gate
         # Before anything is looked at: what changes meanwhile is looked at the next time.
         self._gate_version, self._gate_expiry = gate.version, gate.next_expiry
@@ -378,7 +379,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             self._quiet_until = gate.next_expiry
 
     def _sync_gate(self) -> None:
-        self._quiet_until = -math.inf
+        self._quiet_until = -_INFINITY
         changes = self._gate.changes_since(self._gate_revision, self._now)
         self._gate_revision += len(changes)
         self._may_view = self._all_granted()
@@ -414,7 +415,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
             if self._now < due:
                 return min(due, self._gate.next_expiry)
             self.close(self._now, m.ByeReason.TIMEOUT, "the viewer did not come back")
-        due = super()._advance()
+        due = Endpoint._advance(self)
         if not self._is_open:
             if self._state is State.LOST:  # just now: nothing was heard for too long
                 return min(self._lost_at + self._config.resume_for, self._gate.next_expiry)
@@ -449,7 +450,7 @@ class Serving(Endpoint, Generic[AnyOutlet]):
 
     def _resend_late(self) -> float:
         """Sends again what has not been acknowledged for too long; returns when to look again."""
-        due = math.inf
+        due = _INFINITY
         for outlet in self._outlets.values():
             late, look_at = outlet.late(self._now, self._flow.rtt)
             self._send_again(outlet.display, late)
@@ -457,15 +458,15 @@ class Serving(Endpoint, Generic[AnyOutlet]):
         return due
 
     def _take_frames(self) -> list[Message]:
-        frames = super()._take_frames()
+        frames = Endpoint._take_frames(self)
         # Queues are emptied where pauses and consents change; this is one more look before pixels leave.
         unchanged = self._gate.version == self._gate_version and self._now < self._gate_expiry
         return frames if self._may_send() and (unchanged or self._all_granted()) else []
 
-    def _drop_outlet(self, outlet: AnyOutlet) -> None:
+    def _drop_outlet(self, outlet: Outlet) -> None:
         """A display is gone: what is on the line of it is not waited for any more."""
         outlet.delivery.abandon()
-        self._frames = deque(item for item in self._frames if wire.display_of(item[1]) != outlet.display)
+        self._frames = [item for item in self._frames if wire.display_of(item[1]) != outlet.display]
 
     def _pause_changed(self) -> None:
         if self.paused:
@@ -500,17 +501,17 @@ class Serving(Endpoint, Generic[AnyOutlet]):
 
     # -- left to subclasses ----------------------------------------------------------------------------------
 
-    @abstractmethod
-    def _new_outlet(self, display: int, last: tuple[int, int] | None) -> AnyOutlet:
+    def _new_outlet(self, display: int, last: tuple[int, int] | None) -> Outlet:
         """An outlet; `last`: of the display that had the number before, the latest packet that has gone out."""
+        raise NotImplementedError
 
     def _new_flow(self) -> FlowControl:
         return FlowControl(self._config.max_fps)
 
-    @abstractmethod
     def _check_limits(self, limits: Limits) -> None:
         """Raises `Rejected` where the viewer's limits leave no room for a picture."""
+        raise NotImplementedError
 
-    @abstractmethod
     def _serve(self) -> float:
         """Brings about what there is room for on the line; returns when to look again."""
+        raise NotImplementedError

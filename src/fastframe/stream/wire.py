@@ -24,9 +24,10 @@ from fastframe.errors import RemoteProtocolError
 
 MARK = 0xC1
 PART = 0x01
-_WHOLE = struct.Struct("<BBB")
+# Of a whole packet, by the display.
+_WHOLE = tuple(bytes((MARK, 0, display)) for display in range(256))
 _PART = struct.Struct("<BBBII")
-WHOLE_HEADER_BYTES = _WHOLE.size
+WHOLE_HEADER_BYTES = 3
 PART_HEADER_BYTES = _PART.size
 
 
@@ -57,7 +58,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         return len(self.header) + len(self.payload)
 
     def __bytes__(self) -> bytes:
-        return b"".join((self.header, self.payload))
+        return self.header + self.payload
 
 
 class FrameFragment(NamedTuple):
@@ -74,7 +75,7 @@ def cut(display: int, packet: bytes | memoryview, max_message: int) -> list[Mess
     view = memoryview(packet)
     size = len(view)
     if size + WHOLE_HEADER_BYTES <= max_message:
-        return [Message(_WHOLE.pack(MARK, 0, display), view, droppable=True)]
+        return [Message(_WHOLE[display], view, True)]
     room = max_message - PART_HEADER_BYTES
     return [
         Message(_PART.pack(MARK, PART, display, offset, size), view[offset : offset + room], droppable=True)
