@@ -6,9 +6,10 @@ import contextlib
 import math
 import operator
 import os
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import SupportsIndex, TypeVar
+from typing import Any, SupportsIndex, TypeVar
 
 from fastframe.errors import LocalProtocolError
 
@@ -50,6 +51,20 @@ def checked_int(value: SupportsIndex, name: str, lowest: int, highest: int) -> i
     return number
 
 
+def checked_bool(value: Any, name: str) -> bool:
+    """The argument of this name, which may be NumPy's bool; no other value stands for one, as "no" is true to Python.
+
+    Raises
+    ------
+    LocalProtocolError
+        It is of another type.
+    """
+    is_numpys = str(getattr(value, "dtype", "")) == "bool" and getattr(value, "ndim", None) == 0
+    if not isinstance(value, bool) and not is_numpys:
+        raise LocalProtocolError(f"{name} must be True or False, not {value!r}", expected=(True, False), actual=value)
+    return bool(value)
+
+
 def checked_number(value: float, name: str) -> float:
     """The argument of this name, which may be infinite.
 
@@ -58,7 +73,7 @@ def checked_number(value: float, name: str) -> float:
     LocalProtocolError
         It is no real number, or nan: that is neither below a bound nor above it, and would pass half of all checks.
     """
-    with contextlib.suppress(TypeError, OverflowError):
+    with contextlib.suppress(TypeError, ValueError, OverflowError):  # text, a signalling nan, an integer too large
         if not math.isnan(value):
             return float(value)
     raise LocalProtocolError(f"{name} must be a number, not {value!r}", actual=value)
@@ -76,6 +91,22 @@ def checked_path(value: str | os.PathLike[str], name: str) -> Path:
         return Path(value)
     except TypeError as error:
         raise LocalProtocolError(f"{name} must be a text or a path, not {value!r}", actual=value) from error
+
+
+def checked_choice(value: str, choices: Iterable[str], name: str) -> str:
+    """The argument of this name, which is one of several words.
+
+    Raises
+    ------
+    LocalProtocolError
+        It is none of them.
+    """
+    choices = tuple(choices)
+    if not isinstance(value, str) or value not in choices:
+        raise LocalProtocolError(
+            f"{name} must be one of {', '.join(choices)}, not {value!r}", expected=choices, actual=value
+        )
+    return value
 
 
 def checked_member(value: Member, kind: type[Member], name: str) -> Member:

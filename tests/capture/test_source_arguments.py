@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,33 @@ def test_what_is_no_number_is_refused_by_the_name_of_the_argument(
 ) -> None:
     with pytest.raises(LocalProtocolError, match=f"^{name} must be a number"):
         call(wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, 0, 1, "no", [], np.zeros(2, bool)])
+@pytest.mark.parametrize("kind", [partial(Replay, pictures), partial(ReplaySource, "/no/such/file")])
+def test_what_is_neither_true_nor_false_is_refused(kind: Callable[..., object], wrong: Any) -> None:
+    for name in ("realtime", "loop"):
+        with pytest.raises(LocalProtocolError, match=f"^{name} must be True or False"):
+            kind(**{name: wrong})
+
+
+@pytest.mark.parametrize("wrong", [1, 0, b":0", [":0"], np.zeros(2), Path(":0")])
+def test_what_is_no_text_is_no_name_of_a_display_or_a_source(wrong: Any) -> None:
+    for call in (
+        lambda: open_source(wrong),
+        lambda: X11Source(wrong),
+        lambda: MssSource(wrong),
+        lambda: open_source(":99999", prefer=wrong),
+    ):
+        with pytest.raises(LocalProtocolError, match=r"^(display must be of the type str|prefer must be one of)"):
+            call()
+
+
+@pytest.mark.parametrize("name", ["nul\0", "long" * 2000])
+def test_a_name_that_no_file_can_have_is_none_of_a_recording(name: str) -> None:
+    for kind in (ReplaySource, PacketReader, PacketWriter, lambda path: VideoWriter(path, (2, 2))):
+        with pytest.raises(RecordingError):
+            kind(name)
 
 
 @pytest.mark.parametrize("masks", [None, 1j, 5, [None], [(1, 2)]])

@@ -151,7 +151,17 @@ def test_damage_is_named_with_its_offset(tmp_path: Path, record: bytes, complain
 
 @pytest.mark.parametrize(
     ("timestamp", "packet"),
-    [(4, b"x"), (-1, b"x"), (2**63, b"x"), (6.5, b"x"), (5, b""), (5, b"too long"), (5, "text"), (5, None)],
+    [
+        (4, b"x"),
+        (-1, b"x"),
+        (2**63, b"x"),
+        (6.5, b"x"),
+        (True, b"x"),
+        (5, b""),
+        (5, b"too long"),
+        (5, "text"),
+        (5, None),
+    ],
 )
 def test_the_writer_refuses_what_no_reader_takes(tmp_path: Path, timestamp: Any, packet: Any) -> None:
     path = tmp_path / "out.ffs"

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
@@ -26,7 +27,7 @@ from fastframe.stream import (
     Sender,
     SenderConfig,
 )
-from fastframe.stream.events import FrameReceived
+from fastframe.stream.events import ChatReceived, FrameReceived
 
 NO_SCOPES = [None, 1, "nonsense", b"view", math.nan, [], (1, 2)]
 
@@ -116,6 +117,7 @@ def _granted() -> ConsentGate:
 
 
 NO_NUMBERS = [None, "1", b"1", math.nan, [], object(), 1j, np.zeros(2)]
+NO_FLAGS = [None, 0, 1, "no", b"", math.nan, [], np.zeros(2, bool), np.int64(1)]
 
 
 @pytest.mark.parametrize("wrong", NO_NUMBERS)
@@ -165,6 +167,66 @@ def test_what_is_no_integer_is_refused_by_the_name_of_the_argument(
 ) -> None:
     with pytest.raises(LocalProtocolError, match=f"^{name} must be an integer from "):
         call(wrong)
+
+
+@pytest.mark.parametrize("wrong", NO_FLAGS)
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("reliable", lambda wrong: SenderConfig(reliable=wrong)),
+        ("decode", lambda wrong: ReceiverConfig(decode=wrong)),
+        ("auto_acknowledge", lambda wrong: ReceiverConfig(auto_acknowledge=wrong)),
+        ("ask_for_each", lambda wrong: RelayConfig(ask_for_each=wrong)),
+    ],
+)
+def test_what_is_neither_true_nor_false_is_refused_by_the_name_of_the_argument(
+    name: str, call: Callable[[Any], object], wrong: Any
+) -> None:
+    """A text such as "no" would be true."""
+    with pytest.raises(LocalProtocolError, match=f"^{name} must be True or False"):
+        call(wrong)
+
+
+def test_truth_of_numpy_is_truth() -> None:
+    receiver = ReceiverConfig(decode=np.False_, auto_acknowledge=np.True_)  # type: ignore[arg-type]
+    relay = RelayConfig(ask_for_each=np.True_)  # type: ignore[arg-type]
+    assert (receiver.decode, receiver.auto_acknowledge, relay.ask_for_each) == (False, True, True)
+    assert {type(receiver.decode), type(receiver.auto_acknowledge), type(relay.ask_for_each)} == {bool}
+
+
+@pytest.mark.parametrize("effort", [None, 1, b"fast", "FAST", [], np.zeros(2), np.array(["fast", "fast"])])
+def test_what_is_no_effort_is_refused(effort: Any) -> None:
+    for call in (lambda: SenderConfig(effort=effort), lambda: Relay().effort_after(effort)):
+        with pytest.raises(LocalProtocolError, match="must be one of "):
+            call()
+
+
+@pytest.mark.parametrize("signalling", [Decimal("sNaN"), 10**400])
+def test_numbers_that_are_no_times_are_refused(signalling: Any) -> None:
+    for call in (
+        lambda: SenderConfig(keepalive=signalling),
+        lambda: RelayConfig(keyframe_interval=signalling),
+        lambda: PairingKey("1234567", expires=signalling),
+    ):
+        with pytest.raises(LocalProtocolError, match="must be a number"):
+            call()
+
+
+@pytest.mark.parametrize("wrong", [None, 1, Decimal(1), date(2026, 1, 1), b"text", ["text"]])
+def test_what_is_no_text_is_refused_and_sent_to_nobody(wrong: Any) -> None:
+    """Some of it has a text of its own, by which the peer could not tell it from one."""
+    meeting = Meeting()
+    number = meeting.join()
+    meeting.pump(0.1)
+    for call in (
+        lambda: meeting.sender.send_chat(wrong, meeting.now),
+        lambda: meeting.sender.send_chat("text", meeting.now, author=wrong),
+        lambda: meeting.sender.offer_file(wrong, 10, meeting.now),
+    ):
+        with pytest.raises(LocalProtocolError, match="cannot be sent"):
+            call()
+    meeting.pump(0.1)
+    assert not [event for event in meeting.received[number] if isinstance(event, ChatReceived)]
 
 
 @pytest.mark.parametrize("kind", [np.int64, np.uint8])

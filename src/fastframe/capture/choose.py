@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 
+from fastframe._arguments import checked_choice
 from fastframe.capture.checks import checked_masks
 from fastframe.capture.display_name import IS_X11
 from fastframe.capture.mss_source import MssSource
 from fastframe.capture.source import LiveSource, Mask, Share, WindowPattern
 from fastframe.capture.x11 import X11Source
-from fastframe.errors import LocalProtocolError, PermanentCaptureError
+from fastframe.errors import PermanentCaptureError
 
 KINDS = ("x11", "mss")
 """Names of the sources that `open_source` knows, the best one first."""
@@ -40,10 +41,8 @@ def open_source(
     LocalProtocolError
         A wrong argument.
     """
-    if prefer is not None and prefer not in KINDS:
-        raise LocalProtocolError(
-            f"prefer must be one of {', '.join(KINDS)}, not {prefer!r}", expected=KINDS, actual=prefer
-        )
+    if prefer is not None:
+        checked_choice(prefer, KINDS, "prefer")
     masks = checked_masks(masks)
     if prefer == "mss":
         return MssSource(display, share=share, masks=masks, reason="it was asked for")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from fastframe._arguments import checked
 from fastframe._names import shown
 from fastframe.errors import PermanentCaptureError
 
@@ -39,7 +40,11 @@ def chosen_display(display: str | None) -> str | None:
     ------
     PermanentCaptureError
         There is nothing to capture, the name is none, or one was given where displays have none.
+    LocalProtocolError
+        `display` is no text.
     """
+    if display is not None:
+        checked(display, str, "display")
     if not IS_X11:
         if display is not None:
             raise PermanentCaptureError(
@@ -47,7 +52,7 @@ def chosen_display(display: str | None) -> str | None:
             )
         return None
     if display := display or os.environ.get("DISPLAY"):
-        if not isinstance(display, str) or _NAME.fullmatch(display) is None:
+        if _NAME.fullmatch(display) is None:
             raise PermanentCaptureError(
                 f"cannot capture display {shown(display)}: displays have names such as :0 or host:0", actual=display
             )

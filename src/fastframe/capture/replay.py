@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._arguments import checked_path
+from fastframe._arguments import checked_bool, checked_path
 from fastframe._closing import Closing
 from fastframe._files import reason
 from fastframe._names import shown
@@ -52,8 +52,8 @@ class Replay(Closing):
 
     def __init__(self, begin: Callable[[], Pictures], *, realtime: bool = False, loop: bool = False) -> None:
         self._begin = begin
-        self._realtime = realtime
-        self._loop = loop
+        self._realtime = checked_bool(realtime, "realtime")
+        self._loop = checked_bool(loop, "loop")
         self._frames = self._all_frames()
         self._next: CapturedFrame | None = None
         self._current: CapturedFrame | None = None
@@ -189,8 +189,8 @@ class ReplaySource(Replay):
     def __init__(self, path: str | os.PathLike[str], *, realtime: bool = False, loop: bool = False) -> None:
         _pyav.require()
         self._path = checked_path(path, "path")
-        self._container: InputContainer | None = self._open()
         super().__init__(self._pictures, realtime=realtime, loop=loop)
+        self._container: InputContainer | None = self._open()
 
     def close(self) -> None:
         """Close the file; may be called again. Frames stay valid."""
@@ -202,17 +202,17 @@ class ReplaySource(Replay):
     def _open(self) -> "InputContainer":
         import av
 
-        if self._path.exists() and not (self._path.is_file() or self._path.is_dir()):
-            # FFmpeg seeks, and it is opened more than once.
-            raise RecordingError(f"{shown(self._path)} is no file; a video cannot come through a pipe")
         try:
+            if self._path.exists() and not (self._path.is_file() or self._path.is_dir()):
+                # FFmpeg seeks, and it is opened more than once.
+                raise RecordingError(f"{shown(self._path)} is no file; a video cannot come through a pipe")
             # FFmpeg takes some names for addresses or devices; what cannot be opened as a file is none of our
             # business.
             self._path.open("rb").close()
             container = av.open(f"file:{self._path}", "r")
         except av.FFmpegError as error:
             raise RecordingError(f"{shown(self._path)} is no video that can be read: {error.strerror}") from error
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
             raise RecordingError(f"cannot read {shown(self._path)}: {reason(error)}") from error
         # FFmpeg "plays" any .txt file as a film of ANSI art.
         if not container.streams.video or container.format.name == "tty":

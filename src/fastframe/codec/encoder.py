@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._arguments import checked, checked_int
+from fastframe._arguments import checked, checked_choice, checked_int
 from fastframe._core import MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, FrameEncoder
 from fastframe._damage import clipped_damage
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, Header, pack
@@ -80,12 +80,7 @@ class EncoderConfig:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.effort, str) or self.effort not in EFFORTS:
-            raise LocalProtocolError(
-                f"effort must be one of {', '.join(EFFORTS)}, not {self.effort!r}",
-                expected=tuple(EFFORTS),
-                actual=self.effort,
-            )
+        checked_choice(self.effort, EFFORTS, "effort")
         checked(self.limits, Limits, "limits")
         least = PACKET_ROOM + max_tile_bytes(self.effort)
         if self.limits.max_packet_bytes < least:

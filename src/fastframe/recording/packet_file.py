@@ -16,11 +16,10 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import index
 from pathlib import Path
 from typing import BinaryIO
 
-from fastframe._arguments import checked
+from fastframe._arguments import checked, checked_int
 from fastframe._closing import Closing, Completing
 from fastframe._files import PendingFile, reason
 from fastframe._names import shown
@@ -105,16 +104,7 @@ class PacketWriter(Completing):
         RecordingError
             The file could not be written; what it held is discarded.
         """
-        try:
-            moment = index(timestamp)
-        except TypeError:
-            moment = -1
-        if not self._last <= moment <= MAX_TIMESTAMP:
-            raise LocalProtocolError(
-                f"timestamp must be an integer from {self._last} to {MAX_TIMESTAMP} microseconds, not {timestamp!r}",
-                expected=(self._last, MAX_TIMESTAMP),
-                actual=timestamp,
-            )
+        moment = checked_int(timestamp, "timestamp", self._last, MAX_TIMESTAMP)
         try:
             data = memoryview(packet).cast("B")
         except (TypeError, ValueError) as error:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from fastframe._arguments import checked, checked_int, checked_number
+from fastframe._arguments import checked, checked_bool, checked_int, checked_number
 from fastframe.codec import EncoderConfig
 from fastframe.errors import LocalProtocolError
 from fastframe.limits import Limits
@@ -98,8 +98,10 @@ class SenderConfig:
             raise LocalProtocolError(
                 f"max_fps must be above 0 and at most 1000, not {self.max_fps!r}", actual=self.max_fps
             )
+        object.__setattr__(self, "reliable", checked_bool(self.reliable, "reliable"))
+        automatic = isinstance(self.effort, str) and self.effort == "auto"
         # Raises for what is wrong about these.
-        EncoderConfig("balanced" if self.effort == "auto" else self.effort, self.limits, threads=self.threads)
+        EncoderConfig("balanced" if automatic else self.effort, self.limits, threads=self.threads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +137,5 @@ class ReceiverConfig:
         _check_names(self.name, self.capabilities)
         _check_endpoint(self, "keepalive")
         checked(self.limits, Limits, "limits")
+        for name in ("decode", "auto_acknowledge"):
+            object.__setattr__(self, name, checked_bool(getattr(self, name), name))

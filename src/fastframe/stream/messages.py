@@ -367,8 +367,9 @@ def encode(message: ControlMessage) -> bytes:
     """
     try:
         data = _encoder.encode(message)
-        if type(message) not in _TRUSTED:
-            _decoder.decode(data)
+        # They differ where msgspec writes something else as text, such as a Decimal or a date.
+        if type(message) not in _TRUSTED and _decoder.decode(data) != message:
+            raise TypeError("a field is of another type")
     except (msgspec.MsgspecError, TypeError, OverflowError, UnicodeError) as error:
         name = type(message).__name__
         raise LocalProtocolError(f"{name} cannot be sent: {error}", actual=message) from error

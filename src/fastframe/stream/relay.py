@@ -23,7 +23,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from statistics import median_low
 
-from fastframe._arguments import checked, checked_int, checked_number
+from fastframe._arguments import checked, checked_bool, checked_choice, checked_int, checked_number
 from fastframe.codec.packet import peek_header
 from fastframe.errors import ConsentRequired, LocalProtocolError
 from fastframe.stream import events as e
@@ -83,6 +83,7 @@ class RelayConfig:
                 f"keyframe_interval must be a number of seconds from 0 on, not {interval!r}", actual=interval
             )
         object.__setattr__(self, "keyframe_interval", interval)
+        object.__setattr__(self, "ask_for_each", checked_bool(self.ask_for_each, "ask_for_each"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +161,8 @@ class Relay:
         LocalProtocolError
             There is no such effort.
         """
-        if before == "auto":
+        if checked_choice(before, (*EFFORTS, "auto"), "before") == "auto":
             before = "balanced"
-        elif before not in EFFORTS:
-            raise LocalProtocolError(f"before must be one of {', '.join(EFFORTS)}, not {before!r}", actual=before)
         wanted = [viewer.effort_after(before) for viewer in self._viewers.values() if viewer.has_measured_line]
         return EFFORTS[median_low(EFFORTS.index(effort) for effort in wanted)] if wanted else before
 

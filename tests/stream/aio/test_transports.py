@@ -409,6 +409,11 @@ def test_what_is_no_address_is_said(text: str) -> None:
         ("max_message", lambda: asyncio.run(connect("ws://127.0.0.1:1", max_message=None))),  # type: ignore[arg-type]
         ("max_message", lambda: serve(lambda transport: None, "ws://127.0.0.1:0", max_message=0)),  # type: ignore
         ("port 0", lambda: asyncio.run(connect("ws://127.0.0.1:0"))),
+        ("text", lambda: Address.parse(8765)),  # type: ignore[arg-type]
+        ("scheme", lambda: Address("http", "localhost", 80)),
+        ("host", lambda: Address("ws", None, 80)),  # type: ignore[arg-type]
+        ("port", lambda: Address("ws", "localhost", 65536)),
+        ("path", lambda: Address("ws", "localhost", 80, None)),  # type: ignore[arg-type]
     ],
 )
 def test_wrong_arguments_are_named(name: str, call: Callable[[], object]) -> None:

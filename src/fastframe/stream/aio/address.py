@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from fastframe._arguments import checked
+from fastframe._arguments import checked, checked_choice, checked_int
 from fastframe.errors import LocalProtocolError
 from fastframe.stream.aio import tcp, websocket
 from fastframe.stream.aio.transport import Handler, Transport
@@ -36,6 +36,12 @@ class Address:
     port: int
     path: str = ""
 
+    def __post_init__(self) -> None:
+        checked_choice(self.scheme, SCHEMES, "scheme")
+        checked(self.host, str, "host")
+        object.__setattr__(self, "port", checked_int(self.port, "port", 0, 65535))
+        checked(self.path, str, "path")
+
     @classmethod
     def parse(cls, text: str, *, scheme: str = "ws") -> "Address":
         """The address that is written as [SCHEME://]HOST:PORT[/PATH].
@@ -45,6 +51,7 @@ class Address:
         LocalProtocolError
             It is not.
         """
+        checked(text, str, "text")
         url = text if "://" in text else f"{scheme}://{text}"
         try:
             parts = urlsplit(url)
