@@ -2,6 +2,8 @@
 
 import apart
 
+from fastframe.capture.watchdog import Watchdog
+
 
 def test_interrupts_at_any_moment_are_what_they_are_and_leave_no_thread() -> None:
     code = """
@@ -14,3 +16,7 @@ def test_interrupts_at_any_moment_are_what_they_are_and_leave_no_thread() -> Non
         report(threads_left_by_interrupts(work))
     """
     assert apart.run(code) == 0
+
+
+def test_its_thread_has_a_name() -> None:
+    assert Watchdog(int).call(apart.thread_name, 10) == "fastframe-watch"

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
+import apart
 import pytest
 
 from fastframe.codec.team import Task, Team, then
@@ -68,3 +69,15 @@ def test_what_a_later_task_raises_is_raised() -> None:
             team.run([lambda: [fail, partial(begun.append, 1)]])
     team.run([partial(begun.append, 2)])
     assert begun[-1] == 2
+
+
+def test_its_threads_have_a_name() -> None:
+    names: set[str] = set()
+    both = threading.Barrier(2, timeout=30)
+
+    def meet() -> None:
+        both.wait()  # ends when two threads are there
+        names.add(apart.thread_name())
+
+    Team(2).run([meet, meet])
+    assert names == {apart.thread_name(), "fastframe-codec"}

@@ -5,15 +5,15 @@ and no library that we use can be told to give up. So one other thread makes the
 answer. An answer that comes too late is dropped.
 
 The caller may be interrupted (KeyboardInterrupt) at any moment, so it holds no lock: the two sides share nothing but
-queues (see `fastframe.codec.team`). `threading` has locks of its own, in the start of each thread too, which an
-interrupt leaves as they should not be.
+queues (see `fastframe._threads`).
 """
 
-import _thread
 import weakref
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
+
+from fastframe import _threads
 
 Result = TypeVar("Result")
 
@@ -93,7 +93,7 @@ class Watchdog:
         # A callback in Python could be interrupted. This puts the reference itself into the queue.
         end = weakref.ref(self, self._calls.put)
         # The interpreter does not wait for it at its end, as nothing ends a call that hangs.
-        _thread.start_new_thread(_serve, (self._calls, self._last, end))
+        _threads.start("fastframe-watch", _serve, self._calls, self._last, end)
 
     def call(self, function: Callable[[], Result], timeout: float) -> Result:
         """Call the function in the other thread, and return or raise what it does.

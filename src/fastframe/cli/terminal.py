@@ -3,7 +3,8 @@
 import asyncio
 import os
 import sys
-import threading
+
+from fastframe import _threads
 
 
 class Terminal:
@@ -15,7 +16,7 @@ class Terminal:
     def __init__(self) -> None:
         self._lines: asyncio.Queue[str] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
-        threading.Thread(target=self._read, name="fastframe-terminal", daemon=True).start()
+        _threads.start("fastframe-tty", self._read)
 
     @staticmethod
     def is_there() -> bool:

@@ -5,11 +5,9 @@ left. What a task makes possible it returns as further tasks. So a thread that i
 speed and nothing else.
 
 The caller's thread may be interrupted (KeyboardInterrupt) at any moment, so it holds no lock that another one waits
-for: what both sides touch are queues, and what Python does in one step. (`threading` has locks of its own, in the start
-of each thread too, which an interrupt leaves as they should not be.)
+for: what both sides touch are queues, and what Python does in one step (see `fastframe._threads`).
 """
 
-import _thread
 import os
 import weakref
 from collections import deque
@@ -17,6 +15,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
 from typing import Union
+
+from fastframe import _threads
 
 # Returns further tasks, in the order in which they are best begun.
 Task = Callable[[], "Sequence[Task] | None"]
@@ -154,7 +154,7 @@ class Team:
             self._begin()  # a fork has the queue, but not its threads
         while self._threads < min(self._most, helpers):
             try:
-                _thread.start_new_thread(_serve, (self._calls, self._end))
+                _threads.start("fastframe-codec", _serve, self._calls, self._end)
             except RuntimeError:
                 break  # no more threads, or the interpreter is ending: those that are here do the work
             self._threads += 1

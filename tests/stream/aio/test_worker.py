@@ -4,21 +4,47 @@ import asyncio
 import threading
 import time
 
+import apart
 import pytest
 from connections import run
 
+from fastframe import LocalProtocolError
 from fastframe.stream.aio import Worker
 
 
 def test_it_returns_and_raises_what_the_function_does() -> None:
     async def main() -> None:
         with Worker("test-worker") as worker:
-            assert await worker.run(lambda: threading.current_thread().name) == "test-worker"
+            assert await worker.run(threading.get_ident) != threading.get_ident()
             with pytest.raises(ZeroDivisionError):
                 await worker.run(lambda: 1 // 0)
             assert await worker.run(max, 3, 5) == 5
 
     run(main())
+
+
+@pytest.mark.parametrize("name", ["test-worker", "worker of a long name", "Zeichnen-größer"])
+def test_its_thread_has_its_name_as_far_as_the_system_keeps_it(name: str) -> None:
+    async def main() -> None:
+        with Worker(name) as worker:
+            kept = (await worker.run(apart.thread_name)).encode(errors="surrogateescape")
+            assert kept == name.encode()[:15]
+
+    run(main())
+
+
+@pytest.mark.parametrize("name", ["", "\0", "\udcff"])
+def test_a_thread_that_the_system_cannot_name_does_its_work_as_well(name: str) -> None:
+    async def main() -> None:
+        with Worker(name) as worker:
+            assert await worker.run(max, 3, 5) == 5
+
+    run(main())
+
+
+def test_a_name_is_text() -> None:
+    with pytest.raises(LocalProtocolError, match="name must be"):
+        Worker(5)  # type: ignore[arg-type]
 
 
 def test_the_event_loop_goes_on_meanwhile() -> None:
@@ -55,3 +81,23 @@ def test_who_is_cancelled_waits_for_the_function_to_return() -> None:
             assert returned
 
     run(main())
+
+
+def test_interrupts_at_any_moment_leave_no_thread_and_no_lock() -> None:
+    """asyncio makes only the first Ctrl-C an end in order; a second one strikes wherever it comes."""
+    code = """
+        import threading
+        from fastframe.stream.aio import Worker
+
+        def work():
+            for _ in range(3):
+                with Worker("test-worker"):
+                    pass
+
+        left = threads_left_by_interrupts(work)
+        other = threading.Thread(target=int, daemon=True)
+        other.start()
+        other.join(10)
+        report([left, other.is_alive()])
+    """
+    assert apart.run(code) == [0, False]

@@ -6,7 +6,6 @@ sent and replies are polled for, with `poll` on the socket in between. Requests 
 that need them, which makes libxcb.so.1 the only library there is to load: not one for each extension.
 """
 
-import _thread
 import contextlib
 import os
 import select
@@ -17,6 +16,7 @@ from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
+from fastframe import _threads
 from fastframe._names import shown
 from fastframe.capture.display_name import welcomed, why_unreachable
 from fastframe.errors import PermanentCaptureError, TransientCaptureError
@@ -386,7 +386,7 @@ class Connection:
         done: SimpleQueue[None] = SimpleQueue()
         try:  # from before the thread begins: an interrupt may come as soon as it has
             try:
-                _thread.start_new_thread(_break_off_after, (self._timeout, done, link))
+                _threads.start("fastframe-limit", _break_off_after, self._timeout, done, link)
             except RuntimeError as error:
                 raise TransientCaptureError(f"cannot capture the screen just now: {error}") from error
             yield
@@ -448,9 +448,8 @@ class Attempt:
         # The connection. It belongs to whoever takes it.
         self._results: SimpleQueue[Link] = SimpleQueue()
         self._is_abandoned = False
-        # `threading` waits for its threads with locks, which an interrupt leaves as they should not be.
         try:
-            _thread.start_new_thread(self._run, ())
+            _threads.start("fastframe-x11", self._run)
         except RuntimeError as error:
             raise TransientCaptureError(f"cannot capture display {shown(display)}: {error}") from error
 
