@@ -71,6 +71,24 @@ class Tiles:
         return [(x, y, size, size)]
 
 
+class Unveiling:
+    """A white screen with some noise, `side` pixels high and wide, and at the time `at` noise on all of it."""
+
+    def __init__(self, side: int, at: float) -> None:
+        self.frame = np.full((HEIGHT, WIDTH, 4), 255, np.uint8)
+        self._random = np.random.default_rng(0)
+        self.frame[:side, :side] = self._random.integers(0, 256, (min(side, HEIGHT), min(side, WIDTH), 4), np.uint8)
+        self._times = [0.0, at]
+
+    def next_change(self, now: float) -> float:
+        return self._times[0] if self._times else math.inf
+
+    def change(self, now: float) -> Damage:
+        if self._times.pop(0) > 0.0:
+            self.frame = self._random.integers(0, 256, self.frame.shape, np.uint8)
+        return None
+
+
 class Pair:
     """A sender and a receiver whose messages arrive at once."""
 

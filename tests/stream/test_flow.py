@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pictures
 import pytest
-from screens import HEIGHT, WIDTH, Damage, Film, Tiles, Typing
+from screens import HEIGHT, WIDTH, Damage, Film, Tiles, Typing, Unveiling
 
 from fastframe import Encoder, LocalProtocolError
 from fastframe.stream import ConsentGate, Display, Receiver, Scope, Sender, SenderConfig
@@ -101,6 +101,23 @@ def test_a_line_that_slows_down_and_speeds_up_again(round_trip: float) -> None:
     before = sum(frames[second] for second in (3, 4, 5))
     assert sum(frames[fast + second] for second in (3, 4, 5)) > 0.8 * before
     finish(session, fast + 20)
+
+
+@pytest.mark.parametrize("round_trip", [0.010, 0.100, 0.300])
+@pytest.mark.parametrize("side", [0, 8, 24])
+@pytest.mark.parametrize("rate", [1, 100])
+def test_what_follows_on_an_empty_screen_takes_no_longer_than_after_a_full_one(
+    rate: float, side: int, round_trip: float
+) -> None:
+    """The first packets have a few bytes then, and tell nothing of what the line carries."""
+
+    def waited(first: int) -> float:
+        session = joined(Unveiling(first, at=5.0), LineProfile(rate * MBIT, round_trip / 2))
+        finish(session, 20.0)
+        _, latency = session.measured.frames[-1]
+        return latency
+
+    assert waited(side) < waited(HEIGHT) + 5 * round_trip
 
 
 def test_a_line_that_becomes_longer_is_not_taken_for_a_queue() -> None:

@@ -41,6 +41,10 @@ MAX_PIECE = 16 * 1024
 # Besides what the line itself holds at the highest rate of frames.
 MAX_FRAMES = 3
 
+# At first, fewer bytes in a round trip tell nothing of the rate: the picture of an empty screen has 23 of them, and what
+# came after it would take minutes at that rate.
+LEAST_TELLING = 4096
+
 # Nothing is measured to take less time, or to be slower.
 LEAST_TIME = 1e-4
 LEAST_BANDWIDTH = 1000.0
@@ -351,6 +355,8 @@ class FlowControl:
         self._update_base(rtt, now)
         base = self._base_rtt or rtt
         self._rtt = rtt if not self._rtt else self._rtt + 0.25 * (rtt - self._rtt)
+        if not self._bandwidth and self._delivered - packet.delivered < LEAST_TELLING:
+            return
         if packet.tells_rate:
             interval = max(now - packet.delivered_at, packet.ends_at() - packet.first_sent_at, LEAST_TIME)
             rate = (self._delivered - packet.delivered) / interval
