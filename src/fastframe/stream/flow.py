@@ -41,8 +41,8 @@ MAX_PIECE = 16 * 1024
 # Besides what the line itself holds at the highest rate of frames.
 MAX_FRAMES = 3
 
-# At first, fewer bytes in a round trip tell nothing of the rate: the picture of an empty screen has 23 of them, and what
-# came after it would take minutes at that rate.
+# At first, fewer bytes in a round trip tell nothing of the rate: the picture of an empty screen has 23 of them, and at
+# that rate what comes after it would take minutes.
 LEAST_TELLING = 4096
 
 # Nothing is measured to take less time, or to be slower.
