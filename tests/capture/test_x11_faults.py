@@ -115,6 +115,50 @@ def test_a_picture_that_could_not_be_read_is_not_kept(
         gc.enable()
 
 
+def test_a_server_that_goes_on_refusing_is_an_error_that_passes(
+    xserver: "XServer", client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RequestRefused("as while the screen shrinks")
+
+    with X11Source(xserver.display) as source:
+        source.capture()
+        client.fill(client.root, Rect(10, 10, 50, 50), 0x010101)
+        client.synchronize()
+        with monkeypatch.context() as patch:
+            for each in ("receive_changes", "read_pixels"):  # which one is up to what is kept of earlier pictures
+                patch.setattr(Server, each, refuse)
+            with pytest.raises(TransientCaptureError, match="just now: as while the screen shrinks"):
+                source.capture()
+        assert (colours(source.capture().pixels)[10:60, 10:60] == 1).all()
+
+
+@pytest.mark.parametrize("options", [(), ("-extension", "MIT-SHM")])
+def test_when_no_thread_can_be_started_that_is_an_error_that_passes(
+    new_xserver: "Callable[..., XServer]", options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To connect takes one, and so does each picture that comes through the socket."""
+
+    def refuse(*_: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    server = new_xserver(320, 200, *options)
+    with X11Source(server.display) as source:
+        first = source.capture().pixels.copy()
+        with monkeypatch.context() as patch:
+            patch.setattr("_thread.start_new_thread", refuse)
+            with pytest.raises(TransientCaptureError, match="can't start new thread"):
+                X11Source(server.display)
+            if options:
+                server.fill("#336699")
+                with pytest.raises(TransientCaptureError, match="just now: can't start new thread"):
+                    source.capture()
+        if options:
+            assert (colours(source.capture().pixels) == (0x99, 0x66, 0x33)).all()
+        else:
+            np.testing.assert_array_equal(source.capture().pixels, first)
+
+
 def _shared_buffers() -> int:
     return sum("memfd:fastframe" in line for line in Path("/proc/self/maps").read_text().splitlines())
 

@@ -81,3 +81,20 @@ def test_its_threads_have_a_name() -> None:
 
     Team(2).run([meet, meet])
     assert names == {apart.thread_name(), "fastframe-codec"}
+
+
+def test_where_no_thread_can_be_started_the_caller_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    done: list[int] = []
+    team = Team(4)
+    with monkeypatch.context() as patch:
+        patch.setattr("_thread.start_new_thread", refuse)
+        team.run([partial(done.append, number) for number in range(5)])
+    assert sorted(done) == list(range(5))
+    # Later it may be possible again.
+    names: set[str] = set()
+    both = threading.Barrier(2, timeout=30)
+    team.run([lambda: names.add(str(both.wait())), lambda: names.add(str(both.wait()))])
+    assert names == {"0", "1"}
