@@ -79,7 +79,7 @@ def test_what_is_masked_or_not_shared_is_not_in_the_video(
             assert (frame.pixels[~hidden] == PIXEL).all()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_completes_the_video(
     command: list[str], tmp_path: Path, xserver: "XServer", eventually: Eventually, number: signal.Signals
 ) -> None:

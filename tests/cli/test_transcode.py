@@ -3,7 +3,10 @@
 import json
 import re
 import shlex
+import signal
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +21,7 @@ from fastframe.capture import frames as frames_of
 from fastframe.recording import PacketReader, PacketWriter
 
 if TYPE_CHECKING:
-    from conftest import Run
+    from conftest import Eventually, Run
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -224,3 +227,58 @@ def test_what_a_pipe_cannot_bring_is_one_line(command: list[str], recording: Pat
     assert result.returncode == 2
     assert re.fullmatch(f"fastframe: {complaint}\n", result.stderr)
     assert not list(recording.parent.glob("out*"))
+
+
+@pytest.fixture
+def half_decoded(
+    command: list[str], tmp_path: Path, pictures: list[Pixels], eventually: "Eventually"
+) -> "Iterator[Callable[..., tuple[subprocess.Popen[bytes], bytes]]]":
+    """Starts a `decode` that has begun to write; with it comes the end of the recording, for which it waits."""
+    with ExitStack() as stack:
+
+        def start(*before: str) -> tuple[subprocess.Popen[bytes], bytes]:
+            encoder = fastframe.Encoder()
+            with PacketWriter(tmp_path / "in.ffs") as writer:
+                for number, picture in enumerate(pictures):
+                    writer.write(number, encoder.encode(picture))
+            data = (tmp_path / "in.ffs").read_bytes()
+            process = subprocess.Popen(
+                [*before, *command, "decode", "-", "out.mkv", "--force"],
+                cwd=tmp_path,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            stack.enter_context(process)
+            assert process.stdin is not None
+            process.stdin.write(data[:-1])
+            process.stdin.flush()
+            eventually(lambda: any(tmp_path.glob(".*.part")))
+            return process, data[-1:]
+
+        yield start
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_is_told_to_end_leaves_nothing_half_written(
+    half_decoded: "Callable[..., tuple[subprocess.Popen[bytes], bytes]]", tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "out.mkv").write_bytes(b"earlier")
+    process, _ = half_decoded()
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert b"Traceback" not in stderr
+    assert (tmp_path / "out.mkv").read_bytes() == b"earlier"
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing(
+    half_decoded: "Callable[..., tuple[subprocess.Popen[bytes], bytes]]", tmp_path: Path, pictures: list[Pixels]
+) -> None:
+    process, rest = half_decoded("nohup")
+    process.send_signal(signal.SIGHUP)
+    process.communicate(rest, timeout=30)
+    assert process.returncode == 0
+    assert len(frames(tmp_path / "out.mkv")) == len(pictures)
+    assert not list(tmp_path.glob(".*.part"))

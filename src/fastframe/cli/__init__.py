@@ -2,18 +2,21 @@
 
 Commands stand in modules of their own; `app` joins them. Whatever fails for a reason outside of the program
 ends in one line on stderr and exit code 2. Exit code 1 means that a picture did not come back exactly, or that nobody
-reads what is printed any more, and 130 that Ctrl-C ended what has no good end of its own for it.
+reads what is printed any more, and 130 that Ctrl-C ended what has no good end of its own for it; 129 and 143 say so of
+a terminal that was closed and of SIGTERM.
 """
 
 import os
 import sys
 
 from fastframe._files import reason
+from fastframe.cli.signals import exit_in_order
 from fastframe.errors import FastframeError
 
 
 def main() -> None:
     """Run the command line; does not return."""
+    exit_in_order()
     try:
         _run()
     except KeyboardInterrupt:  # while modules are loaded; commands have their own ways

@@ -8,6 +8,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from rich.console import Console
 
+from fastframe.cli.signals import endings
 from fastframe.errors import CaptureError, RecordingError
 
 Item = TypeVar("Item")
@@ -44,7 +45,7 @@ class Salvage(Generic[Item]):
 
 
 class StopOnSignal:
-    """Turns the first Ctrl-C or SIGTERM into `wanted`, so that a file can be completed; the next stops."""
+    """Turns the first signal that ends a command into `wanted`, so that a file can be completed; the next stops."""
 
     def __init__(self) -> None:
         self.wanted = False
@@ -59,7 +60,7 @@ class StopOnSignal:
             signal.signal(*self._before.popitem())
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in endings():
             self._before[number] = signal.signal(number, self._stop)
         return self
 

@@ -18,6 +18,7 @@ from rich.table import Table
 from fastframe._files import reason
 from fastframe._names import shown
 from fastframe.cli.screen import REFRESH
+from fastframe.cli.signals import endings
 from fastframe.errors import FastframeError
 
 # Seconds between two lines of --json.
@@ -37,9 +38,9 @@ def plain(text: str) -> str:
 
 @contextmanager
 def interrupts(stop: Callable[[], None]) -> Iterator[None]:
-    """Calls `stop` in the event loop at Ctrl-C and SIGTERM, in place of an exception anywhere."""
+    """Calls `stop` in the event loop at a signal that ends a command, in place of an exception anywhere."""
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = endings()
     before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
         # `loop.add_signal_handler` is not there on Windows.
