@@ -116,7 +116,7 @@ def _granted() -> ConsentGate:
     return gate
 
 
-NO_NUMBERS = [None, "1", b"1", math.nan, [], object(), 1j, np.zeros(2)]
+NO_NUMBERS = [None, "1", b"1", math.nan, Decimal("nan"), [], object(), 1j, np.zeros(2)]
 NO_FLAGS = [None, 0, 1, "no", b"", math.nan, [], np.zeros(2, bool), np.int64(1)]
 
 
@@ -145,6 +145,20 @@ def test_what_is_no_number_is_refused_by_the_name_of_the_argument(
     """A time that is nan is neither before an end nor after it: an expired key was good for it."""
     with pytest.raises(LocalProtocolError, match=f"^{name} must be a number"):
         call(wrong)
+
+
+@pytest.mark.parametrize("wrong", [10**400, -(10**400), math.inf])
+def test_what_no_clock_shows_is_refused(wrong: Any) -> None:
+    meeting = Meeting()
+    with pytest.raises(LocalProtocolError, match="^now must be a number of seconds"):
+        meeting.sender.poll(wrong)
+    meeting.sender.poll(1.0)
+
+
+@pytest.mark.parametrize("wrong", NO_FLAGS)
+def test_an_answer_to_a_file_is_yes_or_no(wrong: Any) -> None:
+    with pytest.raises(LocalProtocolError, match="^accepted must be of the type bool"):
+        Meeting().sender.answer_file(1, wrong, 0.0)
 
 
 @pytest.mark.parametrize("wrong", [None, "1", math.nan, 1.0, True, np.True_, -1, [], np.zeros(2, int)])

@@ -4,7 +4,7 @@ from fastframe.stream.wire cimport PacketAssembler
 cimport cython
 
 cdef double _INFINITY, ASK_AGAIN_AFTER, ASK_AGAIN_AT_MOST_AFTER, OVERTAKEN_FOR
-cdef long long OVERTAKEN_BY, MAX_EARLY_PACKETS
+cdef long long OVERTAKEN_BY
 
 
 @cython.final
