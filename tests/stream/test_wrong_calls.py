@@ -150,14 +150,14 @@ def test_what_is_no_number_is_refused_by_the_name_of_the_argument(
 @pytest.mark.parametrize("wrong", [10**400, -(10**400), math.inf])
 def test_what_no_clock_shows_is_refused(wrong: Any) -> None:
     meeting = Meeting()
-    with pytest.raises(LocalProtocolError, match="^now must be a number of seconds"):
+    with pytest.raises(LocalProtocolError, match=r"^now must be a number of seconds"):
         meeting.sender.poll(wrong)
     meeting.sender.poll(1.0)
 
 
 @pytest.mark.parametrize("wrong", NO_FLAGS)
 def test_an_answer_to_a_file_is_yes_or_no(wrong: Any) -> None:
-    with pytest.raises(LocalProtocolError, match="^accepted must be of the type bool"):
+    with pytest.raises(LocalProtocolError, match=r"^accepted must be of the type bool"):
         Meeting().sender.answer_file(1, wrong, 0.0)
 
 
