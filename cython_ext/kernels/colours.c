@@ -92,7 +92,30 @@ uint32_t ff_colours_choose(const ff_colours *colours, const ff_palette *palette,
     return *missing * 4 > palette->count * 3 && palette->count > 4 ? oldest : best;
 }
 
-static uint8_t replace(ff_colours *colours, uint32_t number, uint32_t colour, uint64_t now) {
+/* Of the slots that no colour of this tile is in, those used longest ago, one after the other. */
+typedef struct oldest_slots {
+    uint32_t slot; /* the last one that was taken, or FF_TABLE_SLOTS */
+    uint64_t used; /* when it had been */
+} oldest_slots;
+
+static uint8_t take_oldest(const ff_colour_table *table, uint64_t now, oldest_slots *oldest) {
+    /* What was drawn as one tile was used at the same time, so mostly there is another one behind it. */
+    uint32_t slot = oldest->slot + 1;
+    while (slot < FF_TABLE_SLOTS && table->used[slot] != oldest->used)
+        slot++;
+    if (slot >= FF_TABLE_SLOTS) {
+        oldest->used = now;
+        for (uint32_t i = 0; i < FF_TABLE_SLOTS; i++)
+            if (table->used[i] < oldest->used) {
+                oldest->used = table->used[i];
+                slot = i;
+            }
+    }
+    oldest->slot = slot;
+    return (uint8_t)slot;
+}
+
+static uint8_t replace(ff_colours *colours, uint32_t number, uint32_t colour, uint64_t now, oldest_slots *oldest) {
     ff_colour_table *table = &colours->tables[number];
     uint32_t homes = home_slots(colour);
     uint8_t best = (uint8_t)homes;
@@ -102,9 +125,7 @@ static uint8_t replace(ff_colours *colours, uint32_t number, uint32_t colour, ui
             best = (uint8_t)homes;
     }
     if (table->used[best] == now) /* all of them are in this tile: any other will do, since a palette is smaller */
-        for (uint32_t slot = 0; slot < FF_TABLE_SLOTS; slot++)
-            if (table->used[slot] < table->used[best])
-                best = (uint8_t)slot;
+        best = take_oldest(table, now, oldest);
     colours->colours[best][number] = colour;
     table->used[best] = now;
     return best;
@@ -127,7 +148,8 @@ uint32_t ff_colours_assign(ff_colours *colours, uint32_t number, const ff_palett
             slots[i] = (uint8_t)slot;
         }
     }
+    oldest_slots oldest = {.slot = FF_TABLE_SLOTS};
     for (uint32_t i = 0; i < missing; i++)
-        slots[announced[i]] = replace(colours, number, palette->colours[announced[i]], now);
+        slots[announced[i]] = replace(colours, number, palette->colours[announced[i]], now, &oldest);
     return missing;
 }

@@ -55,14 +55,6 @@ FF_INLINE uint32_t count_bits(uint64_t word) {
 #endif
 }
 
-/* Writes eight equal indices at a time, up to seven too many: whatever comes next is written later. */
-FF_INLINE void fill_run(uint8_t *indices, uint32_t length, uint8_t index) {
-    const uint64_t eight = index * UINT64_C(0x0101010101010101);
-    memcpy(indices, &eight, 8);
-    for (uint32_t i = 8; i < length; i += 8)
-        memcpy(indices + i, &eight, 8);
-}
-
 /* A hash map from colour to number, from 1 on. */
 typedef struct colour_map {
     uint8_t numbers[MAP_SIZE];
@@ -106,27 +98,29 @@ FF_INLINE int collect_palette(ff_palette *palette, const uint32_t *tile, ff_box 
     for (uint32_t y = 0; y < box.height; y++, tile += FF_TILE, indices += box.width) {
         const uint64_t new = y == 0 ? UINT64_MAX : differing(tile, tile - FF_TILE, box.width);
         if (new == 0) {
-            memcpy(indices, indices - box.width, box.width);
+            memmove(indices, indices - box.width, FF_TILE); /* what is too much is written later */
             continue;
         }
         const uint64_t starts = differing(tile + 1, tile, box.width - 1) << 1 | 1;
         uint64_t left = new & (starts | ~(new << 1));
-        uint8_t fresh[FF_TILE + 8], *row = y == 0 ? indices : fresh;
+        uint8_t fresh[2 * FF_TILE];
         transitions += count_bits(starts & new);
         while (left != 0) {
             const uint32_t x = lowest_bit(left), colour = tile[x];
             left &= left - 1;
-            const uint32_t end = left == 0 ? box.width : lowest_bit(left);
             uint32_t number = map.numbers[hash_colour(colour)];
             if (map.colours[number] != colour) {
                 number = find_number(&map, colour, &count);
                 if (number == 0)
                     return -1;
             }
-            fill_run(row + x, end - x, (uint8_t)(number - 1));
+            /* Up to the end of any row: what comes next is written later, and to ask how long the run is takes longer. */
+            memset(fresh + x, (int)(number - 1), FF_TILE);
         }
         if (y > 0)
             merge(indices, fresh, new, box.width);
+        else
+            memcpy(indices, fresh, FF_TILE);
     }
     memcpy(palette->colours, map.colours + 1, count * sizeof *palette->colours);
     palette->count = count;
