@@ -24,6 +24,18 @@
 #define FF_NOINLINE
 #endif
 
+/* The place of the lowest bit of a number but 0. */
+FF_INLINE uint32_t ff_lowest_bit(uint64_t word) {
+#if defined(__GNUC__)
+    return (uint32_t)__builtin_ctzll(word);
+#else
+    uint32_t bit = 0;
+    for (; !(word & 1); word >>= 1)
+        bit++;
+    return bit;
+#endif
+}
+
 struct ff_pixel_model;
 struct ff_range_encoder;
 struct ff_range_decoder;

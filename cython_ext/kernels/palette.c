@@ -33,17 +33,6 @@ FF_INLINE uint64_t differing_scalar(const uint32_t *row, const uint32_t *others,
     return differing;
 }
 
-FF_INLINE uint32_t lowest_bit(uint64_t word) {
-#if defined(__GNUC__)
-    return (uint32_t)__builtin_ctzll(word);
-#else
-    uint32_t bit = 0;
-    for (; !(word & 1); word >>= 1)
-        bit++;
-    return bit;
-#endif
-}
-
 FF_INLINE uint32_t count_bits(uint64_t word) {
 #if defined(__GNUC__)
     return (uint32_t)__builtin_popcountll(word);
@@ -106,7 +95,7 @@ FF_INLINE int collect_palette(ff_palette *palette, const uint32_t *tile, ff_box 
         uint8_t fresh[2 * FF_TILE];
         transitions += count_bits(starts & new);
         while (left != 0) {
-            const uint32_t x = lowest_bit(left), colour = tile[x];
+            const uint32_t x = ff_lowest_bit(left), colour = tile[x];
             left &= left - 1;
             uint32_t number = map.numbers[hash_colour(colour)];
             if (map.colours[number] != colour) {

@@ -17,11 +17,15 @@
 /* Units in vain, of which a search is allowed; and the part of its bits that a unit has to save to be none of these. */
 #define SEARCHES 12u
 #define WORTH 32u
+/* What looking at a repeat in vain takes, in values of it; and how much of that a unit may take, eight times its values. Recorded screens
+ * hardly take a third of it, but values that repeat in ever other ways without saving anything would. */
+#define VAIN_LOOK 16u
+#define MOST_IN_VAIN 32768u
 
 void ff_repeats_begin(ff_repeat_finder *finder, uint32_t window_log) {
     finder->window = 1u << (window_log < FF_REPEAT_WINDOW_LOG ? window_log : FF_REPEAT_WINDOW_LOG);
     finder->size = FIRST;
-    finder->quiet = finder->distance = finder->saved = 0;
+    finder->quiet = finder->distance = finder->saved = finder->in_vain = 0;
     memset(finder->places, 0, sizeof finder->places);
     ff_repeats_allow(finder);
 }
@@ -45,7 +49,7 @@ void ff_repeats_end(ff_repeat_finder *finder, uint64_t bits) {
         else if (finder->searches < SEARCHES)
             finder->searches++;
     }
-    finder->saved = 0;
+    finder->saved = finder->in_vain = 0;
 }
 
 FF_INLINE uint64_t eight_at(const uint8_t *values) {
@@ -58,8 +62,9 @@ FF_INLINE uint64_t eight_at(const uint8_t *values) {
 static uint32_t saved_by(const ff_repeat_finder *finder, uint32_t from, const ff_repeat *repeat) {
     const uint32_t cost = REPEAT_BITS + ff_top_bit(repeat->distance) + ff_top_bit((repeat->begin - from) | 1);
     const uint8_t *values = finder->history;
+    const uint32_t length = repeat->end - repeat->begin;
     uint32_t bits = 0, equal = 0;
-    if (repeat->end - repeat->begin < finder->least)
+    if (length < finder->least || length * finder->dearest <= cost)
         return 0;
     for (uint32_t i = repeat->begin; i < repeat->end; i++) {
         equal = values[i] == values[i - 1] ? equal + 1 : 0;
@@ -69,17 +74,26 @@ static uint32_t saved_by(const ff_repeat_finder *finder, uint32_t from, const ff
     return bits > cost ? bits - cost : 0;
 }
 
+/* The end of the values from a place on that equal those at that distance before them. */
+FF_INLINE uint32_t end_of_repeat(const ff_repeat_finder *finder, uint32_t place, uint32_t distance) {
+    const uint8_t *values = finder->history;
+    for (; place + 8 <= finder->size; place += 8) {
+        const uint64_t differing = eight_at(values + place) ^ eight_at(values + place - distance);
+        if (differing != 0)
+            return place + ff_lowest_bit(differing) / 8;
+    }
+    while (place < finder->size && values[place] == values[place - distance])
+        place++;
+    return place;
+}
+
 /* The longest repeat at that distance with a place in it, or none there. */
 static ff_repeat widen(const ff_repeat_finder *finder, uint32_t from, uint32_t place, uint32_t distance) {
     const uint8_t *values = finder->history;
-    uint32_t begin = place, end = place;
+    uint32_t begin = place;
     while (begin > from && begin - distance > FIRST && values[begin - 1] == values[begin - 1 - distance])
         begin--;
-    while (end + 8 <= finder->size && eight_at(values + end) == eight_at(values + end - distance))
-        end += 8;
-    while (end < finder->size && values[end] == values[end - distance])
-        end++;
-    return (ff_repeat){begin, end, distance};
+    return (ff_repeat){begin, end_of_repeat(finder, place, distance), distance};
 }
 
 /* Takes a repeat where it saves bits. */
@@ -108,16 +122,15 @@ FF_INLINE uint32_t last_place(ff_repeat_finder *finder, uint32_t place, int wide
 /* The run that eight equal values at a place belong to, without its first value. */
 static ff_repeat run_at(const ff_repeat_finder *finder, uint32_t from, uint32_t place) {
     const uint8_t *values = finder->history;
-    uint32_t begin = place, end = place + 8;
+    uint32_t begin = place;
     while (begin > from && values[begin - 1] == values[place])
         begin--;
-    while (end < finder->size && values[end] == values[place])
-        end++;
-    return (ff_repeat){begin + 1, end, 1};
+    return (ff_repeat){begin + 1, end_of_repeat(finder, place + 8, 1), 1};
 }
 
 ff_repeat ff_find_repeat(ff_repeat_finder *finder, uint32_t from) {
-    const int search = finder->searches > 0, wide = search && finder->least >= 16;
+    const int wide = finder->searches > 0 && finder->least >= 16;
+    int search = finder->searches > 0 && finder->in_vain < MOST_IN_VAIN;
     const uint32_t looked_at = wide ? 16 : 8;
     if (finder->distance > 0) {
         const ff_repeat more = widen(finder, from, from, finder->distance);
@@ -125,6 +138,7 @@ ff_repeat ff_find_repeat(ff_repeat_finder *finder, uint32_t from) {
         if (search && take(finder, from, &more))
             return more;
     }
+    ff_repeat refused = {0, 0, 0}; /* from all of its places it is the same */
     uint32_t quiet = finder->quiet, place = search ? from : (from + 7) & ~7u;
     while (place + looked_at <= finder->size) {
         const uint32_t slower = quiet >> QUIET_LOG;
@@ -139,11 +153,14 @@ ff_repeat ff_find_repeat(ff_repeat_finder *finder, uint32_t from) {
             }
             next = run.end - 7 > next ? run.end - 7 : next;
         } else if (search) {
-            const uint32_t before = last_place(finder, place, wide);
-            if (before > 0) {
-                const ff_repeat repeat = widen(finder, from, place, place - before);
+            const uint32_t before = last_place(finder, place, wide), distance = place - before;
+            if (before > 0 && (distance != refused.distance || place >= refused.end)) {
+                const ff_repeat repeat = widen(finder, from, place, distance);
                 if (take(finder, from, &repeat))
                     return repeat;
+                refused = repeat;
+                finder->in_vain += VAIN_LOOK + repeat.end - repeat.begin;
+                search = finder->in_vain < MOST_IN_VAIN;
             }
         }
         quiet += next - place;

@@ -22,7 +22,9 @@ typedef struct ff_repeat_finder {
     uint32_t distance;                    /* of a repeat that reached the end of the history, or 0 */
     uint32_t searches;                    /* units that may still be searched in vain; 0: only runs are found */
     uint32_t least;                       /* values of a repeat that may save anything */
+    uint32_t dearest;                     /* the highest price of a value that the unit has */
     uint32_t saved;                       /* bits, in this unit */
+    uint32_t in_vain;                     /* what looking at repeats that saved nothing took in this unit */
     uint8_t prices[256];                  /* of literals, in bits */
     uint32_t places[1u << FF_PLACES_LOG]; /* by a hash of values: where they came last, and bits of the hash */
     uint8_t history[2u << FF_REPEAT_WINDOW_LOG];
@@ -43,7 +45,7 @@ void ff_repeats_make_room(ff_repeat_finder *finder, uint32_t count);
 void ff_repeats_allow(ff_repeat_finder *finder);
 
 /* Ends a unit of values, which would take so many bits without repeats: whether others are searched depends on what was saved. Before a
- * unit that is searched, `prices` and `least` are to be set. */
+ * unit that is searched, `prices`, `dearest` and `least` are to be set. */
 void ff_repeats_end(ff_repeat_finder *finder, uint64_t bits);
 
 /* The next run or repeat from a place in the history on, or an empty one at its end. */

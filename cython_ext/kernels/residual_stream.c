@@ -77,14 +77,18 @@ static uint64_t estimate(const ff_residual_part *part) {
 /* A repeat of fewer bits than these, by the mean of all values, saves nothing. */
 #define LEAST_BITS 22u
 
-/* The prices of values by how often each comes, and the least length of a repeat. */
+/* The prices of values by how often each comes, the highest of these, and the least length of a repeat. */
 static void set_prices(ff_repeat_finder *finder, const ff_residual_part *all) {
     const uint32_t whole = log2_of(all->size);
+    uint32_t dearest = 0;
     for (uint32_t value = 0; value < 256; value++) {
         const uint32_t price = (whole - log2_of(all->counts[value] > 0 ? all->counts[value] : 1) + 128) / 256;
         finder->prices[value] = (uint8_t)(price > 1 ? price : 1);
+        if (all->counts[value] > 0 && finder->prices[value] > dearest)
+            dearest = finder->prices[value];
     }
     const uint32_t least = (uint32_t)(LEAST_BITS * (uint64_t)all->size / all->bits);
+    finder->dearest = dearest;
     finder->least = least < FF_MIN_REPEAT ? FF_MIN_REPEAT : least;
 }
 

@@ -19,10 +19,10 @@ def values_of(*, seed: int, count: int, spread: float) -> bytes:
     return bytes((residuals.round().astype(np.int64) & 255).astype(np.uint8))
 
 
-def glyphs(*, seed: int, count: int) -> bytes:
+def glyphs(*, seed: int, count: int, colours: int = 256) -> bytes:
     """Residuals as text has them: the same few rows again and again, one after another."""
     random = np.random.default_rng(seed)
-    rows = [random.integers(0, 256, random.integers(8, 40), np.uint8) for _ in range(30)]
+    rows = [random.integers(0, colours, random.integers(8, 40), np.uint8) for _ in range(30)]
     return np.concatenate([rows[row] for row in random.integers(0, len(rows), count // 8 + 1)])[:count].tobytes()
 
 
@@ -66,6 +66,7 @@ def packets(draw: st.DrawFn) -> bytes:
         lambda: bytes(random.geometric(0.5, count).astype(np.uint8)),
         lambda: bytes(random.choice(np.array([7, 200], np.uint8), count)),
         lambda: glyphs(seed=seed, count=count),
+        lambda: glyphs(seed=seed, count=count, colours=2),
         lambda: (values_of(seed=seed, count=count // 3 + 1, spread=20) * 3)[:count],
     ]
     return draw(st.sampled_from(kinds))()
@@ -120,6 +121,11 @@ def test_runs_take_next_to_nothing() -> None:
 
 def test_what_text_repeats_is_found() -> None:
     assert assert_zstd_reads([glyphs(seed=9, count=50_000)]) < 50_000 / 4
+
+
+def test_repeats_of_two_values_are_found_where_looking_is_mostly_in_vain() -> None:
+    count = 20 * UNIT
+    assert assert_zstd_reads([glyphs(seed=14, count=count, colours=2)]) < 0.9 * count / 8
 
 
 @pytest.mark.parametrize("size", [100, 3 * UNIT, 10 * UNIT])
