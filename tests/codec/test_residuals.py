@@ -1,6 +1,7 @@
 """Residuals as zstd streams of our own writing: zstd itself reads them."""
 
 from collections.abc import Callable, Sequence
+from hashlib import shake_128
 
 import numpy as np
 import pytest
@@ -170,6 +171,25 @@ def test_a_code_is_not_described_again() -> None:
     first, second, third = (len(part) for part in compress([values_of(seed=8, count=400, spread=3)] * 3))
     header = 6
     assert second == third < first - header - 10
+
+
+def test_a_code_that_was_given_up_with_its_block_is_not_used() -> None:
+    """A block whose codes and repeat together take as much as it does by itself goes raw; then nobody knows the code.
+
+    Codes that save anything save two bytes at least, and no repeat but one of eight values can cost that many: as far
+    back as the window reaches, behind as many values as need fifteen bits to be counted.
+    """
+    before, repeated = 9 * UNIT, slice(12 * UNIT - 8, 12 * UNIT)
+    window = shake_128(b"window").digest((1 << 17) - before + repeated.start)
+    noise = shake_128(b"noise 167").digest(before + 802)
+    sizes = []
+    for merged in range(150, 180):  # the more 255s become 0s, the more codes save
+        values = noise.replace(b"\xff", b"\0", merged)
+        values = values[:before] + window[repeated] + values[before:]
+        assert_zstd_reads([window, values, values[::-1]])
+        sizes.append(len(compress([window, values])[1]) - len(values))
+    header = 3
+    assert sizes[0] == header > sizes[-1]
 
 
 @pytest.mark.parametrize("count", [1023, 1024, BLOCK])
