@@ -12,9 +12,8 @@
 #define BITS_PER_TILE 24u
 /* What smaller changes draw over is not kept. */
 #define FEW_KEPT_PIXELS 64u
-/* A packet of fewer tiles leaves time to prepare slots of the cache, 0.1 to 0.2 ms until all of them are. */
-#define FEW_TILES 24u
-#define PREPARED_SLOTS 16u
+/* Slots of the cache that are prepared with each packet, in some 0.05 ms, until a screenful of them is. */
+#define PREPARED_SLOTS 8u
 
 size_t ff_plane_capacity(const ff_geometry *geometry, int plane) {
     const size_t tiles = (size_t)geometry->columns * geometry->rows;
@@ -170,7 +169,7 @@ void ff_end_rows(ff_frame_encoder *encoder, uint32_t first, uint32_t end, uint64
 }
 
 void ff_end_packet(ff_frame_encoder *encoder) {
-    if (encoder->coded > 0 && encoder->coded < FEW_TILES) /* a screenful of slots: more may never be used */
+    if (encoder->coded > 0) /* more than a screenful of slots may never be used */
         ff_cache_prepare(&encoder->cache, (uint32_t)count_tiles(encoder), PREPARED_SLOTS);
     if (encoder->modelled_pixels > 0) {
         ff_range_end_encoding(&encoder->range_coder);
