@@ -296,6 +296,19 @@ def test_keyframes_have_a_hash_and_later_packets_now_and_then() -> None:
     assert 2 <= sum(value is not None for value in hashes[1:]) <= 20
 
 
+def test_a_hash_waits_for_a_packet_of_few_tiles() -> None:
+    encoder, frame = Encoder(), np.zeros((512, 512, 4), np.uint8)
+
+    def is_hashed(rows: int) -> bool:
+        frame[:rows] ^= 1
+        return parse(encoder.encode(frame)).frame_hash is not None
+
+    assert is_hashed(0), "a keyframe, which is black as what it is drawn on"
+    assert not any(is_hashed(512) for _ in range(100))
+    assert is_hashed(64)
+    assert [is_hashed(512) for _ in range(128)] == [False] * 127 + [True]
+
+
 # -- statistics ------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from fastframe._arguments import checked, checked_choice, checked_int
 from fastframe._core import MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, FrameEncoder
 from fastframe._damage import clipped_damage
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, Header, pack
-from fastframe.codec.parts import WINDOW_TILES, Part, PlaneStream, Search, end_packet
+from fastframe.codec.parts import FEW_TILES, WINDOW_TILES, Part, PlaneStream, Search, end_packet
 from fastframe.codec.planes import (
     EFFORTS,
     MODELLED_PLANE,
@@ -34,7 +34,8 @@ from fastframe.errors import FastframeError, LocalProtocolError
 from fastframe.limits import Limits
 
 # A hash of the whole framebuffer costs about as much as comparing a frame, so it goes out with every keyframe and then
-# with every 64th packet that changes something: 1 to 2 % of the time, and a fault shows within seconds.
+# with every 64th packet that changes something, 1 to 2 % of the time, and a fault shows within seconds. What takes long
+# anyway should not take longer: it waits for a packet of few tiles, but not for more than as many packets again.
 PACKETS_PER_HASH = 64
 
 UNBOUNDED = 2**63
@@ -305,16 +306,16 @@ class Encoder:
         sizes: PlaneSizes = {}
         pieces: list[bytes] = []
         compressing = 0.0
-        hashed = keyframe or self._packets_since_hash + 1 == PACKETS_PER_HASH
+        hashable_tiles = core.tiles if keyframe else self._hashable_tiles(core)
         if damage is None or damage or self._left_over:
-            sizes, pieces, compressing = self._encode_tiles(core, frame, damage, budget, hashed)
+            sizes, pieces, compressing = self._encode_tiles(core, frame, damage, budget, hashable_tiles)
         else:
             core.skip()
         analysed = perf_counter()
 
         self._sequence = 0 if keyframe else self._sequence + 1
         frame_hash = None
-        if hashed and (keyframe or sizes):
+        if (keyframe or sizes) and core.coded <= hashable_tiles:
             frame_hash = core.hash()
             self._packets_since_hash = 0
         else:
@@ -331,6 +332,12 @@ class Encoder:
         }
         self._last = len(packet), core.modes() if sizes else bytes(core.tiles), sizes, seconds
         return packet
+
+    def _hashable_tiles(self, core: FrameEncoder) -> int:
+        """Of how many tiles a packet that is no keyframe may be to go with a hash: none does of a negative number."""
+        if self._packets_since_hash + 1 < PACKETS_PER_HASH:
+            return -1
+        return FEW_TILES if self._packets_since_hash + 1 < 2 * PACKETS_PER_HASH else core.tiles
 
     def _begin_epoch(self, width: int, height: int) -> FrameEncoder:
         core = self._core
@@ -358,7 +365,7 @@ class Encoder:
         frame: npt.NDArray[np.uint8],
         damage: list[tuple[int, int, int, int]] | None,
         budget: int | None,
-        hashed: bool,
+        hashable_tiles: int,
     ) -> tuple[PlaneSizes, list[bytes], float]:
         """Codes changed tiles up to the budget. Returns the planes' sizes and bytes, and the seconds of compression."""
         search: Search | None = Search(core, frame, damage)
@@ -367,7 +374,7 @@ class Encoder:
         streams = self._streams
         written, seconds = PACKET_ROOM, 0.0
         while True:
-            part = Part(core, streams, *self._room(budget, written), hashed=hashed)
+            part = Part(core, streams, *self._room(budget, written), hashable_tiles)
             seconds += part.code(search) if self._team is None else part.share(self._team, window, search)
             search = None
             streamed = sum([stream.size for stream in streams.values()])
@@ -383,7 +390,7 @@ class Encoder:
             if used_up or no_room:
                 break
         if not part.ended:
-            end_packet(core, self._team, hashed=hashed)
+            end_packet(core, self._team, hashable_tiles)
         self._left_over = core.left
         sizes: PlaneSizes = {}
         pieces: list[bytes] = []

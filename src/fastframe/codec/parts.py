@@ -21,7 +21,7 @@ from fastframe._core import ANALYSED_TILES, PLANES, WINDOWS, FrameEncoder
 from fastframe.codec.planes import PlaneCompressor
 from fastframe.codec.team import Task, Team, then
 
-# Fewer tiles than these are not worth waking another thread.
+# Fewer tiles than these are not worth waking another thread, and leave time to hash all of the frame.
 FEW_TILES = 24
 # Tiles of a window: few, so that compression begins soon. So many WINDOWS are under way.
 WINDOW_TILES = 32
@@ -96,16 +96,17 @@ class PlaneStream:
         return self._task()  # for what came before the mark was back
 
 
-def end_packet(core: FrameEncoder, team: Team | None, *, hashed: bool) -> None:
-    """Ends the packet: brings the reference up to date, and hashes it if wanted."""
+def end_packet(core: FrameEncoder, team: Team | None, hashable_tiles: int) -> None:
+    """Ends the packet: brings the reference up to date, and hashes it if the packet has so many tiles at most."""
     core.end()
     if team is None:
-        core.end_rows(0, core.rows, hashed)
+        core.end_rows(0, core.rows, core.coded <= hashable_tiles)
     else:
-        team.run(_row_tasks(core, hashed))
+        team.run(_row_tasks(core, hashable_tiles))
 
 
-def _row_tasks(core: FrameEncoder, hashed: bool) -> list[Task]:
+def _row_tasks(core: FrameEncoder, hashable_tiles: int) -> list[Task]:
+    hashed = core.coded <= hashable_tiles
     return [
         partial(core.end_rows, row, min(row + ROWS_PER_TASK, core.rows), hashed)
         for row in range(0, core.rows, ROWS_PER_TASK)
@@ -176,17 +177,17 @@ class Part:
     ----------
     bit_budget, byte_room
         As for `FrameEncoder.encode_part`.
-    hashed
-        Whether rows are hashed when no tile is left.
+    hashable_tiles
+        Rows are hashed when no tile is left, if the packet has so many tiles at most.
     """
 
     def __init__(
-        self, core: FrameEncoder, streams: dict[int, PlaneStream], bit_budget: int, byte_room: int, *, hashed: bool
+        self, core: FrameEncoder, streams: dict[int, PlaneStream], bit_budget: int, byte_room: int, hashable_tiles: int
     ) -> None:
         self._core = core
         self._streams = streams
         self._room = bit_budget, byte_room
-        self._hashed = hashed
+        self._hashable_tiles = hashable_tiles
         self.estimate = 0
         """Bits that it takes."""
         self.ended = False
@@ -210,7 +211,7 @@ class Part:
             self._streams[number].code(data)
         seconds = perf_counter() - started
         if self._core.left == 0:
-            end_packet(self._core, None, hashed=self._hashed)
+            end_packet(self._core, None, self._hashable_tiles)
             self.ended = True
         return seconds
 
@@ -278,7 +279,7 @@ class Part:
         if self._core.left == 0:
             self._core.end()
             self.ended = True
-            tasks += _row_tasks(self._core, self._hashed)
+            tasks += _row_tasks(self._core, self._hashable_tiles)
         return tasks
 
     def _compression(self, numbers: Iterable[int], *, last: bool) -> list[Task]:
