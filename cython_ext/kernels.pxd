@@ -72,6 +72,11 @@ cdef extern from "motion.h" nogil:
     void ff_motion_end(ff_motion *, const ff_votes *, uint32_t)
 
 
+cdef extern from "drift.h" nogil:
+    ctypedef struct ff_band_drifts:
+        uint32_t count
+
+
 cdef extern from "isa.h" nogil:
     ctypedef struct ff_kernel_table:
         const char *name
@@ -151,6 +156,7 @@ cdef extern from "frame_encode.h" nogil:
         uint8_t *modes
         ff_box *boxes
         uint32_t *changed_at
+        uint8_t *restless
         uint16_t *excesses
         uint32_t *order
         size_t order_count, coded
@@ -161,6 +167,7 @@ cdef extern from "frame_encode.h" nogil:
         uint32_t packet
         ff_tile_windows *windows
         ff_votes *votes
+        ff_band_drifts *drifts
         uint32_t bands
         ff_cache cache
         ff_pixel_model *model

@@ -1,5 +1,8 @@
 #include "analyse.h"
 
+#include <string.h>
+
+#include "drift.h"
 #include "entropy.h"
 #include "frame_encode.h"
 #include "hash.h"
@@ -51,6 +54,14 @@ static int seems_closer(const uint32_t *pixels, ff_box area, const uint32_t *sou
     return ff_kernels->count_differences(pixels, area, source, pitch, first, apart, most) <= most;
 }
 
+/* Where the pixels of an area come from by a vector, or NULL where that is not wholly inside the frame. */
+static const uint32_t *source_of(const ff_frame_encoder *encoder, ff_box area, ff_vector vector) {
+    const int64_t x = (int64_t)area.x + vector.dx, y = (int64_t)area.y + vector.dy;
+    if (x < 0 || y < 0 || x + area.width > encoder->geometry.width || y + area.height > encoder->geometry.height)
+        return NULL;
+    return encoder->reference + (size_t)y * encoder->geometry.width + (size_t)x;
+}
+
 /* The number of the vector whose source resembles the tile most, or -1 when none does so better than `changed` differing
  * pixels, which becomes the number of those that differ from that source. */
 static int32_t best_vector(const ff_frame_encoder *encoder, const uint32_t *pixels, ff_box area, uint32_t *changed) {
@@ -58,11 +69,8 @@ static int32_t best_vector(const ff_frame_encoder *encoder, const uint32_t *pixe
     const size_t pitch = encoder->geometry.width;
     int32_t best = -1;
     for (uint32_t i = 0; i < motion->vector_count && *changed > 0; i++) {
-        const int64_t x = (int64_t)area.x + motion->vectors[i].dx, y = (int64_t)area.y + motion->vectors[i].dy;
-        if (x < 0 || y < 0 || x + area.width > encoder->geometry.width || y + area.height > encoder->geometry.height)
-            continue;
-        const uint32_t *source = encoder->reference + (size_t)y * pitch + (size_t)x;
-        if (!seems_closer(pixels, area, source, pitch, *changed))
+        const uint32_t *source = source_of(encoder, area, motion->vectors[i]);
+        if (source == NULL || !seems_closer(pixels, area, source, pitch, *changed))
             continue;
         const uint32_t differences = ff_kernels->count_differences(pixels, area, source, pitch, 0, 1, *changed - 1);
         if (differences < *changed) {
@@ -127,6 +135,41 @@ static uint32_t residual_bits(uint8_t planes[3][FF_TILE_PIXELS], uint32_t count,
     return alone ? 2 * green : green + ff_entropy(planes[1], count) + ff_entropy(planes[2], count);
 }
 
+/* Replaces the difference from the base, whose magnitude is given, by that from the source of a drift where this seems to take fewer
+ * bits. Returns the magnitude. */
+static uint64_t try_drifts(const ff_frame_encoder *encoder, const uint32_t *pixels, ff_box area, ff_analysis *analysis,
+                           uint64_t magnitude) {
+    const ff_motion *motion = &encoder->motion;
+    const size_t pitch = encoder->geometry.width;
+    const uint32_t *closest = NULL;
+    uint32_t least = ff_sum_differences(pixels, area, analysis->base.pixels, pitch);
+    int32_t best = -1;
+    for (uint32_t i = 0; i < motion->drift_count; i++) {
+        const uint32_t *source = source_of(encoder, area, motion->vectors[motion->vector_count + i]);
+        const uint32_t sum = source == NULL ? UINT32_MAX : ff_sum_differences(pixels, area, source, pitch);
+        if (sum < least) {
+            least = sum;
+            closest = source;
+            best = (int32_t)(motion->vector_count + i);
+        }
+    }
+    if (closest == NULL)
+        return magnitude;
+    uint8_t drifted[3][FF_TILE_PIXELS];
+    const uint32_t count = area.width * area.height;
+    const ff_box all = {0, 0, area.width, area.height};
+    const uint64_t drifted_magnitude = ff_kernels->predict(pixels, closest, pitch, all, drifted[0], drifted[1], drifted[2]);
+    /* By all planes: in a film whose colours are coarser than its green, that of green alone takes the wrong one for the better. */
+    if (MAGNITUDES_APART(drifted_magnitude, magnitude) ||
+        (!MAGNITUDES_APART(magnitude, drifted_magnitude) &&
+         residual_bits(drifted, count, 0) >= residual_bits(analysis->difference, count, 0)))
+        return magnitude;
+    for (uint32_t i = 0; i < 3; i++)
+        memcpy(analysis->difference[i], drifted[i], count);
+    analysis->difference_vector = best;
+    return drifted_magnitude;
+}
+
 int ff_changed_sparsely(const ff_base *base) { return base->changed * XOR_SHARE <= base->box.width * base->box.height; }
 
 void ff_analyse_photo(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
@@ -140,9 +183,15 @@ void ff_analyse_photo(const ff_frame_encoder *encoder, uint32_t tile, ff_analysi
     uint8_t(*photo)[FF_TILE_PIXELS] = analysis->photo, (*difference)[FF_TILE_PIXELS] = analysis->difference;
     const uint64_t magnitude = ff_kernels->predict(pixels, NULL, 0, base->box, photo[0], photo[1], photo[2]);
     uint64_t difference_magnitude = UINT64_MAX / 8;
-    if (encoder->packet > 1)
+    analysis->difference_vector = analysis->vector;
+    if (encoder->packet > 1) {
         difference_magnitude = ff_kernels->predict(pixels, base->pixels, encoder->geometry.width, base->box,
                                                    difference[0], difference[1], difference[2]);
+        /* What a tile holds is moved as a whole, so all of it must be drawn. */
+        const ff_box area = ff_tile_area(&encoder->geometry, tile);
+        if (encoder->motion.drift_count > 0 && count == area.width * area.height)
+            difference_magnitude = try_drifts(encoder, pixels, area, analysis, difference_magnitude);
+    }
     analysis->photo_bits = analysis->difference_bits = UINT32_MAX;
     const int drawable = analysis->has_palette || analysis->has_patch || ff_changed_sparsely(base);
     const int may_be_photo = !MAGNITUDES_APART(magnitude, difference_magnitude);

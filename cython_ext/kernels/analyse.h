@@ -39,6 +39,7 @@ typedef struct ff_analysis {
     uint8_t has_palette, has_patch;    /* there are few enough colours */
     uint32_t palette_bits, patch_bits; /* besides new colours */
     ff_palette palette, patch;         /* of the base's box: of all pixels, and of those that differ from the base */
+    int32_t difference_vector; /* from whose source the difference is taken: that of the base, or one that resembles it more closely */
     uint32_t photo_bits, difference_bits; /* UINT32_MAX where the other is cheaper, or there is
                                              nothing before; where nothing else can be chosen, roughly */
     uint8_t photo[3][FF_TILE_PIXELS], difference[3][FF_TILE_PIXELS]; /* residuals of G, B - G, R - G */

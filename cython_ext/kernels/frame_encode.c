@@ -60,6 +60,7 @@ void ff_encoder_reset(ff_frame_encoder *encoder) {
     memset(encoder->modes, FF_MODE_UNCHANGED, tiles);
     memset(encoder->changed_at, 0, tiles * sizeof *encoder->changed_at);
     memset(encoder->hashes, 0, tiles * sizeof *encoder->hashes);
+    memset(encoder->restless, 0, tiles);
     memset(encoder->excesses, 0, tiles * sizeof *encoder->excesses);
 }
 
@@ -73,7 +74,7 @@ void ff_begin_packet(ff_frame_encoder *encoder) {
     encoder->range_coder.data = encoder->planes[FF_PLANE_MODELLED];
     ff_range_begin_encoding(&encoder->range_coder);
     encoder->order_count = encoder->coded = 0;
-    encoder->motion.vector_count = 0;
+    encoder->motion.vector_count = encoder->motion.drift_count = 0;
     memset(encoder->sizes, 0, sizeof encoder->sizes);
     memset(encoder->modes, FF_MODE_UNCHANGED, tiles);
     memset(encoder->boxes, 0, tiles * sizeof *encoder->boxes);
@@ -132,12 +133,19 @@ void ff_begin_tiles(ff_frame_encoder *encoder, uint32_t start) {
 }
 
 void ff_look_for_motion(ff_frame_encoder *encoder, uint32_t first, uint32_t end) {
-    for (uint32_t band = first; band < end; band++)
+    for (uint32_t band = first; band < end; band++) {
         ff_kernels->motion_vote(&encoder->motion, &encoder->geometry, encoder->dirty, encoder->reference, band,
                                 &encoder->votes[band]);
+        ff_look_for_drifts(&encoder->geometry, encoder->restless, encoder->dirty, encoder->tiles, encoder->reference, band,
+                           &encoder->drifts[band]);
+    }
 }
 
-void ff_end_motion(ff_frame_encoder *encoder) { ff_motion_end(&encoder->motion, encoder->votes, encoder->bands); }
+void ff_end_motion(ff_frame_encoder *encoder) {
+    ff_motion *motion = &encoder->motion;
+    ff_motion_end(motion, encoder->votes, encoder->bands);
+    motion->drift_count = ff_choose_drifts(encoder->drifts, encoder->bands, motion->vectors + motion->vector_count);
+}
 
 /* Says which rows of the tile repeat the one above, now that those of a box have changed. */
 static void update_repeats(ff_frame_encoder *encoder, uint32_t tile, ff_box area, ff_box box) {
@@ -192,6 +200,12 @@ static void put_u16(ff_frame_encoder *encoder, int plane, uint32_t value) {
     put(encoder, plane, value >> 8 & 255);
 }
 
+/* Whether an operation draws all of a tile by residuals. */
+static uint8_t is_restless(uint32_t operation) {
+    const uint32_t mode = operation & FF_OPERATION_MODE;
+    return (mode == FF_MODE_PHOTO || mode == FF_MODE_DIFFERENCE) && !(operation & FF_OPERATION_BOXED);
+}
+
 static void put_operation(ff_frame_encoder *encoder, uint32_t tile, uint32_t operation) {
     const uint32_t tiles = (uint32_t)count_tiles(encoder);
     uint32_t skip = tile >= encoder->position ? tile - encoder->position : tile + tiles - encoder->position;
@@ -201,6 +215,7 @@ static void put_operation(ff_frame_encoder *encoder, uint32_t tile, uint32_t ope
     put(encoder, FF_PLANE_OPERATIONS, operation);
     encoder->position = tile + 1 == tiles ? 0 : tile + 1;
     encoder->modes[tile] = (uint8_t)(operation & FF_OPERATION_MODE);
+    encoder->restless[tile] = is_restless(operation);
 }
 
 static uint32_t put_box(ff_frame_encoder *encoder, ff_box area, ff_box box) {
@@ -216,8 +231,9 @@ static uint32_t put_box(ff_frame_encoder *encoder, ff_box area, ff_box box) {
 static uint32_t put_vector(ff_frame_encoder *encoder, uint32_t number) {
     const ff_motion *motion = &encoder->motion;
     if (!encoder->vectors_written) {
-        put(encoder, FF_PLANE_VECTORS, motion->vector_count);
-        for (uint32_t i = 0; i < motion->vector_count; i++) {
+        const uint32_t count = motion->vector_count + motion->drift_count;
+        put(encoder, FF_PLANE_VECTORS, count);
+        for (uint32_t i = 0; i < count; i++) {
             put_u16(encoder, FF_PLANE_VECTORS, (uint32_t)motion->vectors[i].dx);
             put_u16(encoder, FF_PLANE_VECTORS, (uint32_t)motion->vectors[i].dy);
         }
@@ -446,16 +462,22 @@ static uint64_t encode_tile(ff_frame_encoder *encoder, uint32_t tile, ff_analysi
         }
     }
     ff_analyse_base(encoder, tile, analysis);
-    if (analysis->vector >= 0)
-        operation |= put_vector(encoder, (uint32_t)analysis->vector);
+    int32_t vector = analysis->vector;
     if (analysis->base.changed == 0) {
         operation |= FF_MODE_COPY;
     } else {
         operation |= put_box(encoder, area, analysis->base.box);
-        operation |= encoder->model != NULL
-                         ? draw_tightly(encoder, tile, analysis, &bits)
-                         : draw(encoder, tile, analysis, choose_drawing(encoder, &encoder->colours, tile, analysis), &bits);
+        if (encoder->model != NULL) {
+            operation |= draw_tightly(encoder, tile, analysis, &bits);
+        } else {
+            const drawing chosen = choose_drawing(encoder, &encoder->colours, tile, analysis);
+            operation |= draw(encoder, tile, analysis, chosen, &bits);
+            if (chosen.mode == FF_MODE_DIFFERENCE)
+                vector = analysis->difference_vector;
+        }
     }
+    if (vector >= 0)
+        operation |= put_vector(encoder, (uint32_t)vector);
     if (analysis->box.width * analysis->box.height >= FEW_KEPT_PIXELS)
         operation |= keep(encoder, tile, area);
     put_operation(encoder, tile, operation);

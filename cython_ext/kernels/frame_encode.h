@@ -5,6 +5,7 @@
 #include "analyse.h"
 #include "cache.h"
 #include "colours.h"
+#include "drift.h"
 #include "motion.h"
 #include "pixel_model.h"
 #include "planes.h"
@@ -26,6 +27,7 @@ typedef struct ff_frame_encoder {
     ff_box *boxes;               /* a tile: what the packet draws of it; width 0: nothing */
     uint32_t *changed_at;        /* a tile: number of the packet that changed it last */
     uint64_t *hashes;            /* a tile: the hash of what the reference shows of it, 0 where it is not known */
+    uint8_t *restless;           /* a byte a tile: when it was drawn last, residuals drew all of it */
     uint16_t *excesses;          /* a tile: see texture.h */
     uint32_t *order;             /* a tile: those that are dirty, in the order in which they are coded */
     size_t order_count, coded;   /* how many these are, and how many of them have been coded */
@@ -39,6 +41,7 @@ typedef struct ff_frame_encoder {
     ff_tile_windows *windows;    /* a tile: what the search for motion takes from it, if it is dirty */
     ff_motion motion;
     ff_votes *votes;             /* a band of FF_MOTION_BAND rows of tiles */
+    ff_band_drifts *drifts;      /* likewise */
     uint32_t bands;              /* to look for motion in */
     ff_cache cache;
     ff_colours colours;

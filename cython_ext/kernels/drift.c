@@ -1,0 +1,148 @@
+#include "drift.h"
+
+/* How far a tile is looked for in each direction. Every second vector is tried, and then those beside the best one. */
+#define REACH 32u
+#define AROUND (FF_TILE + 2 * REACH)
+/* Rows of a tile that are compared. */
+#define FIRST_ROW 4u
+#define ROWS_APART 8u
+/* A vector counts if it saves this part of the differences. */
+#define LEAST_GAIN 16u
+
+FF_INLINE uint32_t sum_bytes(const uint8_t *bytes, const uint8_t *others, uint32_t count) {
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < count; i++)
+        sum += (uint32_t)(bytes[i] < others[i] ? others[i] - bytes[i] : bytes[i] - others[i]);
+    return sum;
+}
+
+uint32_t ff_sum_differences(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch) {
+    uint32_t sum = 0;
+    for (uint32_t y = area.height > FIRST_ROW ? FIRST_ROW : 0; y < area.height; y += ROWS_APART)
+        sum += sum_bytes((const uint8_t *)(tile + y * FF_TILE), (const uint8_t *)(source + y * pitch), 4 * area.width);
+    return sum;
+}
+
+static void take_green(const uint32_t *row, uint32_t count, uint8_t *green) {
+    for (uint32_t x = 0; x < count; x++)
+        green[x] = (uint8_t)(row[x] >> 8);
+}
+
+/* The green of a tile's compared rows, and of what is around it in the frame before. */
+typedef struct surroundings {
+    uint8_t tile[FF_TILE / ROWS_APART][FF_TILE];
+    uint8_t before[AROUND][AROUND];
+    int32_t left, top, right, bottom; /* the least and the greatest vectors that stay inside */
+} surroundings;
+
+static void load(surroundings *around, const ff_geometry *geometry, const uint32_t *tile, ff_box area, const uint32_t *reference) {
+    const uint32_t left = area.x < REACH ? area.x : REACH, top = area.y < REACH ? area.y : REACH;
+    const uint32_t right = geometry->width - area.x - FF_TILE, bottom = geometry->height - area.y - FF_TILE;
+    around->left = -(int32_t)left;
+    around->top = -(int32_t)top;
+    around->right = (int32_t)(right < REACH ? right : REACH);
+    around->bottom = (int32_t)(bottom < REACH ? bottom : REACH);
+    const uint32_t width = left + FF_TILE + (uint32_t)around->right, height = top + FF_TILE + (uint32_t)around->bottom;
+    const uint32_t *row = reference + (size_t)(area.y - top) * geometry->width + (area.x - left);
+    for (uint32_t y = 0; y < height; y++)
+        take_green(row + (size_t)y * geometry->width, width, around->before[REACH - top + y] + REACH - left);
+    for (uint32_t i = 0; i < FF_TILE / ROWS_APART; i++)
+        take_green(tile + (FIRST_ROW + i * ROWS_APART) * FF_TILE, FF_TILE, around->tile[i]);
+}
+
+/* The sum of differences at a vector, or a number that is not below `limit`. */
+FF_INLINE uint32_t sum_at(const surroundings *around, int32_t dx, int32_t dy, uint32_t limit) {
+    const uint8_t *before = &around->before[(int32_t)(REACH + FIRST_ROW) + dy][(int32_t)REACH + dx];
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < FF_TILE / ROWS_APART && sum < limit; i++)
+        sum += sum_bytes(around->tile[i], before + i * ROWS_APART * AROUND, FF_TILE);
+    return sum;
+}
+
+/* Tries a vector, which becomes the best one if its sum is below the least one. */
+FF_INLINE uint32_t try_vector(const surroundings *around, int32_t dx, int32_t dy, uint32_t least, ff_vector *best) {
+    const uint32_t sum = sum_at(around, dx, dy, least);
+    if (sum < least)
+        *best = (ff_vector){dx, dy};
+    return sum < least ? sum : least;
+}
+
+/* Returns what is gained by the vector that gains most. */
+static uint32_t find_drift(const surroundings *around, ff_vector *vector) {
+    ff_vector best = {0, 0};
+    const uint32_t still = sum_at(around, 0, 0, UINT32_MAX);
+    uint32_t least = still;
+    for (int32_t dy = around->top / 2 * 2; dy <= around->bottom; dy += 2)
+        for (int32_t dx = around->left / 2 * 2; dx <= around->right; dx += 2)
+            least = try_vector(around, dx, dy, least, &best);
+    *vector = best;
+    for (int32_t dy = best.dy - 1; dy <= best.dy + 1; dy++)
+        for (int32_t dx = best.dx - 1; dx <= best.dx + 1; dx++)
+            if (dx >= around->left && dx <= around->right && dy >= around->top && dy <= around->bottom)
+                least = try_vector(around, dx, dy, least, vector);
+    return still - least > still / LEAST_GAIN ? still - least : 0;
+}
+
+static int is_candidate(const ff_geometry *geometry, const uint8_t *restless, const uint8_t *dirty, uint32_t tile) {
+    const ff_box area = ff_tile_area(geometry, tile);
+    return restless[tile] && dirty[tile] && area.width == FF_TILE && area.height == FF_TILE;
+}
+
+void ff_look_for_drifts(const ff_geometry *geometry, const uint8_t *restless, const uint8_t *dirty, const uint32_t *tiles,
+                        const uint32_t *reference, uint32_t band, ff_band_drifts *found) {
+    const uint32_t first = band * FF_MOTION_BAND * geometry->columns;
+    const uint32_t rest = geometry->columns * geometry->rows - first, all = FF_MOTION_BAND * geometry->columns;
+    const uint32_t end = first + (rest < all ? rest : all);
+    uint32_t count = 0, number = 0, next = 0; /* candidates; the one that is come to; those that were taken */
+    found->count = 0;
+    for (uint32_t tile = first; tile < end; tile++)
+        count += (uint32_t)is_candidate(geometry, restless, dirty, tile);
+    for (uint32_t tile = first; tile < end && next < FF_BAND_DRIFTS && count > 0; tile++) {
+        if (!is_candidate(geometry, restless, dirty, tile))
+            continue;
+        /* Spread over the band, where there are enough. */
+        if (number++ < (2 * next + 1) * count / (2 * FF_BAND_DRIFTS))
+            continue;
+        next++;
+        surroundings around;
+        load(&around, geometry, tiles + (size_t)tile * FF_TILE_PIXELS, ff_tile_area(geometry, tile), reference);
+        ff_drift *drift = &found->drifts[found->count];
+        drift->gain = find_drift(&around, &drift->vector);
+        found->count += drift->gain > 0;
+    }
+}
+
+/* The gain in all bands of one vector. */
+static uint32_t sum_gains(const ff_band_drifts *bands, uint32_t band_count, ff_vector vector) {
+    uint32_t gain = 0;
+    for (const ff_band_drifts *band = bands; band < bands + band_count; band++)
+        for (const ff_drift *drift = band->drifts; drift < band->drifts + band->count; drift++)
+            gain += drift->vector.dx == vector.dx && drift->vector.dy == vector.dy ? drift->gain : 0;
+    return gain;
+}
+
+static int is_among(const ff_vector *vectors, uint32_t count, ff_vector vector) {
+    for (uint32_t i = 0; i < count; i++)
+        if (vectors[i].dx == vector.dx && vectors[i].dy == vector.dy)
+            return 1;
+    return 0;
+}
+
+uint32_t ff_choose_drifts(const ff_band_drifts *bands, uint32_t band_count, ff_vector *vectors) {
+    uint32_t count = 0;
+    while (count < FF_DRIFTS) {
+        uint32_t most = 0;
+        for (const ff_band_drifts *band = bands; band < bands + band_count; band++)
+            for (const ff_drift *drift = band->drifts; drift < band->drifts + band->count; drift++) {
+                const uint32_t gain = is_among(vectors, count, drift->vector) ? 0 : sum_gains(bands, band_count, drift->vector);
+                if (gain > most) {
+                    most = gain;
+                    vectors[count] = drift->vector;
+                }
+            }
+        if (most == 0)
+            break;
+        count++;
+    }
+    return count;
+}
