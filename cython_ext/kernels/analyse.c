@@ -54,14 +54,6 @@ static int seems_closer(const uint32_t *pixels, ff_box area, const uint32_t *sou
     return ff_kernels->count_differences(pixels, area, source, pitch, first, apart, most) <= most;
 }
 
-/* Where the pixels of an area come from by a vector, or NULL where that is not wholly inside the frame. */
-static const uint32_t *source_of(const ff_frame_encoder *encoder, ff_box area, ff_vector vector) {
-    const int64_t x = (int64_t)area.x + vector.dx, y = (int64_t)area.y + vector.dy;
-    if (x < 0 || y < 0 || x + area.width > encoder->geometry.width || y + area.height > encoder->geometry.height)
-        return NULL;
-    return encoder->reference + (size_t)y * encoder->geometry.width + (size_t)x;
-}
-
 /* The number of the vector whose source resembles the tile most, or -1 when none does so better than `changed` differing
  * pixels, which becomes the number of those that differ from that source. */
 static int32_t best_vector(const ff_frame_encoder *encoder, const uint32_t *pixels, ff_box area, uint32_t *changed) {
@@ -69,7 +61,7 @@ static int32_t best_vector(const ff_frame_encoder *encoder, const uint32_t *pixe
     const size_t pitch = encoder->geometry.width;
     int32_t best = -1;
     for (uint32_t i = 0; i < motion->vector_count && *changed > 0; i++) {
-        const uint32_t *source = source_of(encoder, area, motion->vectors[i]);
+        const uint32_t *source = ff_source_of(&encoder->geometry, encoder->reference, area, motion->vectors[i]);
         if (source == NULL || !seems_closer(pixels, area, source, pitch, *changed))
             continue;
         const uint32_t differences = ff_kernels->count_differences(pixels, area, source, pitch, 0, 1, *changed - 1);
@@ -145,7 +137,7 @@ static uint64_t try_drifts(const ff_frame_encoder *encoder, const uint32_t *pixe
     uint32_t least = ff_sum_differences(pixels, area, analysis->base.pixels, pitch);
     int32_t best = -1;
     for (uint32_t i = 0; i < motion->drift_count; i++) {
-        const uint32_t *source = source_of(encoder, area, motion->vectors[motion->vector_count + i]);
+        const uint32_t *source = ff_source_of(&encoder->geometry, encoder->reference, area, motion->vectors[motion->vector_count + i]);
         const uint32_t sum = source == NULL ? UINT32_MAX : ff_sum_differences(pixels, area, source, pitch);
         if (sum < least) {
             least = sum;

@@ -8,6 +8,8 @@
 #define ROWS_APART 8u
 /* A vector counts if it saves this part of the differences. */
 #define LEAST_GAIN 16u
+/* Vectors of which those that gain most are chosen: as many as tiles are looked for in a frame of 2000 rows. */
+#define MOST_CANDIDATES 32u
 
 FF_INLINE uint32_t sum_bytes(const uint8_t *bytes, const uint8_t *others, uint32_t count) {
     uint32_t sum = 0;
@@ -21,6 +23,13 @@ uint32_t ff_sum_differences(const uint32_t *tile, ff_box area, const uint32_t *s
     for (uint32_t y = area.height > FIRST_ROW ? FIRST_ROW : 0; y < area.height; y += ROWS_APART)
         sum += sum_bytes((const uint8_t *)(tile + y * FF_TILE), (const uint8_t *)(source + y * pitch), 4 * area.width);
     return sum;
+}
+
+const uint32_t *ff_source_of(const ff_geometry *geometry, const uint32_t *reference, ff_box area, ff_vector vector) {
+    const int64_t x = (int64_t)area.x + vector.dx, y = (int64_t)area.y + vector.dy;
+    if (x < 0 || y < 0 || x + area.width > geometry->width || y + area.height > geometry->height)
+        return NULL;
+    return reference + (size_t)y * geometry->width + (size_t)x;
 }
 
 static void take_green(const uint32_t *row, uint32_t count, uint8_t *green) {
@@ -67,8 +76,8 @@ FF_INLINE uint32_t try_vector(const surroundings *around, int32_t dx, int32_t dy
     return sum < least ? sum : least;
 }
 
-/* Returns what is gained by the vector that gains most. */
-static uint32_t find_drift(const surroundings *around, ff_vector *vector) {
+/* Finds the vector that gains most, if any gains enough. */
+static int find_drift(const surroundings *around, ff_vector *vector) {
     ff_vector best = {0, 0};
     const uint32_t still = sum_at(around, 0, 0, UINT32_MAX);
     uint32_t least = still;
@@ -80,7 +89,7 @@ static uint32_t find_drift(const surroundings *around, ff_vector *vector) {
         for (int32_t dx = best.dx - 1; dx <= best.dx + 1; dx++)
             if (dx >= around->left && dx <= around->right && dy >= around->top && dy <= around->bottom)
                 least = try_vector(around, dx, dy, least, vector);
-    return still - least > still / LEAST_GAIN ? still - least : 0;
+    return still - least > still / LEAST_GAIN;
 }
 
 static int is_candidate(const ff_geometry *geometry, const uint8_t *restless, const uint8_t *dirty, uint32_t tile) {
@@ -107,18 +116,14 @@ void ff_look_for_drifts(const ff_geometry *geometry, const uint8_t *restless, co
         surroundings around;
         load(&around, geometry, tiles + (size_t)tile * FF_TILE_PIXELS, ff_tile_area(geometry, tile), reference);
         ff_drift *drift = &found->drifts[found->count];
-        drift->gain = find_drift(&around, &drift->vector);
-        found->count += drift->gain > 0;
+        if (find_drift(&around, &drift->vector)) {
+            const ff_box area = ff_tile_area(geometry, tile);
+            const uint32_t *pixels = tiles + (size_t)tile * FF_TILE_PIXELS;
+            drift->tile = tile;
+            drift->least = ff_sum_differences(pixels, area, ff_source_of(geometry, reference, area, (ff_vector){0, 0}), geometry->width);
+            found->count++;
+        }
     }
-}
-
-/* The gain in all bands of one vector. */
-static uint32_t sum_gains(const ff_band_drifts *bands, uint32_t band_count, ff_vector vector) {
-    uint32_t gain = 0;
-    for (const ff_band_drifts *band = bands; band < bands + band_count; band++)
-        for (const ff_drift *drift = band->drifts; drift < band->drifts + band->count; drift++)
-            gain += drift->vector.dx == vector.dx && drift->vector.dy == vector.dy ? drift->gain : 0;
-    return gain;
 }
 
 static int is_among(const ff_vector *vectors, uint32_t count, ff_vector vector) {
@@ -128,21 +133,45 @@ static int is_among(const ff_vector *vectors, uint32_t count, ff_vector vector) 
     return 0;
 }
 
-uint32_t ff_choose_drifts(const ff_band_drifts *bands, uint32_t band_count, ff_vector *vectors) {
-    uint32_t count = 0;
+/* What the tiles that were looked for save by a vector, beyond what they save already. `take`: they save it from now on. */
+static uint32_t sum_gains(const ff_geometry *geometry, const uint32_t *tiles, const uint32_t *reference, ff_band_drifts *bands,
+                          uint32_t band_count, ff_vector vector, int take) {
+    uint32_t gain = 0;
+    for (ff_band_drifts *band = bands; band < bands + band_count; band++)
+        for (ff_drift *drift = band->drifts; drift < band->drifts + band->count; drift++) {
+            const ff_box area = ff_tile_area(geometry, drift->tile);
+            const uint32_t *source = ff_source_of(geometry, reference, area, vector);
+            if (source == NULL)
+                continue;
+            const uint32_t sum = ff_sum_differences(tiles + (size_t)drift->tile * FF_TILE_PIXELS, area, source, geometry->width);
+            if (sum < drift->least) {
+                gain += drift->least - sum;
+                drift->least = take ? sum : drift->least;
+            }
+        }
+    return gain;
+}
+
+uint32_t ff_choose_drifts(const ff_geometry *geometry, const uint32_t *tiles, const uint32_t *reference, ff_band_drifts *bands,
+                          uint32_t band_count, ff_vector *vectors) {
+    uint32_t count = 0, tried = 0;
+    ff_vector candidates[MOST_CANDIDATES];
+    for (const ff_band_drifts *band = bands; band < bands + band_count; band++)
+        for (const ff_drift *drift = band->drifts; drift < band->drifts + band->count && tried < MOST_CANDIDATES; drift++)
+            if (!is_among(candidates, tried, drift->vector))
+                candidates[tried++] = drift->vector;
     while (count < FF_DRIFTS) {
         uint32_t most = 0;
-        for (const ff_band_drifts *band = bands; band < bands + band_count; band++)
-            for (const ff_drift *drift = band->drifts; drift < band->drifts + band->count; drift++) {
-                const uint32_t gain = is_among(vectors, count, drift->vector) ? 0 : sum_gains(bands, band_count, drift->vector);
-                if (gain > most) {
-                    most = gain;
-                    vectors[count] = drift->vector;
-                }
+        for (uint32_t i = 0; i < tried; i++) {
+            const uint32_t gain = sum_gains(geometry, tiles, reference, bands, band_count, candidates[i], 0);
+            if (gain > most) {
+                most = gain;
+                vectors[count] = candidates[i];
             }
+        }
         if (most == 0)
             break;
-        count++;
+        sum_gains(geometry, tiles, reference, bands, band_count, vectors[count++], 1);
     }
     return count;
 }

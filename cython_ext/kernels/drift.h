@@ -12,8 +12,9 @@
 #define FF_BAND_DRIFTS 3u
 
 typedef struct ff_drift {
+    uint32_t tile;
     ff_vector vector;
-    uint32_t gain; /* the sum of differences that it saves */
+    uint32_t least; /* the sum of differences from what the frame before holds at its own place, or at a vector that was chosen */
 } ff_drift;
 
 /* Those of one band. */
@@ -27,8 +28,13 @@ typedef struct ff_band_drifts {
 void ff_look_for_drifts(const ff_geometry *geometry, const uint8_t *restless, const uint8_t *dirty, const uint32_t *tiles,
                         const uint32_t *reference, uint32_t band, ff_band_drifts *found);
 
-/* Stores the vectors that gain most in all bands, FF_DRIFTS at most, and returns how many these are. */
-uint32_t ff_choose_drifts(const ff_band_drifts *bands, uint32_t band_count, ff_vector *vectors);
+/* Stores those of the found vectors that together gain most for all tiles that were looked for, FF_DRIFTS at most, and returns how many
+ * these are. (A single tile of text fits as well where another line stood.) */
+uint32_t ff_choose_drifts(const ff_geometry *geometry, const uint32_t *tiles, const uint32_t *reference, ff_band_drifts *bands,
+                          uint32_t band_count, ff_vector *vectors);
+
+/* Where the pixels of an area come from by a vector, or NULL where that is not wholly inside the frame. */
+const uint32_t *ff_source_of(const ff_geometry *geometry, const uint32_t *reference, ff_box area, ff_vector vector);
 
 /* The sum of absolute differences of all channels between a loaded tile and `source`, its supposed origin in a frame of `pitch` pixels a
  * row, in every eighth row. */

@@ -144,7 +144,8 @@ void ff_look_for_motion(ff_frame_encoder *encoder, uint32_t first, uint32_t end)
 void ff_end_motion(ff_frame_encoder *encoder) {
     ff_motion *motion = &encoder->motion;
     ff_motion_end(motion, encoder->votes, encoder->bands);
-    motion->drift_count = ff_choose_drifts(encoder->drifts, encoder->bands, motion->vectors + motion->vector_count);
+    motion->drift_count = ff_choose_drifts(&encoder->geometry, encoder->tiles, encoder->reference, encoder->drifts, encoder->bands,
+                                           motion->vectors + motion->vector_count);
 }
 
 /* Says which rows of the tile repeat the one above, now that those of a box have changed. */
