@@ -127,39 +127,61 @@ static uint32_t residual_bits(uint8_t planes[3][FF_TILE_PIXELS], uint32_t count,
     return alone ? 2 * green : green + ff_entropy(planes[1], count) + ff_entropy(planes[2], count);
 }
 
-/* Replaces the difference from the base, whose magnitude is given, by that from the source of a drift where this seems to take fewer
- * bits. Returns the magnitude. */
-static uint64_t try_drifts(const ff_frame_encoder *encoder, const uint32_t *pixels, ff_box area, ff_analysis *analysis,
-                           uint64_t magnitude) {
+/* The number of the drift whose source resembles the tile most, or -1 where none does so better than the base. */
+static int32_t closest_drift(const ff_frame_encoder *encoder, const uint32_t *pixels, ff_box area, const ff_base *base) {
     const ff_motion *motion = &encoder->motion;
-    const size_t pitch = encoder->geometry.width;
-    const uint32_t *closest = NULL;
-    uint32_t least = ff_sum_differences(pixels, area, analysis->base.pixels, pitch);
-    int32_t best = -1;
-    for (uint32_t i = 0; i < motion->drift_count; i++) {
-        const uint32_t *source = ff_source_of(&encoder->geometry, encoder->reference, area, motion->vectors[motion->vector_count + i]);
-        const uint32_t sum = source == NULL ? UINT32_MAX : ff_sum_differences(pixels, area, source, pitch);
+    uint32_t least = ff_sum_differences(pixels, area, base->pixels, encoder->geometry.width);
+    int32_t closest = -1;
+    for (uint32_t i = motion->vector_count; i < motion->vector_count + motion->drift_count; i++) {
+        const uint32_t *source = ff_source_of(&encoder->geometry, encoder->reference, area, motion->vectors[i]);
+        if (source == NULL)
+            continue;
+        const uint32_t sum = ff_sum_differences(pixels, area, source, encoder->geometry.width);
         if (sum < least) {
             least = sum;
-            closest = source;
-            best = (int32_t)(motion->vector_count + i);
+            closest = (int32_t)i;
         }
     }
-    if (closest == NULL)
+    return closest;
+}
+
+/* The residuals from the base, or those from the source of a drift where these seem to take fewer bits. Returns their magnitude. */
+static uint64_t analyse_difference(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
+    const uint32_t *pixels = pixels_of(encoder, tile);
+    const ff_box area = ff_tile_area(&encoder->geometry, tile), box = analysis->base.box;
+    const uint32_t count = box.width * box.height;
+    const size_t pitch = encoder->geometry.width;
+    uint8_t(*difference)[FF_TILE_PIXELS] = analysis->difference, drifted[3][FF_TILE_PIXELS];
+    const uint64_t magnitude = ff_kernels->predict(pixels, analysis->base.pixels, pitch, box, difference[0], difference[1], difference[2]);
+    analysis->difference_vector = analysis->vector;
+    /* What a tile holds is moved as a whole, so all of it must be drawn. */
+    if (encoder->motion.drift_count == 0 || count < area.width * area.height)
         return magnitude;
-    uint8_t drifted[3][FF_TILE_PIXELS];
-    const uint32_t count = area.width * area.height;
-    const ff_box all = {0, 0, area.width, area.height};
-    const uint64_t drifted_magnitude = ff_kernels->predict(pixels, closest, pitch, all, drifted[0], drifted[1], drifted[2]);
-    /* By all planes: in a film whose colours are coarser than its green, that of green alone takes the wrong one for the better. */
+    const int32_t drift = closest_drift(encoder, pixels, area, &analysis->base);
+    if (drift < 0)
+        return magnitude;
+    const uint32_t *source = ff_source_of(&encoder->geometry, encoder->reference, area, encoder->motion.vectors[drift]);
+    const uint64_t drifted_magnitude = ff_kernels->predict(pixels, source, pitch, box, drifted[0], drifted[1], drifted[2]);
+    /* By all planes: films have coarser colours than green, and where that alone decides they gain a third as much. */
     if (MAGNITUDES_APART(drifted_magnitude, magnitude) ||
         (!MAGNITUDES_APART(magnitude, drifted_magnitude) &&
-         residual_bits(drifted, count, 0) >= residual_bits(analysis->difference, count, 0)))
+         residual_bits(drifted, count, 0) >= residual_bits(difference, count, 0)))
         return magnitude;
     for (uint32_t i = 0; i < 3; i++)
-        memcpy(analysis->difference[i], drifted[i], count);
-    analysis->difference_vector = best;
+        memcpy(difference[i], drifted[i], count);
+    analysis->difference_vector = drift;
     return drifted_magnitude;
+}
+
+void ff_analyse_drift(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
+    if (encoder->motion.drift_count == 0)
+        return;
+    const ff_box area = ff_tile_area(&encoder->geometry, tile);
+    analyse_difference(encoder, tile, analysis);
+    if (analysis->difference_vector == analysis->vector)
+        return;
+    analysis->vector = analysis->difference_vector;
+    analysis->base.pixels = ff_source_of(&encoder->geometry, encoder->reference, area, encoder->motion.vectors[analysis->vector]);
 }
 
 int ff_changed_sparsely(const ff_base *base) { return base->changed * XOR_SHARE <= base->box.width * base->box.height; }
@@ -175,15 +197,8 @@ void ff_analyse_photo(const ff_frame_encoder *encoder, uint32_t tile, ff_analysi
     uint8_t(*photo)[FF_TILE_PIXELS] = analysis->photo, (*difference)[FF_TILE_PIXELS] = analysis->difference;
     const uint64_t magnitude = ff_kernels->predict(pixels, NULL, 0, base->box, photo[0], photo[1], photo[2]);
     uint64_t difference_magnitude = UINT64_MAX / 8;
-    analysis->difference_vector = analysis->vector;
-    if (encoder->packet > 1) {
-        difference_magnitude = ff_kernels->predict(pixels, base->pixels, encoder->geometry.width, base->box,
-                                                   difference[0], difference[1], difference[2]);
-        /* What a tile holds is moved as a whole, so all of it must be drawn. */
-        const ff_box area = ff_tile_area(&encoder->geometry, tile);
-        if (encoder->motion.drift_count > 0 && count == area.width * area.height)
-            difference_magnitude = try_drifts(encoder, pixels, area, analysis, difference_magnitude);
-    }
+    if (encoder->packet > 1)
+        difference_magnitude = analyse_difference(encoder, tile, analysis);
     analysis->photo_bits = analysis->difference_bits = UINT32_MAX;
     const int drawable = analysis->has_palette || analysis->has_patch || ff_changed_sparsely(base);
     const int may_be_photo = !MAGNITUDES_APART(magnitude, difference_magnitude);

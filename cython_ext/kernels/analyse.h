@@ -60,6 +60,9 @@ void ff_analyse_colours(const struct ff_frame_encoder *encoder, uint32_t tile, f
 /* and its residuals. */
 void ff_analyse_photo(const struct ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis);
 
+/* For a tile that the pixel model will draw: takes the source of a drift for the base where residuals from there seem to take fewer bits. */
+void ff_analyse_drift(const struct ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis);
+
 /* Whether drawing from a palette is so cheap that residuals are not even computed. */
 int ff_is_drawing(const ff_palette *palette);
 

@@ -10,6 +10,8 @@
 #define BITS_PER_NEW_COLOUR 26u
 #define BITS_PER_CHANGED_PIXEL 16u
 #define BITS_PER_TILE 24u
+/* At least: text takes less. */
+#define BITS_PER_PHOTO_PIXEL 2u
 /* What smaller changes draw over is not kept. */
 #define FEW_KEPT_PIXELS 64u
 /* Slots of the cache that are prepared with each packet, in some 0.05 ms, until a screenful of them is. */
@@ -201,12 +203,6 @@ static void put_u16(ff_frame_encoder *encoder, int plane, uint32_t value) {
     put(encoder, plane, value >> 8 & 255);
 }
 
-/* Whether an operation draws all of a tile by residuals. */
-static uint8_t is_restless(uint32_t operation) {
-    const uint32_t mode = operation & FF_OPERATION_MODE;
-    return (mode == FF_MODE_PHOTO || mode == FF_MODE_DIFFERENCE) && !(operation & FF_OPERATION_BOXED);
-}
-
 static void put_operation(ff_frame_encoder *encoder, uint32_t tile, uint32_t operation) {
     const uint32_t tiles = (uint32_t)count_tiles(encoder);
     uint32_t skip = tile >= encoder->position ? tile - encoder->position : tile + tiles - encoder->position;
@@ -216,7 +212,6 @@ static void put_operation(ff_frame_encoder *encoder, uint32_t tile, uint32_t ope
     put(encoder, FF_PLANE_OPERATIONS, operation);
     encoder->position = tile + 1 == tiles ? 0 : tile + 1;
     encoder->modes[tile] = (uint8_t)(operation & FF_OPERATION_MODE);
-    encoder->restless[tile] = is_restless(operation);
 }
 
 static uint32_t put_box(ff_frame_encoder *encoder, ff_box area, ff_box box) {
@@ -410,6 +405,7 @@ static uint32_t draw_tightly(ff_frame_encoder *encoder, uint32_t tile, ff_analys
             return draw(encoder, tile, analysis, texture, bits);
     }
     const uint64_t before = *bits;
+    ff_analyse_drift(encoder, tile, analysis);
     const uint32_t operation = draw_modelled(encoder, tile, &analysis->base, bits);
     if (index_bits > 0)
         ff_compare_texture(encoder, tile, texture.bits, *bits - before);
@@ -440,6 +436,14 @@ static uint32_t keep(ff_frame_encoder *encoder, uint32_t tile, ff_box area) {
     return FF_OPERATION_KEEP;
 }
 
+/* Whether an operation draws all of a tile by residuals: by the model where that takes as many bits as photos do. */
+static uint8_t is_restless(uint32_t operation, uint64_t bits) {
+    const uint32_t mode = operation & FF_OPERATION_MODE;
+    const int residuals = mode == FF_MODE_PHOTO || mode == FF_MODE_DIFFERENCE ||
+                          (mode == FF_MODE_MODELLED && bits >= BITS_PER_PHOTO_PIXEL * FF_TILE_PIXELS);
+    return residuals && !(operation & FF_OPERATION_BOXED);
+}
+
 /* Codes one tile; returns the estimated bits, 0 when it does not differ after all. */
 static uint64_t encode_tile(ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
     const ff_box area = ff_tile_area(&encoder->geometry, tile);
@@ -458,12 +462,12 @@ static uint64_t encode_tile(ff_frame_encoder *encoder, uint32_t tile, ff_analysi
             ff_cache_use(&encoder->cache, slot);
             put_u16(encoder, FF_PLANE_CACHE, (uint32_t)slot);
             put_operation(encoder, tile, FF_MODE_CACHED | keep(encoder, tile, area));
+            encoder->restless[tile] = 0;
             encoder->cache.shown = slot; /* from the next operation on: this one reads it after it has kept */
             return bits;
         }
     }
     ff_analyse_base(encoder, tile, analysis);
-    int32_t vector = analysis->vector;
     if (analysis->base.changed == 0) {
         operation |= FF_MODE_COPY;
     } else {
@@ -474,14 +478,15 @@ static uint64_t encode_tile(ff_frame_encoder *encoder, uint32_t tile, ff_analysi
             const drawing chosen = choose_drawing(encoder, &encoder->colours, tile, analysis);
             operation |= draw(encoder, tile, analysis, chosen, &bits);
             if (chosen.mode == FF_MODE_DIFFERENCE)
-                vector = analysis->difference_vector;
+                analysis->vector = analysis->difference_vector;
         }
     }
-    if (vector >= 0)
-        operation |= put_vector(encoder, (uint32_t)vector);
+    if (analysis->vector >= 0)
+        operation |= put_vector(encoder, (uint32_t)analysis->vector);
     if (analysis->box.width * analysis->box.height >= FEW_KEPT_PIXELS)
         operation |= keep(encoder, tile, area);
     put_operation(encoder, tile, operation);
+    encoder->restless[tile] = is_restless(operation, bits);
     return bits;
 }
 
