@@ -137,6 +137,14 @@ def fade(random: Generator, frame: Pixels) -> list[Rect]:
     return [rect]
 
 
+def pan(random: Generator, frame: Pixels) -> list[Rect]:
+    """The whole frame moves a little, and no pixel stays what it was, as in films and behind translucent windows."""
+    height, width = frame.shape[:2]
+    dx, dy = random.integers(-9, 10, 2).tolist()
+    frame[:] = np.roll(frame, (dy, dx), (0, 1)) + random.integers(1, 4, frame.shape, np.uint8)
+    return [Rect(0, 0, width, height)]
+
+
 def scroll(random: Generator, frame: Pixels) -> list[Rect]:
     """A region moves up, down or sideways; what leaves it comes back on the other side."""
     rect = some_rect(random, frame)
@@ -234,6 +242,7 @@ EDITS: dict[str, Edit] = {
         sparse,
         type_text,
         fade,
+        pan,
         open_window,
         scroll,
         scroll_anywhere,

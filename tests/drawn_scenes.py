@@ -89,6 +89,7 @@ THEMES = (
     ("open_window", "drag", "type_text"),
     ("scroll_anywhere", "scroll_columns", "type_text"),
     ("fade", "sparse", "repaint"),
+    ("pan", "fade", "single_pixel"),
 )
 
 

@@ -122,6 +122,7 @@ def show(shots: Iterable[Shot], *efforts: str) -> None:
 # Windows that come back, and pages that scroll: every effort finds tiles to keep and to copy in these.
 REOPENED = Scene((200, 160), "text", 1, "packed", tuple(Step("open_window", seed, pause=5) for seed in (11, 1, 11, 1)))
 SCROLLED = Scene((200, 160), "photograph", 2, "packed", tuple(Step("scroll_anywhere", seed) for seed in range(5)))
+PANNED = Scene((200, 160), "photograph", 3, "packed", tuple(Step("pan", seed) for seed in range(5)))
 # The same through the model, with fewer pixels; there are still tiles to keep and to copy.
 SMALL_REOPENED = replace(REOPENED, size=(100, 70))
 SMALL_SCROLLED = replace(SCROLLED, size=(100, 70), steps=SCROLLED.steps[:3])
@@ -132,6 +133,7 @@ SMALL_SCROLLED = replace(SCROLLED, size=(100, 70), steps=SCROLLED.steps[:3])
 @example(REOPENED, "balanced")
 @example(SCROLLED, "fast")
 @example(SCROLLED, "balanced")
+@example(PANNED, "balanced")
 def test_the_viewer_sees_the_source(scene: Scene, effort: str) -> None:
     show(scene.play(), effort)
 

@@ -39,6 +39,7 @@ def all_threads() -> set[str]:
 
 REOPENED = Scene((200, 160), "text", 1, "packed", tuple(Step("open_window", seed, pause=5) for seed in (11, 1, 11, 1)))
 SCROLLED = Scene((200, 160), "photograph", 2, "packed", tuple(Step("scroll_anywhere", seed) for seed in range(5)))
+PANNED = Scene((200, 160), "photograph", 3, "packed", tuple(Step("pan", seed) for seed in range(5)))
 SPARSE = Scene((200, 160), "border_of_palettes", 3, "packed", tuple(Step("sparse", seed) for seed in range(3)))
 
 
@@ -46,6 +47,8 @@ SPARSE = Scene((200, 160), "border_of_palettes", 3, "packed", tuple(Step("sparse
 @given(scene=scenes(), effort=st.sampled_from(EFFORTS), room=st.sampled_from([16_384, 20_000, 2**30]))
 @example(REOPENED, "balanced", 2**30)
 @example(SCROLLED, "fast", 16_384)
+@example(PANNED, "balanced", 20_000)
+@example(PANNED, "tight", 2**30)
 @example(SPARSE, "tight", 2**30)
 def test_every_number_of_threads_gives_the_same_bytes(scene: Scene, effort: str, room: int) -> None:
     limits = Limits(max_packet_bytes=max(room, 57_000) if effort == "tight" else room)
