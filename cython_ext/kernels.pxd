@@ -129,6 +129,8 @@ cdef extern from "planes.h" nogil:
         FF_RANGE_CODER_ROOM
         FF_MAX_TILE_BYTES
         FF_MAX_MODELLED_TILE_BYTES
+    size_t ff_plane_capacity(const ff_geometry *geometry, int plane)
+    size_t ff_plane_buffer_size(const ff_geometry *geometry, int plane)
 
 
 cdef extern from "cache.h" nogil:
@@ -173,8 +175,6 @@ cdef extern from "frame_encode.h" nogil:
         ff_pixel_model *model
         ff_range_encoder range_coder
         uint32_t modelled_pixels
-    size_t ff_plane_capacity(const ff_geometry *geometry, int plane)
-    size_t ff_plane_buffer_size(const ff_geometry *geometry, int plane)
     void ff_encoder_reset(ff_frame_encoder *encoder)
     void ff_begin_packet(ff_frame_encoder *encoder)
     size_t ff_compare_rows(ff_frame_encoder *encoder, const uint8_t *frame, Py_ssize_t stride,

@@ -54,12 +54,6 @@ typedef struct ff_frame_encoder {
     ff_analysis analysis;         /* scratch, of the tile being coded */
 } ff_frame_encoder;
 
-/* What plane `plane` of one packet may state as its size before compression at most: bytes; pixels for the modelled plane. */
-size_t ff_plane_capacity(const ff_geometry *geometry, int plane);
-
-/* The bytes that an encoder's buffer for that plane holds: for the modelled plane more than its capacity. */
-size_t ff_plane_buffer_size(const ff_geometry *geometry, int plane);
-
 /* Forgets the epoch: a reference that will be black, empty colour tables and cache, nothing dirty. The caller resets the model. */
 void ff_encoder_reset(ff_frame_encoder *encoder);
 

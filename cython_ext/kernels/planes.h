@@ -2,8 +2,7 @@
 #ifndef FF_PLANES_H
 #define FF_PLANES_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "tile.h"
 
 /* Plane numbers are bit numbers in a packet's plane mask; all from FF_PLANES on are reserved. */
 enum ff_plane_number {
@@ -64,5 +63,11 @@ enum ff_mode {
 #define FF_MAX_TILE_BYTES (3u * 64u * 64u + FF_MAX_SMALL_BYTES)
 /* What the range coder still writes when it ends, and what it may be ahead of the bound for each pixel by. */
 #define FF_RANGE_CODER_ROOM 16u
+
+/* What plane `plane` of one packet may state as its size before compression at most: bytes; pixels for the modelled plane. */
+size_t ff_plane_capacity(const ff_geometry *geometry, int plane);
+
+/* The bytes that an encoder's buffer for that plane holds: for the modelled plane more than its capacity. */
+size_t ff_plane_buffer_size(const ff_geometry *geometry, int plane);
 
 #endif
