@@ -32,11 +32,15 @@ def without_display(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def ctrl_c_interrupts() -> Iterator[None]:
-    """A shell that runs the tests in the background has them ignore Ctrl-C, and commands would inherit that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def signals_end_commands() -> Iterator[None]:
+    """A shell that runs the tests in the background has them ignore Ctrl-C, nohup that their terminal is closed; and
+    commands would inherit that.
+    """
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hang_up = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGHUP, hang_up)
 
 
 @pytest.fixture
