@@ -47,8 +47,11 @@ def recording(
         text=True,
     )
     with process:
-        eventually(lambda: any(folder.glob(".out.mkv.*.part")))
-        yield process
+        try:
+            eventually(lambda: any(folder.glob(".out.mkv.*.part")))
+            yield process
+        finally:
+            process.kill()  # where the test has failed
 
 
 def test_records_for_so_many_seconds(run: "Run", tmp_path: Path, xserver: "XServer") -> None:

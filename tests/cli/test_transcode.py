@@ -250,6 +250,7 @@ def half_decoded(
                 stderr=subprocess.PIPE,
             )
             stack.enter_context(process)
+            stack.callback(process.kill)  # where the test has failed
             assert process.stdin is not None
             process.stdin.write(data[:-1])
             process.stdin.flush()
