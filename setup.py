@@ -99,7 +99,7 @@ setup(
         *cythonize(
             [typed(path) for path in TYPES],
             build_dir="build/cython",
-            compiler_directives={**directives, "annotation_typing": False, "nonecheck": True},
+            compiler_directives={**directives, "embedsignature": False, "annotation_typing": False, "nonecheck": True},
         ),
     ],
     # The extensions, each of one file, are compiled beside each other.

@@ -8,7 +8,6 @@ started them.
 
 import _thread
 import contextlib
-import ctypes
 import sys
 from collections.abc import Callable
 from typing import TypeVarTuple, Unpack
@@ -25,8 +24,8 @@ def start(name: str, function: Callable[[Unpack[Arguments]], object], *arguments
     Parameters
     ----------
     name
-        What debuggers, profilers and `top -H` show, the first 15 bytes of it on Linux. (`threading` does not know these
-        threads.)
+        What the system calls it, for gdb, perf and `top -H`; the first 15 bytes of it on Linux. (`threading` does not
+        know these threads, nor does `logging` show the name.)
 
     Raises
     ------
@@ -43,6 +42,8 @@ def _run(name: str, function: Callable[..., object], arguments: tuple[object, ..
 
 
 def _set_name_on_linux(name: str) -> None:
+    import ctypes  # which not every Python has
+
     set_name = ctypes.CDLL(None).pthread_setname_np
     set_name.argtypes = ctypes.c_ulong, ctypes.c_char_p
     set_name(_thread.get_ident(), name.encode(errors="replace")[: _LONGEST_NAME - 1])

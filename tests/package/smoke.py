@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 import fastframe
 from fastframe import fixtures
+from fastframe.stream import ConsentGate, Display, Receiver, Scope, Sender
+from fastframe.stream.events import FrameReceived
 
 
 def frames(width: int = 333, height: int = 217) -> Iterator[NDArray[np.uint8]]:
@@ -29,6 +31,29 @@ def frames(width: int = 333, height: int = 217) -> Iterator[NDArray[np.uint8]]:
     yield random.integers(0, 256, (height // 2, width // 3, 4), np.uint8)
 
 
+def session(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What a viewer sees of a frame."""
+    gate = ConsentGate()
+    gate.grant(Scope.VIEW, 0.0)
+    sender, receiver = Sender(gate), Receiver()
+    sender.set_displays([Display(0, 0, 0, frame.shape[1], frame.shape[0])], 0.0)
+    receiver.connect(0.0)
+    shown = None
+    for tick in range(100):
+        now = tick / 100
+        sender.send_frame(0, frame, None if tick == 0 else [], now)
+        for one, other in ((receiver, sender), (sender, receiver)):
+            while isinstance(messages := one.poll(now), list):
+                for message in messages:
+                    other.receive(bytes(message), now)
+        while (event := receiver.next_event()) is not None:
+            if isinstance(event, FrameReceived) and event.update.complete:
+                shown = receiver.frame(0)
+    if shown is None:
+        sys.exit("no frame came through a session")
+    return shown
+
+
 def main() -> None:
     encoder, decoder = fastframe.Encoder(), fastframe.Decoder()
     size = count = 0
@@ -39,6 +64,9 @@ def main() -> None:
             sys.exit(f"frame {count} came back different")
         size += len(packet)
         count += 1
+    shown = session(frame)
+    if not np.array_equal(shown[..., :3], frame[..., :3]):
+        sys.exit("a frame came back different from a session")
     clips = [fixtures.path(name) for name in fixtures.names()]
     if not clips or not all(clip.is_file() for clip in clips):
         sys.exit("the recording that belongs to the package is missing")

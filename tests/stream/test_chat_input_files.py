@@ -93,6 +93,21 @@ def test_a_file_arrives_piece_by_piece(direction: str) -> None:
     assert pair.seen(e.FileEnded, other) == [e.FileEnded(number, True)]
 
 
+@pytest.mark.parametrize("form", ["b", "B", "c", "h"])
+def test_a_piece_of_a_file_is_counted_in_bytes_whatever_the_view_of_it(form: str) -> None:
+    pair = Pair(granted=[Scope.VIEW, Scope.FILES]).connect()
+    data = bytes(range(0x70, 0x90))
+    number = pair.sender.offer_file("log.txt", len(data), pair.now)
+    pair.pump()
+    pair.receiver.answer_file(number, True, pair.now)
+    pair.pump()
+    pair.sender.send_file_data(number, memoryview(data).cast(form), pair.now)
+    pair.pump()
+    assert [event.data for event in pair.seen(e.FileDataReceived, "receiver")] == [data]
+    with pytest.raises(LocalProtocolError, match=r"^data must be contiguous"):
+        pair.sender.send_file_data(number, memoryview(data)[::2], pair.now)
+
+
 def test_a_file_is_refused_given_up_or_loses_its_consent() -> None:
     pair = Pair(granted=[Scope.VIEW, Scope.FILES]).connect()
     refused = pair.receiver.offer_file("a", 10, pair.now)

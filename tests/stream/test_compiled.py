@@ -39,6 +39,13 @@ def test_it_is_compiled(name: str) -> None:
     assert file.endswith(tuple(EXTENSION_SUFFIXES))
 
 
+def test_all_that_have_types_are() -> None:
+    """In a checkout; distributions have no use for the types."""
+    types = sorted(FOLDER.glob("*.pxd"))
+    if types:
+        assert [each.stem for each in types] == sorted(COMPILED)
+
+
 def line(module: Any, seed: int) -> list[object]:
     """What flow control tells on a line of ups and downs."""
     chance = random.Random(seed)

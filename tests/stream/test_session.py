@@ -1,6 +1,10 @@
 """A sender and a receiver talk: the greeting, pauses and ends."""
 
+import gc
 import math
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +18,7 @@ from fastframe.stream import (
     PairingKey,
     Receiver,
     ReceiverConfig,
+    Scope,
     Sender,
     SenderConfig,
     State,
@@ -43,6 +48,28 @@ def test_a_session_shows_the_screen() -> None:
         pair.pump(0.02)
         pair.assert_exact()
     assert [event.update.keyframe for event in pair.seen(e.FrameReceived)].count(True) == 1
+
+
+@pytest.mark.parametrize("kind", [list, tuple, set, frozenset, iter])
+def test_scopes_may_come_in_any_kind_of_collection(kind: Callable[[list[Scope]], Iterable[Scope]]) -> None:
+    pair = Pair(granted=()).connect(scopes=kind([Scope.VIEW]))
+    assert pair.seen(e.ConsentRequested, "sender") == [e.ConsentRequested(Scope.VIEW, "")]
+
+
+@pytest.mark.parametrize("scopes", [None, 1])
+def test_scopes_that_are_no_collection_are_refused(scopes: Any) -> None:
+    receiver = Receiver()
+    with pytest.raises(LocalProtocolError, match=r"^scopes must be several of the type Scope"):
+        receiver.connect(0.0, scopes=scopes)
+    receiver.connect(0.0)
+
+
+def test_ends_that_are_gone_can_be_told_from_those_that_are_not() -> None:
+    pair = Pair().connect()
+    watched = weakref.WeakSet([pair.sender, pair.receiver, pair.gate])
+    del pair
+    gc.collect()
+    assert not watched
 
 
 def test_nothing_is_sent_while_nothing_changes() -> None:

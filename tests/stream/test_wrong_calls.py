@@ -157,7 +157,7 @@ def test_what_no_clock_shows_is_refused(wrong: Any) -> None:
 
 @pytest.mark.parametrize("wrong", NO_FLAGS)
 def test_an_answer_to_a_file_is_yes_or_no(wrong: Any) -> None:
-    with pytest.raises(LocalProtocolError, match=r"^accepted must be of the type bool"):
+    with pytest.raises(LocalProtocolError, match=r"^accepted must be True or False"):
         Meeting().sender.answer_file(1, wrong, 0.0)
 
 

@@ -1,4 +1,4 @@
-# Every attribute is public, as in Python: receivers and relays are subclasses in Python.
+# Every attribute is public, as in Python: a relay's viewers are subclasses in Python, and products may have more.
 
 from fastframe.stream.wire cimport parse
 
@@ -9,6 +9,7 @@ cdef int MARK
 
 
 cdef class Endpoint:
+    cdef object __weakref__
     cdef public object _role, _state, _legal, _error, _heard_at, _files
     cdef public bint _is_open, _pause_by_us, _pause_by_peer
     cdef public long long _max_fragment, _max_message

@@ -9,7 +9,7 @@ import sys
 from collections import deque
 from typing import Any
 
-from fastframe._arguments import checked, checked_int
+from fastframe._arguments import checked_bool, checked_int
 from fastframe.codec.packet import MAX_U32
 from fastframe.errors import ConsentRequired, LocalProtocolError, RemoteProtocolError
 from fastframe.stream import events as e
@@ -213,7 +213,8 @@ class Endpoint:
         """Accepts a file of the peer's, or does not."""
         self._tick(now)
         number = checked_int(number, "number", 0, MAX_U32)
-        if checked(accepted, bool, "accepted"):
+        accepted = checked_bool(accepted, "accepted")
+        if accepted:
             self._require(Scope.FILES)
         next_state(self._role, self._state, Action.SEND)
         self._send(self._files.answer(number, accepted))
@@ -223,7 +224,7 @@ class Endpoint:
         """Longest piece of a file in bytes that `send_file_data` takes."""
         return min(m.MAX_FILE_DATA, self._max_message - 64)
 
-    def send_file_data(self, number: int, data: bytes, now: float) -> None:
+    def send_file_data(self, number: int, data: bytes | bytearray | memoryview, now: float) -> None:
         """Sends the next piece of an accepted file, when `FileAnswered` or `FileProgress` has come for the last one."""
         self._tick(now)
         number = checked_int(number, "number", 0, MAX_U32)
@@ -231,6 +232,10 @@ class Endpoint:
         next_state(self._role, self._state, Action.SEND)
         if not isinstance(data, bytes | bytearray | memoryview):
             raise LocalProtocolError(f"data must be bytes, not {data!r}", actual=data)
+        try:
+            data = data if isinstance(data, bytes) else bytes(memoryview(data).cast("B"))
+        except TypeError as error:
+            raise LocalProtocolError(f"data must be contiguous: {error}", actual=data) from error
         if len(data) > self.max_file_data:
             raise LocalProtocolError(
                 f"a piece of {len(data)} bytes, the limit is {self.max_file_data}", limit=self.max_file_data

@@ -8,6 +8,7 @@ comes meanwhile waits for it. Only a packet that is damaged needs a keyframe.
 import contextlib
 import math
 import zlib
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -119,7 +120,7 @@ class Receiver(Endpoint):
 
     # -- what the caller does ------------------------------------------------------------------------------
 
-    def connect(self, now: float, *, key: str = "", scopes: tuple[Scope, ...] = (Scope.VIEW,)) -> None:
+    def connect(self, now: float, *, key: str = "", scopes: Iterable[Scope] = (Scope.VIEW,)) -> None:
         """Begins the session over a new transport, or continues the one whose transport was lost.
 
         Parameters
@@ -134,9 +135,13 @@ class Receiver(Endpoint):
         Raises
         ------
         LocalProtocolError
-            There is a connection already, or the session is closed.
+            There is a connection already, the session is closed, or an argument is of a wrong type.
         """
         self._tick(now)
+        try:
+            scopes = tuple(scopes)
+        except TypeError as error:
+            raise LocalProtocolError(f"scopes must be several of the type Scope: {error}", actual=scopes) from error
         positions = tuple(
             m.Position(number, *screen.next)
             for number, screen in self._screens.items()

@@ -20,6 +20,7 @@ import math
 import sys
 import zlib
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from statistics import median_low
 
@@ -187,7 +188,7 @@ class Relay:
 
     # -- the sender ----------------------------------------------------------------------------------------
 
-    def connect(self, now: float, *, key: str = "", scopes: tuple[Scope, ...] = (Scope.VIEW,)) -> None:
+    def connect(self, now: float, *, key: str = "", scopes: Iterable[Scope] = (Scope.VIEW,)) -> None:
         """Begins or continues the session with the sender; as `Receiver.connect`."""
         self._upstream.connect(now, key=key, scopes=scopes)
 
