@@ -131,6 +131,7 @@ static uint32_t residual_bits(uint8_t planes[3][FF_TILE_PIXELS], uint32_t count,
 static int32_t closest_drift(const ff_frame_encoder *encoder, const uint32_t *pixels, ff_box area, const ff_base *base) {
     const ff_motion *motion = &encoder->motion;
     uint32_t least = ff_sum_differences(pixels, area, base->pixels, encoder->geometry.width);
+    least -= least / FF_LEAST_GAIN; /* what is closer by chance only is not worth predicting from */
     int32_t closest = -1;
     for (uint32_t i = motion->vector_count; i < motion->vector_count + motion->drift_count; i++) {
         const uint32_t *source = ff_source_of(&encoder->geometry, encoder->reference, area, motion->vectors[i]);

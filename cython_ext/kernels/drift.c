@@ -8,8 +8,6 @@
 /* Rows of a tile that are compared. */
 #define FIRST_ROW 4u
 #define ROWS_APART 8u
-/* A vector counts if it saves this part of the differences. */
-#define LEAST_GAIN 16u
 /* Vectors of which those that gain most are chosen: as many as tiles are looked for in a frame of 2000 rows. */
 #define MOST_CANDIDATES 32u
 
@@ -40,13 +38,13 @@ static void take_green(const uint32_t *row, uint32_t count, uint8_t *green) {
 }
 
 /* The green of a tile's compared rows, and of what is around it in the frame before. */
-typedef struct surroundings {
+typedef struct window {
     uint8_t tile[FF_TILE / ROWS_APART][FF_TILE];
     uint8_t before[AROUND][AROUND];
     int32_t left, top, right, bottom; /* the least and the greatest vectors that stay inside */
-} surroundings;
+} window;
 
-static void load(surroundings *around, const ff_geometry *geometry, const uint32_t *tile, ff_box area, const uint32_t *reference) {
+static void load(window *around, const ff_geometry *geometry, const uint32_t *tile, ff_box area, const uint32_t *reference) {
     const uint32_t left = area.x < REACH ? area.x : REACH, top = area.y < REACH ? area.y : REACH;
     const uint32_t right = geometry->width - area.x - FF_TILE, bottom = geometry->height - area.y - FF_TILE;
     around->left = -(int32_t)left;
@@ -62,7 +60,7 @@ static void load(surroundings *around, const ff_geometry *geometry, const uint32
 }
 
 /* The sum of differences at a vector, or a number that is not below `limit`. */
-FF_INLINE uint32_t sum_at(const surroundings *around, int32_t dx, int32_t dy, uint32_t limit) {
+FF_INLINE uint32_t sum_at(const window *around, int32_t dx, int32_t dy, uint32_t limit) {
     const uint8_t *before = &around->before[(int32_t)(REACH + FIRST_ROW) + dy][(int32_t)REACH + dx];
     uint32_t sum = 0;
     for (uint32_t i = 0; i < FF_TILE / ROWS_APART && sum < limit; i++)
@@ -71,7 +69,7 @@ FF_INLINE uint32_t sum_at(const surroundings *around, int32_t dx, int32_t dy, ui
 }
 
 /* Tries a vector, which becomes the best one if its sum is below the least one. */
-FF_INLINE uint32_t try_vector(const surroundings *around, int32_t dx, int32_t dy, uint32_t least, ff_vector *best) {
+FF_INLINE uint32_t try_vector(const window *around, int32_t dx, int32_t dy, uint32_t least, ff_vector *best) {
     const uint32_t sum = sum_at(around, dx, dy, least);
     if (sum < least)
         *best = (ff_vector){dx, dy};
@@ -79,7 +77,7 @@ FF_INLINE uint32_t try_vector(const surroundings *around, int32_t dx, int32_t dy
 }
 
 /* Finds the vector that gains most, if any gains enough. */
-static int find_drift(const surroundings *around, ff_vector *vector) {
+static int find_drift(const window *around, ff_vector *vector) {
     ff_vector best = {0, 0};
     const uint32_t still = sum_at(around, 0, 0, UINT32_MAX);
     uint32_t least = still;
@@ -91,7 +89,7 @@ static int find_drift(const surroundings *around, ff_vector *vector) {
         for (int32_t dx = best.dx - 1; dx <= best.dx + 1; dx++)
             if (dx >= around->left && dx <= around->right && dy >= around->top && dy <= around->bottom)
                 least = try_vector(around, dx, dy, least, vector);
-    return still - least > still / LEAST_GAIN;
+    return still - least > still / FF_LEAST_GAIN;
 }
 
 static int is_candidate(const ff_geometry *geometry, const uint8_t *restless, const uint8_t *dirty, uint32_t tile) {
@@ -115,7 +113,7 @@ void ff_look_for_drifts(const ff_geometry *geometry, const uint8_t *restless, co
         if (number++ < (2 * next + 1) * count / (2 * FF_BAND_DRIFTS))
             continue;
         next++;
-        surroundings around;
+        window around;
         load(&around, geometry, tiles + (size_t)tile * FF_TILE_PIXELS, ff_tile_area(geometry, tile), reference);
         ff_drift *drift = &found->drifts[found->count];
         if (find_drift(&around, &drift->vector)) {
@@ -158,10 +156,10 @@ uint32_t ff_choose_drifts(const ff_geometry *geometry, const uint32_t *tiles, co
                           uint32_t band_count, ff_vector *vectors) {
     uint32_t count = 0, tried = 0;
     ff_vector candidates[MOST_CANDIDATES];
-    for (const ff_band_drifts *band = bands; band < bands + band_count; band++)
-        for (const ff_drift *drift = band->drifts; drift < band->drifts + band->count && tried < MOST_CANDIDATES; drift++)
-            if (!is_among(candidates, tried, drift->vector))
-                candidates[tried++] = drift->vector;
+    for (uint32_t i = 0; i < FF_BAND_DRIFTS; i++) /* in turn, so that those of no band crowd out the others' */
+        for (const ff_band_drifts *band = bands; band < bands + band_count && tried < MOST_CANDIDATES; band++)
+            if (i < band->count && !is_among(candidates, tried, band->drifts[i].vector))
+                candidates[tried++] = band->drifts[i].vector;
     while (count < FF_DRIFTS) {
         uint32_t most = 0;
         for (uint32_t i = 0; i < tried; i++) {

@@ -2,7 +2,8 @@
  *
  * motion.h finds exact repeats at any distance. Here nothing repeats, but residuals relative to where a picture came from may take a
  * third less than relative to its own place. A few tiles of those that were drawn by residuals before are looked for in the frame
- * before, near their place, by the sum of absolute differences; the vectors that gain most are tried by all tiles. */
+ * before, near their place, by the sum of absolute differences; the vectors that gain most are tried by all tiles. All this only where
+ * exact repeats are looked for, too. */
 #ifndef FF_DRIFT_H
 #define FF_DRIFT_H
 
@@ -10,6 +11,9 @@
 
 /* Tiles that are looked for in a band of FF_MOTION_BAND rows of tiles. */
 #define FF_BAND_DRIFTS 3u
+
+/* A vector counts where it saves this part of the differences. */
+#define FF_LEAST_GAIN 16u
 
 typedef struct ff_drift {
     uint32_t tile;

@@ -337,7 +337,7 @@ class Encoder:
         """Of how many tiles a packet that is no keyframe may be to go with a hash: none does of a negative number."""
         if self._packets_since_hash + 1 < PACKETS_PER_HASH:
             return -1
-        return FEW_TILES if self._packets_since_hash + 1 < 2 * PACKETS_PER_HASH else core.tiles
+        return FEW_TILES - 1 if self._packets_since_hash + 1 < 2 * PACKETS_PER_HASH else core.tiles
 
     def _begin_epoch(self, width: int, height: int) -> FrameEncoder:
         core = self._core
