@@ -32,7 +32,7 @@ cdef class Endpoint:
     cpdef _handle_fragment(self, fragment)
     @cython.locals(frames=list, latest=double, leaves_at=double)
     cpdef list _take_frames(self)
-    @cython.locals(silence=double, heard_at=double, lost_at=double, quiet_since=double)
+    @cython.locals(silence=double, lost_at=double, quiet_since=double)
     cpdef double _advance(self)
 
 

@@ -33,7 +33,7 @@ cdef class Sender(Serving):
     cpdef double _look_at(self)
     @cython.locals(outlet=_DisplayOutlet, due=double, ready_at=double)
     cpdef double _serve(self)
-    @cython.locals(due=double, earliest=double)
+    @cython.locals(due=double)
     cdef double _ready_at(self, _DisplayOutlet outlet)
     @cython.locals(budget=cython.longlong, keyframe=bint, held_back=bint, tiles=cython.longlong, mean=double)
     cdef _encode(self, _DisplayOutlet outlet, DamageMap damage_map, frame)

@@ -258,8 +258,7 @@ class Sender(Serving):
             # Half an interval before its time: a picture after a pause often shows a drawing half done.
             due -= self._interval / 2
         if outlet.needs_keyframe:
-            earliest = outlet.keyframe_at + KEYFRAME_INTERVAL
-            due = max(due, earliest)
+            due = max(due, outlet.keyframe_at + KEYFRAME_INTERVAL)
         if due > self._now + 1e-9:
             return due
         ready_at = self._flow.ready_at(self._now)
