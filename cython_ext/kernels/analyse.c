@@ -86,8 +86,7 @@ void ff_analyse_base(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis
     ff_base *base = &analysis->base;
     analysis->vector = best_vector(encoder, pixels, area, &base->changed);
     if (analysis->vector >= 0) {
-        const ff_vector moved = encoder->motion.vectors[analysis->vector];
-        base->pixels += (ptrdiff_t)moved.dy * (ptrdiff_t)encoder->geometry.width + moved.dx;
+        base->pixels = ff_source_of(&encoder->geometry, encoder->reference, area, encoder->motion.vectors[analysis->vector]);
         if (base->changed > 0)
             ff_kernels->diff_box(pixels, base->pixels, encoder->geometry.width, area, &base->box);
     }

@@ -113,12 +113,12 @@ void ff_look_for_drifts(const ff_geometry *geometry, const uint8_t *restless, co
         if (number++ < (2 * next + 1) * count / (2 * FF_BAND_DRIFTS))
             continue;
         next++;
+        const ff_box area = ff_tile_area(geometry, tile);
+        const uint32_t *pixels = tiles + (size_t)tile * FF_TILE_PIXELS;
         window around;
-        load(&around, geometry, tiles + (size_t)tile * FF_TILE_PIXELS, ff_tile_area(geometry, tile), reference);
+        load(&around, geometry, pixels, area, reference);
         ff_drift *drift = &found->drifts[found->count];
         if (find_drift(&around, &drift->vector)) {
-            const ff_box area = ff_tile_area(geometry, tile);
-            const uint32_t *pixels = tiles + (size_t)tile * FF_TILE_PIXELS;
             drift->tile = tile;
             drift->least = ff_sum_differences(pixels, area, ff_source_of(geometry, reference, area, (ff_vector){0, 0}), geometry->width);
             found->count++;
