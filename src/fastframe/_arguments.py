@@ -59,8 +59,9 @@ def checked_bool(value: Any, name: str) -> bool:
     LocalProtocolError
         It is of another type.
     """
-    is_numpys = str(getattr(value, "dtype", "")) == "bool" and getattr(value, "ndim", None) == 0
-    if not isinstance(value, bool) and not is_numpys:
+    if isinstance(value, bool):
+        return value
+    if str(getattr(value, "dtype", "")) != "bool" or getattr(value, "ndim", None) != 0:
         raise LocalProtocolError(f"{name} must be True or False, not {value!r}", expected=(True, False), actual=value)
     return bool(value)
 

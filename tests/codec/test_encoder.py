@@ -268,13 +268,12 @@ def test_a_keyframe_is_a_fresh_start_for_a_late_joiner(effort: str) -> None:
         assert encoder.encode(frame) == fresh.encode(frame)
 
 
-@pytest.mark.parametrize("false", [False, None, 0, [], np.False_], ids=repr)
-def test_keyframe_is_taken_for_its_truth(false: Any) -> None:
+def test_keyframe_may_be_numpys_bool() -> None:
     pair = Pair()
     pair.send(GOOD)
-    assert pair.send(GOOD, keyframe=false).sequence == 1
+    assert pair.send(GOOD, keyframe=np.False_).sequence == 1
     assert pair.send(GOOD, keyframe=np.True_).keyframe
-    assert pair.send(GOOD, keyframe=false).sequence == 1
+    assert pair.send(GOOD, keyframe=np.False_).sequence == 1
 
 
 def test_epoch_numbers_wrap_around() -> None:

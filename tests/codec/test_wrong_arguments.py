@@ -74,6 +74,9 @@ BAD_ARGUMENTS: dict[str, dict[str, Any]] = {
     "fractional budget": {"budget": 4096.5},
     "budget that is not a number": {"budget": float("nan")},
     "infinite budget": {"budget": float("inf")},
+    "keyframe of several flags": {"keyframe": np.ones(2, bool)},
+    "keyframe of text": {"keyframe": "no"},
+    "keyframe of a number": {"keyframe": 1},
 }
 
 

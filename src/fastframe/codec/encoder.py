@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._arguments import checked, checked_choice, checked_int
+from fastframe._arguments import checked, checked_bool, checked_choice, checked_int
 from fastframe._core import MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, FrameEncoder
 from fastframe._damage import clipped_damage
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, Header, pack
@@ -273,9 +273,9 @@ class Encoder:
             array = _checked_frame(frame, self._config.limits)
             height, width = array.shape[:2]
             rectangles = None if damage is None else clipped_damage(damage, width, height)
-            begin_epoch, checked = bool(keyframe), _checked_budget(budget)
+            begins_epoch, bytes_wanted = checked_bool(keyframe, "keyframe"), _checked_budget(budget)
             try:
-                return self._encode(array, rectangles, begin_epoch, checked)
+                return self._encode(array, rectangles, begins_epoch, bytes_wanted)
             except BaseException:
                 # Also after KeyboardInterrupt: nobody knows how far it got, so the next frame begins a new epoch with
                 # nothing of this one.
