@@ -1,6 +1,9 @@
 """The thread that does what takes long."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -45,6 +48,21 @@ def test_a_thread_that_the_system_cannot_name_does_its_work_as_well(name: str) -
 def test_a_name_is_text() -> None:
     with pytest.raises(LocalProtocolError, match="name must be"):
         Worker(5)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_leaves_the_context_without_its_thread() -> None:
+    script = """
+import os, warnings
+from fastframe.stream.aio import Worker
+warnings.simplefilter("ignore")
+with Worker("test-worker"):
+    child = os.fork()
+if child == 0:
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
 def test_the_event_loop_goes_on_meanwhile() -> None:

@@ -7,6 +7,7 @@ is none: both sides share a queue that Python fills and empties in one step, so 
 
 import asyncio
 import contextlib
+import os
 import weakref
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -47,6 +48,7 @@ class Worker:
         # An interrupt may keep the context's end from coming: then the thread ends when nobody refers to this. A
         # callback in Python could be interrupted as well, so it is the queue's own.
         end: weakref.ref[Worker] = weakref.ref(self, self._jobs.put)
+        self._process = os.getpid()
         _threads.start(self._name, _serve, self._jobs, self._ended, end)
         return self
 
@@ -54,7 +56,8 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._jobs.put(None)
-        self._ended.get()
+        if self._process == os.getpid():  # a fork has no such thread
+            self._ended.get()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Calls a function in the thread; returns or raises what it does.
