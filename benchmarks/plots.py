@@ -22,7 +22,8 @@ from report import SceneResult, digits
 
 OUR_COLOUR = "#c8102e"
 PEER_COLOURS = plt.colormaps["tab10"].colors  # type: ignore[attr-defined]
-PEER_MARKERS = "osD^vPX<>h"
+PEER_MARKERS = "osD^vPX<>hp"
+"""Not as many as colours, so that both together repeat late."""
 PART_COLOURS = ("#333333", *plt.colormaps["tab20"].colors[1::2], *plt.colormaps["tab20"].colors[::2])  # type: ignore[attr-defined]
 """The headers' first; then the planes', pale ones that black numbers can be read on before the others."""
 COLUMNS = 4
