@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from av1 import measure_av1
-from lineup import AV1, PEER_NAMES, available_peers, peer_names
+from lineup import AV1, PEER_NAMES, available_peers, peer_names, positive
 from measure import Measurement, measure
 from peers import EFFORTS, PEERS, CodecFactory
 from plots import plot_comparison, plot_planes
@@ -31,7 +31,7 @@ CONSOLE = Console(stderr=True, soft_wrap=True)
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenes", nargs="*", metavar="SCENE", help="lossless videos, or folders of them")
-    parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each scene")
+    parser.add_argument("--frames", type=positive, metavar="N", help="only the first N frames of each scene")
     parser.add_argument(
         "--peers",
         type=peer_names,
@@ -39,13 +39,16 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         metavar="A,B",
         help=f"only these of: {', '.join(PEER_NAMES)}; '' for none",
     )
-    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="encode N times, take medians (not AV1)")
+    parser.add_argument("--repeat", type=positive, default=1, metavar="N", help="code N times, take medians (not AV1)")
     parser.add_argument("--out", type=Path, metavar="RESULTS.md", help="write the tables here")
     parser.add_argument("--plot", type=Path, metavar="PLOT.png", help="draw bytes against encode time here")
     parser.add_argument("--planes-plot", type=Path, metavar="PLANES.png", help="draw what the bytes went into here")
     options = parser.parse_args(arguments)
     try:
         options.scenes = find_scenes(options.scenes)
+        for path in filter(None, (options.out, options.plot, options.planes_plot)):
+            # Now, not after the first scene.
+            path.touch()
     except (OSError, ValueError) as error:
         parser.error(str(error))
     return options

@@ -21,7 +21,7 @@ from dataclasses import asdict
 from capture_figures import capture_figures
 from encoder_figures import idle_figures, memory_figures, reference_picture, thread_figures
 from figure import Figure
-from lineup import PEER_NAMES, available_peers, peer_names
+from lineup import PEER_NAMES, available_peers, peer_names, positive
 from report import cpu_name, digits
 from rich.console import Console
 from rich.table import Table
@@ -56,8 +56,8 @@ def main() -> None:
         choices=("fast", "balanced", "tight"),
         help="that of the figures which name none; the bounds are those of balanced",
     )
-    parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each scene")
-    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="code each scene N times, take medians")
+    parser.add_argument("--frames", type=positive, metavar="N", help="only the first N frames of each scene")
+    parser.add_argument("--repeat", type=positive, default=3, metavar="N", help="code each scene N times, take medians")
     parser.add_argument(
         "--peers",
         type=peer_names,

@@ -1,4 +1,4 @@
-"""Which peers take part: the choice of a user, and what this machine has of it."""
+"""Which peers take part, and how much is measured: the choice of a user, and what this machine has of it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ def peer_names(text: str) -> Sequence[str]:
     if unknown := sorted(set(names).difference(PEER_NAMES)):
         raise ArgumentTypeError(f"no such peer: {', '.join(unknown)}; there are {', '.join(PEER_NAMES)}")
     return names
+
+
+def positive(text: str) -> int:
+    """The value of an option that counts something."""
+    number = int(text)
+    if number < 1:
+        raise ArgumentTypeError(f"at least 1, not {number}")
+    return number
 
 
 def available_peers(names: Sequence[str], scene: Scene, console: Console) -> list[str]:

@@ -26,6 +26,7 @@ import numpy as np
 from capture_figures import virtual_screen
 from figure import Figure
 from libc import memcmp
+from lineup import positive
 from painter import RemotePainter, painter
 from report import cpu_name, digits
 from rich.console import Console
@@ -133,8 +134,8 @@ def loopback_figures(scene: Scene, frames: int, fps: int) -> list[Figure]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenes", nargs="*", metavar="SCENE", help="lossless videos; the bundled terminal if omitted")
-    parser.add_argument("--frames", type=int, default=300, metavar="N", help="only the first N pictures")
-    parser.add_argument("--fps", type=int, default=60, metavar="N", help="the most frames a second that are captured")
+    parser.add_argument("--frames", type=positive, default=300, metavar="N", help="only the first N pictures")
+    parser.add_argument("--fps", type=positive, default=60, metavar="N", help="the most captured in a second")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
     try:

@@ -1,6 +1,7 @@
 """The benchmarks' own parts: what they would get wrong without anybody seeing it in a table."""
 
 import sys
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 import av
@@ -9,6 +10,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
+from lineup import positive
 from measure import measure
 from peers import PEERS
 from scenes import Scene, open_scene
@@ -44,3 +46,9 @@ def test_a_stream_of_boxes_takes_fewer_bytes_than_boxes_by_themselves(tmp_path: 
     scene = write_scene(tmp_path / "scene.mkv")
     alone, stream = measure([PEERS["box-zstd"], PEERS["box-zstd-stream"]], scene)
     assert stream.bytes < alone.bytes
+
+
+@pytest.mark.parametrize("text", ["0", "-3"])
+def test_less_than_one_frame_is_refused(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="at least 1"):
+        positive(text)
