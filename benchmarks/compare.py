@@ -22,6 +22,7 @@ from peers import EFFORTS, PEERS, CodecFactory
 from plots import plot_comparison, plot_planes
 from report import SceneResult, render
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from scenes import Scene, find_scenes
 
@@ -65,7 +66,7 @@ def measure_scene(scene: Scene, peers: Sequence[str], frames: int | None, repeat
     # Refreshed by hand: a thread that draws would count as CPU time of whatever codec is running.
     with Progress(*columns, console=CONSOLE, auto_refresh=False, transient=True) as progress:
         total = scene.count_frames(frames) * len(codecs)
-        task = progress.add_task(scene.name, total=total, codec="")
+        task = progress.add_task(escape(scene.name), total=total, codec="")
 
         def show(steps: int, codec: str) -> None:
             progress.update(task, completed=steps, codec=codec, refresh=True)
@@ -85,7 +86,8 @@ def main() -> int:
         measurements = measure_scene(scene, peers, options.frames, options.repeat)
         results.append(SceneResult(scene, measurements))
         best = min(measurements, key=lambda measurement: measurement.bytes)
-        CONSOLE.print(f"{scene.name}: {measurements[0].frames} frames, smallest is {best.codec}, {best.bytes:,} bytes")
+        name = escape(scene.name)
+        CONSOLE.print(f"{name}: {measurements[0].frames} frames, smallest is {best.codec}, {best.bytes:,} bytes")
         if options.out:
             options.out.write_text(render(results))
         if options.plot:

@@ -24,6 +24,7 @@ from figure import Figure
 from lineup import PEER_NAMES, available_peers, peer_names, positive
 from report import cpu_name, digits
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from scene_figures import measure_scene, size_figures, time_figures
 from scenes import find_scenes
@@ -43,7 +44,7 @@ def print_table(figures: Sequence[Figure], effort: str) -> None:
         mark = "[green]✓" if figure.held else "[red]✗"
         unit = f" {figure.unit}" if figure.unit else ""
         bound = f"{'≥' if figure.at_least else '≤'} {figure.bound:g}{unit}"
-        table.add_row(figure.name, f"{digits(figure.value)}{unit}", bound, mark, figure.detail)
+        table.add_row(escape(figure.name), f"{digits(figure.value)}{unit}", bound, mark, escape(figure.detail))
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
@@ -74,7 +75,7 @@ def main() -> None:
     peers = available_peers(options.peers, scenes[0], CONSOLE)
     results = {}
     for scene in scenes:
-        CONSOLE.print(f"measuring {scene.name}")
+        CONSOLE.print(f"measuring {escape(scene.name)}")
         results[scene] = measure_scene(scene, peers, options.frames, options.repeat)
     figures = [
         *idle_figures(options.effort, reference_picture(scenes)),

@@ -30,6 +30,7 @@ from lineup import positive
 from painter import RemotePainter, painter
 from report import cpu_name, digits
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from scenes import Frame, Scene, find_scenes
 
@@ -149,7 +150,7 @@ def main() -> None:
     table = Table("figure", "measured", "bound", "", "in numbers", title=cpu_name())
     for figure in figures:
         mark = "[green]✓" if figure.held else "[red]✗"
-        table.add_row(figure.name, f"{digits(figure.value)} ms", f"≤ {figure.bound:g} ms", mark, figure.detail)
+        table.add_row(figure.name, f"{digits(figure.value)} ms", f"≤ {figure.bound:g} ms", mark, escape(figure.detail))
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 

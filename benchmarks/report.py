@@ -89,7 +89,9 @@ def _machine() -> str:
 
 def _scenes(results: Sequence[SceneResult]) -> str:
     lines = ["| scene | size | frames |", "|---|---|---|"]
-    lines += [f"| {r.scene.name} | {r.scene.width}x{r.scene.height} | {r.measurements[0].frames} |" for r in results]
+    for result in results:
+        scene, frames = result.scene, result.measurements[0].frames
+        lines.append(f"| {_cell(scene.name)} | {scene.width}x{scene.height} | {frames} |")
     return "\n".join(lines)
 
 
@@ -134,11 +136,16 @@ def _planes_table(results: Sequence[SceneResult]) -> str:
 
 def _markdown(header: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
     """A table with names down the side, those of our codecs in bold."""
-    lines = [f"|  | {' | '.join(header)} |", f"|---{'|--:' * len(header)}|"]
+    lines = [f"|  | {' | '.join(map(_cell, header))} |", f"|---{'|--:' * len(header)}|"]
     for name, cells in rows:
-        shown = f"**{name}**" if name.startswith(OURS) else name
+        shown = f"**{name}**" if name.startswith(OURS) else _cell(name)
         lines.append(f"| {shown} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _cell(name: str) -> str:
+    """A file's name within a table, which a bar would end."""
+    return name.replace("|", "\\|")
 
 
 def digits(value: float) -> str:

@@ -117,7 +117,7 @@ def find_scenes(arguments: Sequence[str | Path] = ()) -> list[Scene]:
     paths: list[Path] = []
     for path in map(Path, arguments or [FIXTURES]):
         if path.is_dir():
-            paths += sorted(p for p in path.iterdir() if p.suffix in VIDEO_SUFFIXES)
+            paths += sorted(p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
         elif path.is_file():
             paths.append(path)
         else:

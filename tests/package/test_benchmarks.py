@@ -12,8 +12,9 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 from lineup import positive
 from measure import measure
-from peers import PEERS
-from scenes import Scene, open_scene
+from peers import EFFORTS, PEERS
+from report import SceneResult, render
+from scenes import Scene, find_scenes, open_scene
 
 WIDTH, HEIGHT, FRAMES = 150, 70, 20
 
@@ -52,3 +53,12 @@ def test_a_stream_of_boxes_takes_fewer_bytes_than_boxes_by_themselves(tmp_path: 
 def test_less_than_one_frame_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="at least 1"):
         positive(text)
+
+
+def test_scenes_of_any_name_are_found_and_keep_to_their_column(tmp_path: Path) -> None:
+    write_scene(tmp_path / "one | two.MKV")
+    (scene,) = find_scenes([tmp_path])
+    measured = measure([EFFORTS["fast"], PEERS["box-zstd"]], scene, limit=2)
+    tables = [line for line in render([SceneResult(scene, measured)]).splitlines() if r"one \| two" in line]
+    assert tables
+    assert "one | two" not in render([SceneResult(scene, measured)])
