@@ -55,6 +55,9 @@ def capture_figures(effort: str, scenes: Sequence[Scene], console: Console) -> I
         console.print("[yellow]capture is left out: install Xvfb")
         return
     moving = [scene for scene in scenes if not scene.is_video]
+    if not moving:
+        console.print("[yellow]capture is left out: it is measured on scenes without video")
+        return
     console.print("measuring capture")
     scene = moving[0]
     with virtual_screen(scene.width, scene.height) as display, painter(display, scene, 1) as other:

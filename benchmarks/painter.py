@@ -21,6 +21,8 @@ _TILE = 64
 _MOST_BYTES = 200_000
 """A request holds 256 KiB at most."""
 _CHARACTER = (20, 10)
+_LINES, _COLUMNS = 30, 100
+"""Of the text that is typed, where the screen has room for them."""
 
 
 class Painter:
@@ -46,6 +48,7 @@ class Painter:
         connection.tell(_CREATE_GC, 0, struct.pack("<III", self._gc, self._window, 0))
         connection.synchronize()
         self._shown = np.zeros((size[1], size[0], 4), np.uint8)
+        self._size = size
         self._random = np.random.default_rng(1)
 
     def show(self, picture: Frame) -> None:
@@ -57,11 +60,10 @@ class Painter:
 
     def type(self, index: int) -> float:
         """Draw a character at the place of the `index`th; returns when, in seconds of the monotonic clock."""
-        height, width = _CHARACTER
-        row, column = divmod(index % 3000, 100)
-        character = self._random.integers(0, 2, (height, width, 1), np.uint8) * np.full(4, 200, np.uint8)
+        character = self._random.integers(0, 2, (*_CHARACTER, 1), np.uint8) * np.full(4, 200, np.uint8)
+        place = place_of_character(index, self._size)
         now = time.monotonic()
-        self._put(width * column, height * row, character)
+        self._put(*place, character)
         self._connection.synchronize()
         return now
 
@@ -71,6 +73,14 @@ class Painter:
             part = pixels[first : first + rows]
             place = struct.pack("<HHhhBBxx", part.shape[1], part.shape[0], x, y + first, 0, 24)
             self._connection.tell(_PUT_IMAGE, 2, struct.pack("<II", self._window, self._gc) + place + part.tobytes())
+
+
+def place_of_character(index: int, size: tuple[int, int]) -> tuple[int, int]:
+    """Where the `index`th character is typed on a screen of that width and height; what is beside it is no change."""
+    height, width = _CHARACTER
+    columns, lines = max(1, min(_COLUMNS, size[0] // width)), max(1, min(_LINES, size[1] // height))
+    line, column = divmod(index % (columns * lines), columns)
+    return width * column, height * line
 
 
 def _changed(before: Frame, after: Frame) -> Iterator[Rect]:

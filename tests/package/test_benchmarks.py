@@ -10,10 +10,13 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
+from capture_figures import capture_figures
 from lineup import positive
 from measure import measure
+from painter import place_of_character
 from peers import EFFORTS, PEERS
 from report import SceneResult, render
+from rich.console import Console
 from scenes import Scene, find_scenes, open_scene
 
 WIDTH, HEIGHT, FRAMES = 150, 70, 20
@@ -62,3 +65,17 @@ def test_scenes_of_any_name_are_found_and_keep_to_their_column(tmp_path: Path) -
     tables = [line for line in render([SceneResult(scene, measured)]).splitlines() if r"one \| two" in line]
     assert tables
     assert "one | two" not in render([SceneResult(scene, measured)])
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (320, 200), (101, 67)])
+def test_characters_are_typed_on_the_screen(size: tuple[int, int]) -> None:
+    places = [place_of_character(index, size) for index in range(3000)]
+    assert all(x + 10 <= size[0] and y + 20 <= size[1] for x, y in places)
+    assert len(set(places)) == min(100, size[0] // 10) * min(30, size[1] // 20)
+
+
+def test_capture_is_left_out_where_every_scene_is_a_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    console = Console(record=True)
+    assert not list(capture_figures("fast", [write_scene(tmp_path / "video.mkv")], console))
+    assert "without video" in console.export_text()
