@@ -65,7 +65,9 @@ def capture_figures(effort: str, scenes: Sequence[Scene], console: Console) -> I
         yield from _idle(display)
         yield from _changes(display, effort, other)
         yield from _latency(display, effort, other)
-    gains = {scene.name: _gain(scene, effort) for scene in moving}
+    gains = {scene.name: _gain(scene, effort) for scene in moving if scene.count_frames(2) > 1}
+    if not gains:
+        return
     least = min(gains, key=gains.__getitem__)
     yield Figure(
         "capture and encode: frames a second ÷ those of mss + encoder, geometric mean",

@@ -5,6 +5,8 @@ flow control, and once by encoding every frame and handing it to the line. Encod
 what is measured is the line and what is done with it. The table goes to docs/network.md, the plot beside it.
 
     python benchmarks/network.py [SCENE ...] [--out docs/network.md --plot docs/network.png]
+
+A scene takes a minute or two.
 """
 
 from __future__ import annotations
@@ -17,16 +19,21 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
-from scenes import Frame, Scene, find_scenes
+from scenes import FIXTURES, Frame, Scene, find_scenes
 
 import fastframe as ff
 from fastframe.stream import ConsentGate, Display, Receiver, Scope, Sender, SenderConfig
 from fastframe.stream.simulation import Line, LineProfile, Session
 
+Packets = Sequence[tuple[float, bytes]]
+"""When each is sent, and the packet."""
+
 RATES = (0.25, 1.0, 10.0, 100.0)
 ROUND_TRIPS = (0.005, 0.050, 0.300)
-SCENES = ("writer_typing", "terminal", "browser_docs", "video_window")
+SCENES = ("browser_docs", "terminal", "video_window", "writer_typing")
 SECONDS = 20.0
+SAMPLE_SECONDS = 0.01
+"""How often a queue is looked at, as `Session` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +88,33 @@ def through_the_stream(frames: Sequence[Frame], rate: float, line: LineProfile) 
     )
 
 
-def every_frame(frames: Sequence[Frame], rate: float, profile: LineProfile) -> Result:
-    encoder, line = ff.Encoder(), Line(profile)
-    recording = Recording(frames, rate)
-    end = len(frames) / rate
-    latencies, queues = [], []
+def encode_every_frame(frames: Sequence[Frame], rate: float) -> Packets:
+    encoder, recording = ff.Encoder(), Recording(frames, rate)
+    packets = []
     for at in recording.times:
         recording.change(at)
-        line.send(encoder.encode(recording.frame), at)
-        queues.append(line.queue(at))
+        packets.append((at, encoder.encode(recording.frame)))
+    return packets
+
+
+def every_frame(packets: Packets, end: float, profile: LineProfile) -> Result:
+    line = Line(profile)
+    latencies: list[float] = []
+    queues: list[float] = []
+    for at, packet in packets:
+        queues += sample_queue(line, len(queues), at)
+        line.send(packet, at)
         arrival = at + line.queue(at) + profile.delay
         if arrival <= end:
             latencies.append(arrival - at)
-    return Result(
-        tuple(latencies), len(recording.times) - len(latencies), line.sent_bytes / 1e6, float(np.quantile(queues, 0.95))
-    )
+    queues += sample_queue(line, len(queues), end)
+    queue = float(np.quantile(queues, 0.95))
+    return Result(tuple(latencies), len(packets) - len(latencies), line.sent_bytes / 1e6, queue)
+
+
+def sample_queue(line: Line, first: int, until: float) -> list[float]:
+    """The queue at every sample from the `first` on, up to that time."""
+    return [line.queue(index * SAMPLE_SECONDS) for index in range(first, math.ceil(until / SAMPLE_SECONDS))]
 
 
 Row = tuple[str, float, float, Result, Result]
@@ -155,7 +174,7 @@ HEADING = """# The stream over slow and fast lines
 From a change on the screen to the viewer's exact picture of it (or of a later one), and what the line had still to send
 meanwhile; 95 of 100 samples were below p95. "Not seen": the recording ended first. Encoding and decoding count as
 nothing. The line is one in virtual time, with a queue without end and, unlike TCP, no slow start of its own;
-`benchmarks/network.py` prints this page. The bundled scenes, 1920 x 1080 at 15 frames a second, are played forwards and
+`benchmarks/network.py` prints this page. The scenes, {screens}, are played forwards and
 backwards for {seconds:.0f} seconds; each begins with a whole picture that nobody has seen.
 
 "Every frame" encodes each frame with `balanced` and hands it to the line. The stream waits with a frame until there is
@@ -174,25 +193,31 @@ def load(scene: Scene) -> list[Frame]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])  # type: ignore[union-attr]
-    parser.add_argument("scenes", nargs="*", default=SCENES)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--plot", type=Path)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = ", ".join(SCENES)
+    parser.add_argument("scenes", nargs="*", metavar="SCENE", help=f"lossless videos; the bundled {names} if omitted")
+    parser.add_argument("--out", type=Path, metavar="TABLE.md", help="write the table here")
+    parser.add_argument("--plot", type=Path, metavar="PLOT.png", help="draw latency against the line's rate here")
     options = parser.parse_args()
+    try:
+        scenes = find_scenes(options.scenes or [FIXTURES / f"{name}.mkv" for name in SCENES])
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     rows: list[Row] = []
-    for scene in find_scenes():
-        if scene.name not in options.scenes:
-            continue
+    for scene in scenes:
         frames = load(scene)
+        packets, end = encode_every_frame(frames, scene.frame_rate), len(frames) / scene.frame_rate
         for rate in RATES:
             for round_trip in ROUND_TRIPS:
                 line = LineProfile(rate * 1e6 / 8, round_trip / 2)
                 ours = through_the_stream(frames, scene.frame_rate, line)
-                naive = every_frame(frames, scene.frame_rate, line)
+                naive = every_frame(packets, end, line)
                 rows.append((scene.name, rate, round_trip, ours, naive))
                 print(table(rows[-1:]).splitlines()[-1], flush=True)
     if options.out is not None:
-        options.out.write_text(HEADING.format(seconds=SECONDS) + table(rows), encoding="utf-8")
+        screens = sorted({f"{scene.width} x {scene.height} at {scene.frame_rate} frames a second" for scene in scenes})
+        heading = HEADING.format(seconds=SECONDS, screens=", ".join(screens))
+        options.out.write_text(heading + table(rows), encoding="utf-8")
     if options.plot is not None:
         plot(rows, options.plot)
 

@@ -13,11 +13,14 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 from capture_figures import capture_figures
 from lineup import positive
 from measure import measure
+from network import every_frame
 from painter import place_of_character
 from peers import EFFORTS, PEERS
 from report import SceneResult, render
 from rich.console import Console
 from scenes import Scene, find_scenes, open_scene
+
+from fastframe.stream.simulation import LineProfile
 
 WIDTH, HEIGHT, FRAMES = 150, 70, 20
 
@@ -79,3 +82,11 @@ def test_capture_is_left_out_where_every_scene_is_a_video(tmp_path: Path, monkey
     console = Console(record=True)
     assert not list(capture_figures("fast", [write_scene(tmp_path / "video.mkv")], console))
     assert "without video" in console.export_text()
+
+
+def test_queues_of_both_ways_to_send_are_looked_at_as_often() -> None:
+    line = LineProfile(rate=1000.0)
+    # 1000 bytes take the line a second of ten: nine of ten samples find it idle.
+    found = every_frame([(2.0, bytes(1000))], 10.0, line)
+    assert found.latencies == (1.0,)
+    assert 0.4 < found.queue < 0.6
