@@ -106,7 +106,8 @@ def open_scene(path: Path) -> Scene:
         if not container.streams.video or next(container.decode(video=0), None) is None:
             raise ValueError(f"no pictures in {path}")
         stream: Any = container.streams.video[0]
-        return Scene(path, stream.width, stream.height, round(stream.average_rate or 15))
+        # At least one: a recording of a few pictures a minute has a rate, too.
+        return Scene(path, stream.width, stream.height, max(1, round(stream.average_rate or 15)))
 
 
 def find_scenes(arguments: Sequence[str | Path] = ()) -> list[Scene]:

@@ -2,6 +2,7 @@
 
 import sys
 from argparse import ArgumentTypeError
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -25,12 +26,12 @@ from fastframe.stream.simulation import LineProfile
 WIDTH, HEIGHT, FRAMES = 150, 70, 20
 
 
-def write_scene(path: Path) -> Scene:
+def write_scene(path: Path, rate: Fraction = Fraction(15)) -> Scene:
     """A lossless recording whose size is not one of whole tiles; every third frame repeats the one before."""
     random = np.random.default_rng(1)
     pixels = random.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264rgb", rate=15, options={"qp": "0"})
+        stream = container.add_stream("libx264rgb", rate=rate, options={"qp": "0"})
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "rgb24"
         for index in range(FRAMES):
@@ -47,6 +48,12 @@ def test_a_peer_gives_every_frame_back(tmp_path: Path, name: str) -> None:
     assert found.frames == FRAMES
     assert found.first_difference is None
     assert 0 < found.bytes < FRAMES * WIDTH * HEIGHT * 4
+
+
+def test_a_scene_of_few_pictures_a_minute_is_measured(tmp_path: Path) -> None:
+    scene = write_scene(tmp_path / "scene.mkv", Fraction(1, 4))
+    (found,) = measure([PEERS["x264-ultrafast"]], scene)
+    assert found.first_difference is None
 
 
 def test_a_stream_of_boxes_takes_fewer_bytes_than_boxes_by_themselves(tmp_path: Path) -> None:
