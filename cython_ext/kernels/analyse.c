@@ -119,11 +119,10 @@ void ff_analyse_colours(const ff_frame_encoder *encoder, uint32_t tile, ff_analy
     }
 }
 
-/* `alone`: there is no palette to compare with, so those of green say which residuals are fewer, and roughly for byte budgets how
- * many: the differences from green together take about what green takes. */
-static uint32_t residual_bits(uint8_t planes[3][FF_TILE_PIXELS], uint32_t count, int alone) {
-    const uint32_t green = ff_entropy(planes[0], count);
-    return alone ? 2 * green : green + ff_entropy(planes[1], count) + ff_entropy(planes[2], count);
+/* What residuals take, those of green taking `green`. `precisely`: else roughly, as the differences from green together take about what
+ * green takes. */
+static uint32_t residual_bits(uint8_t planes[3][FF_TILE_PIXELS], uint32_t count, uint32_t green, int precisely) {
+    return green + (precisely ? ff_entropy(planes[1], count) + ff_entropy(planes[2], count) : green);
 }
 
 /* The number of the drift whose source resembles the tile most, or -1 where none does so better than the base. */
@@ -164,7 +163,8 @@ static uint64_t analyse_difference(const ff_frame_encoder *encoder, uint32_t til
     const uint64_t drifted_magnitude = ff_kernels->predict(pixels, source, pitch, box, drifted[0], drifted[1], drifted[2]);
     /* By all planes: films have coarser colours than green, and where that alone decides they gain a third as much. And not by magnitudes:
      * of text that moves over what stands still, residuals from its own place are few and large, from the drift many and small. */
-    if (residual_bits(drifted, count, 0) >= residual_bits(difference, count, 0))
+    const uint32_t drifted_green = ff_entropy(drifted[0], count), difference_green = ff_entropy(difference[0], count);
+    if (residual_bits(drifted, count, drifted_green, 1) >= residual_bits(difference, count, difference_green, 1))
         return magnitude;
     for (uint32_t i = 0; i < 3; i++)
         memcpy(difference[i], drifted[i], count);
@@ -202,8 +202,12 @@ void ff_analyse_photo(const ff_frame_encoder *encoder, uint32_t tile, ff_analysi
     const int drawable = analysis->has_palette || analysis->has_patch || ff_changed_sparsely(base);
     const int may_be_photo = !MAGNITUDES_APART(magnitude, difference_magnitude);
     const int may_be_difference = !MAGNITUDES_APART(difference_magnitude, magnitude);
-    if (may_be_photo)
-        analysis->photo_bits = residual_bits(photo, count, !drawable);
-    if (may_be_difference)
-        analysis->difference_bits = residual_bits(difference, count, !drawable);
+    /* Those of green alone say which residuals are fewer. All of them are needed where there is something else to compare with, not for
+     * byte budgets. */
+    const uint32_t photo_green = may_be_photo ? ff_entropy(photo[0], count) : UINT32_MAX;
+    const uint32_t difference_green = may_be_difference ? ff_entropy(difference[0], count) : UINT32_MAX;
+    if (photo_green <= difference_green)
+        analysis->photo_bits = residual_bits(photo, count, photo_green, drawable);
+    else
+        analysis->difference_bits = residual_bits(difference, count, difference_green, drawable);
 }

@@ -62,8 +62,9 @@ uint32_t ff_estimate_matches(const uint8_t *bytes, uint32_t count, uint32_t valu
     return matches * BITS_PER_MATCH + literals * log2_of(values) / 256;
 }
 
-/* Four histograms: equal neighbours would wait for each other. Where eight of them are equal, one addition does. */
-typedef uint16_t histograms[4][256];
+/* Four histograms: equal neighbours would wait for each other. Where eight of them are equal, one addition does. (Counts of 16 bits
+ * take a third longer.) */
+typedef uint32_t histograms[4][256];
 
 static void count_eight(histograms counts, const uint8_t *bytes) {
     uint64_t eight;
@@ -75,20 +76,20 @@ static void count_eight(histograms counts, const uint8_t *bytes) {
             counts[i % 4][bytes[i]]++;
 }
 
-/* From so many bytes on half of them tell enough. */
+/* From so many bytes on a quarter of them tells enough. */
 #define MANY_BYTES 1024u
 
 /* Returns how many bytes were counted. */
 static uint32_t count_bytes(histograms counts, const uint8_t *bytes, uint32_t count) {
     uint32_t i = 0;
     if (count >= MANY_BYTES) {
-        /* In a whole tile, whose rows are 64 bytes, like the squares of a chessboard. */
-        for (; i + 128 <= count; i += 128)
-            for (uint32_t x = 0; x < 64; x += 16) {
-                count_eight(counts, bytes + i + x);
-                count_eight(counts, bytes + i + 72 + x);
+        /* In a whole tile, whose rows are 64 bytes, sixteen of each, from row to row the next sixteen. */
+        for (; i + 256 <= count; i += 256)
+            for (uint32_t row = 0; row < 4; row++) {
+                count_eight(counts, bytes + i + row * 80);
+                count_eight(counts, bytes + i + row * 80 + 8);
             }
-        return i / 2;
+        return i / 4;
     }
     for (; i + 8 <= count; i += 8)
         count_eight(counts, bytes + i);
@@ -97,18 +98,31 @@ static uint32_t count_bytes(histograms counts, const uint8_t *bytes, uint32_t co
     return count;
 }
 
+/* The sum of n * log2(n) over all counts, in 1/256, without a branch or a table, so that compilers take several at a time. */
+static uint32_t sum_products(histograms counts) {
+    int16_t numbers[256], logarithms[256];
+    int32_t sum = 0;
+    for (uint32_t value = 0; value < 256; value++)
+        numbers[value] = (int16_t)(counts[0][value] + counts[1][value] + counts[2][value] + counts[3][value]);
+    for (uint32_t value = 0; value < 256; value++) {
+        const float number = numbers[value];
+        uint32_t bits;
+        memcpy(&bits, &number, sizeof bits);
+        /* Exponent and eight bits of the mantissa: a logarithm that is straight between powers of two. It lacks about
+         * 0.344 * m * (1 - m) at the mantissa m, here 88 / 256 of it. */
+        bits >>= 15;
+        const uint16_t mantissa = bits & 255, bulge = (uint16_t)(mantissa * (256 - mantissa));
+        logarithms[value] = (int16_t)(bits - 127 * 256 + ((uint32_t)bulge * 88 >> 16));
+    }
+    for (uint32_t value = 0; value < 256; value++)
+        sum += numbers[value] * logarithms[value]; /* 0 for those that do not occur */
+    return (uint32_t)sum;
+}
+
 uint32_t ff_entropy(const uint8_t *bytes, uint32_t count) {
     histograms counts;
-    uint64_t sum = 0;
     memset(counts, 0, sizeof counts);
     const uint32_t counted = count_bytes(counts, bytes, count);
-    for (uint32_t value = 0; value < 256; value++)
-        counts[0][value] += (uint16_t)(counts[1][value] + counts[2][value] + counts[3][value]);
-    for (uint32_t value = 0; value < 256; value += 4) {
-        const uint16_t *four = counts[0] + value;
-        if (four[0] | four[1] | four[2] | four[3])
-            for (uint32_t j = 0; j < 4; j++)
-                sum += four[j] * log2_of(four[j]);
-    }
-    return (uint32_t)(((uint64_t)counted * log2_of(counted) - sum) * count / counted / 256);
+    const uint64_t all = (uint64_t)counted * log2_of(counted), products = sum_products(counts);
+    return products < all ? (uint32_t)((all - products) * count / counted / 256) : 0;
 }

@@ -125,9 +125,9 @@ def test_entropy(count: int, values: int) -> None:
     for spread in (1.0, 6.0):
         data = (random.random(count) ** spread * values).astype(np.uint8)
         looked_at = data
-        if count >= 1024:  # like the squares of a chessboard, eight bytes each
-            squares = data[: count // 128 * 128].reshape(-1, 2, 8, 8)
-            looked_at = np.concatenate([squares[:, 0, ::2], squares[:, 1, 1::2]]).ravel()
+        if count >= 1024:  # sixteen of each 64 bytes, from one 64 to the next sixteen further on
+            sixteens = data[: count // 256 * 256].reshape(-1, 4, 4, 16)
+            looked_at = sixteens[:, range(4), range(4)].ravel()
         shares = np.bincount(looked_at) / looked_at.size
         bits = -(shares[shares > 0] * np.log2(shares[shares > 0])).sum() * count
         whole, part = guarded(count, 0xA5)
