@@ -2,9 +2,7 @@
 
 #include <string.h>
 
-#ifdef FF_HAVE_AVX2
-#include <immintrin.h>
-#endif
+#include "differing.h"
 
 /* Compares one row of one tile; `bytes` is at most 4 * FF_TILE and a multiple of 4. */
 typedef int segment_compare(const uint8_t *a, const uint8_t *b, size_t bytes);
@@ -120,88 +118,47 @@ uint64_t ff_find_repeats_scalar(const uint32_t *tile, uint32_t width, uint32_t f
     return find_repeats(tile, width, first, end, segment_differs_scalar);
 }
 
-uint32_t ff_diff_box_scalar(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box area, ff_box *box) {
-    uint32_t changed_columns[FF_TILE] = {0};
-    uint32_t top = area.height, bottom = 0, left = area.width, right = 0, count = 0;
-    for (uint32_t y = 0; y < area.height; y++) {
-        const uint32_t *row = tile + y * FF_TILE;
-        const uint32_t *old = reference + y * pitch;
-        uint32_t row_count = 0;
-        for (uint32_t x = 0; x < area.width; x++) {
-            const uint32_t changed = row[x] != old[x];
-            changed_columns[x] |= changed;
-            row_count += changed;
-        }
-        if (row_count) {
-            top = top < y ? top : y;
-            bottom = y;
-            count += row_count;
-        }
+FF_INLINE uint32_t find_box(const uint32_t *tile, const uint32_t *reference, size_t pitch, uint32_t width, uint32_t height, ff_box *box,
+                            ff_compare_pixels differing) {
+    uint64_t columns = 0, rows = 0;
+    uint32_t count = 0;
+    for (uint32_t y = 0; y < height; y++, tile += FF_TILE, reference += pitch) {
+        const uint64_t row = differing(tile, reference, width);
+        columns |= row;
+        rows |= (uint64_t)(row != 0) << y;
+        count += ff_count_bits(row);
     }
     if (count == 0)
         return 0;
-    for (uint32_t x = 0; x < area.width; x++)
-        if (changed_columns[x]) {
-            left = left < x ? left : x;
-            right = x;
-        }
-    *box = (ff_box){left, top, right - left + 1, bottom - top + 1};
+    const uint32_t left = ff_lowest_bit(columns), top = ff_lowest_bit(rows);
+    *box = (ff_box){left, top, ff_highest_bit(columns) - left + 1, ff_highest_bit(rows) - top + 1};
+    return count;
+}
+
+uint32_t ff_diff_box_scalar(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box area, ff_box *box) {
+    return find_box(tile, reference, pitch, area.width, area.height, box, ff_differing_scalar);
+}
+
+FF_INLINE uint32_t count_differences(const uint32_t *tile, uint32_t width, uint32_t height, const uint32_t *source, size_t pitch,
+                                     uint32_t first, uint32_t apart, uint32_t limit, ff_compare_pixels differing) {
+    uint32_t count = 0;
+    for (uint32_t y = first; y < height && count <= limit; y += apart)
+        count += ff_count_bits(differing(tile + y * FF_TILE, source + y * pitch, width));
     return count;
 }
 
 uint32_t ff_count_differences_scalar(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch,
                                      uint32_t first, uint32_t apart, uint32_t limit) {
-    uint32_t count = 0;
-    for (uint32_t y = first; y < area.height && count <= limit; y += apart) {
-        const uint32_t *row = tile + y * FF_TILE, *other = source + y * pitch;
-        for (uint32_t x = 0; x < area.width; x++)
-            count += row[x] != other[x];
-    }
-    return count;
+    return count_differences(tile, area.width, area.height, source, pitch, first, apart, limit, ff_differing_scalar);
 }
 
 #ifdef FF_HAVE_AVX2
 
-/* For each of eight pixels that equal the others at their place, all bits; also where there are fewer than eight. */
-FF_INLINE FF_AVX2 __m256i equal_pixels(const uint32_t *row, const uint32_t *others, uint32_t count) {
-    if (count >= 8)
-        return _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)row), _mm256_loadu_si256((const __m256i *)others));
-    const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-    return _mm256_cmpeq_epi32(_mm256_maskload_epi32((const int *)row, mask), _mm256_maskload_epi32((const int *)others, mask));
-}
-
-/* The sum of eight numbers. */
-FF_INLINE FF_AVX2 uint32_t sum_lanes(__m256i lanes) {
-    const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256(lanes, 1));
-    const __m128i two = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
-    return (uint32_t)_mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0xB1)));
-}
-
-/* Rows between two looks at the limit. */
-#define ROWS_AT_A_TIME 4u
-
-FF_INLINE FF_AVX2 uint32_t count_wide(const uint32_t *tile, uint32_t width, uint32_t height, const uint32_t *source,
-                                      size_t pitch, uint32_t first, uint32_t apart, uint32_t limit) {
-    uint32_t count = 0;
-    for (uint32_t y = first; y < height && count <= limit;) {
-        const uint32_t end = height - y < ROWS_AT_A_TIME * apart ? height : y + ROWS_AT_A_TIME * apart;
-        __m256i differing = _mm256_setzero_si256();
-        for (; y < end; y += apart) {
-            const uint32_t *row = tile + y * FF_TILE, *other = source + y * pitch;
-            for (uint32_t x = 0; x < width; x += 8)
-                differing = _mm256_sub_epi32(
-                    differing, _mm256_xor_si256(equal_pixels(row + x, other + x, width - x), _mm256_set1_epi32(-1)));
-        }
-        count += sum_lanes(differing);
-    }
-    return count;
-}
-
 FF_AVX2 uint32_t ff_count_differences_avx2(const uint32_t *tile, ff_box area, const uint32_t *source, size_t pitch,
                                            uint32_t first, uint32_t apart, uint32_t limit) {
     /* The usual width, with its loops unrolled. */
-    return area.width == FF_TILE ? count_wide(tile, FF_TILE, area.height, source, pitch, first, apart, limit)
-                                 : count_wide(tile, area.width, area.height, source, pitch, first, apart, limit);
+    return area.width == FF_TILE ? count_differences(tile, FF_TILE, area.height, source, pitch, first, apart, limit, ff_differing_avx2)
+                                 : count_differences(tile, area.width, area.height, source, pitch, first, apart, limit, ff_differing_avx2);
 }
 
 FF_INLINE FF_AVX2 int segment_differs_avx2(const uint8_t *a, const uint8_t *b, size_t bytes) {
@@ -239,41 +196,10 @@ FF_AVX2 uint64_t ff_find_repeats_avx2(const uint32_t *tile, uint32_t width, uint
                             : find_repeats(tile, width, first, end, segment_differs_avx2);
 }
 
-FF_INLINE FF_AVX2 uint32_t find_box_avx2(const uint32_t *tile, const uint32_t *reference, size_t pitch, uint32_t width,
-                                         uint32_t height, ff_box *box) {
-    const __m256i all = _mm256_set1_epi32(-1);
-    __m256i columns[FF_TILE / 8], differing = _mm256_setzero_si256();
-    uint32_t top = height, bottom = 0, left = FF_TILE, right = 0;
-    for (uint32_t i = 0; i < FF_TILE / 8; i++)
-        columns[i] = all;
-    for (uint32_t y = 0; y < height; y++, tile += FF_TILE, reference += pitch) {
-        __m256i row = all;
-        for (uint32_t x = 0; x < width; x += 8) {
-            const __m256i equal = equal_pixels(tile + x, reference + x, width - x);
-            columns[x / 8] = _mm256_and_si256(columns[x / 8], equal);
-            row = _mm256_and_si256(row, equal);
-            differing = _mm256_sub_epi32(differing, _mm256_xor_si256(equal, all));
-        }
-        if (_mm256_movemask_epi8(row) != -1) {
-            top = top < y ? top : y;
-            bottom = y;
-        }
-    }
-    if (top == height)
-        return 0;
-    for (uint32_t x = 0; x < width; x++)
-        if (!(_mm256_movemask_ps(_mm256_castsi256_ps(columns[x / 8])) >> x % 8 & 1)) {
-            left = left < x ? left : x;
-            right = x;
-        }
-    *box = (ff_box){left, top, right - left + 1, bottom - top + 1};
-    return sum_lanes(differing);
-}
-
 FF_AVX2 uint32_t ff_diff_box_avx2(const uint32_t *tile, const uint32_t *reference, size_t pitch, ff_box area,
                                   ff_box *box) {
-    return area.width == FF_TILE ? find_box_avx2(tile, reference, pitch, FF_TILE, area.height, box)
-                                 : find_box_avx2(tile, reference, pitch, area.width, area.height, box);
+    return area.width == FF_TILE ? find_box(tile, reference, pitch, FF_TILE, area.height, box, ff_differing_avx2)
+                                 : find_box(tile, reference, pitch, area.width, area.height, box, ff_differing_avx2);
 }
 
 #endif

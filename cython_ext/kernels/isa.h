@@ -36,6 +36,18 @@ FF_INLINE uint32_t ff_lowest_bit(uint64_t word) {
 #endif
 }
 
+/* The place of the highest one. */
+FF_INLINE uint32_t ff_highest_bit(uint64_t word) {
+#if defined(__GNUC__)
+    return 63 - (uint32_t)__builtin_clzll(word);
+#else
+    uint32_t bit = 0;
+    while (word >>= 1)
+        bit++;
+    return bit;
+#endif
+}
+
 struct ff_pixel_model;
 struct ff_range_encoder;
 struct ff_range_decoder;

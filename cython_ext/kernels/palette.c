@@ -2,9 +2,7 @@
 
 #include <string.h>
 
-#ifdef FF_HAVE_AVX2
-#include <immintrin.h>
-#endif
+#include "differing.h"
 
 FF_INLINE void mask_unchanged(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint32_t *masked) {
     for (uint32_t y = box.y; y < box.y + box.height; y++) {
@@ -22,27 +20,6 @@ void ff_mask_unchanged_scalar(const uint32_t *tile, const uint32_t *base, size_t
 /* Fibonacci hashing to the 11 bits of the map. */
 #define MAP_SIZE 2048u
 FF_INLINE uint32_t hash_colour(uint32_t colour) { return colour * 0x9E3779B1u >> 21; }
-
-/* Of `width` pixels of a row, at most 64: a bit for each that differs from `others` at its place. */
-typedef uint64_t compare_row(const uint32_t *row, const uint32_t *others, uint32_t width);
-
-FF_INLINE uint64_t differing_scalar(const uint32_t *row, const uint32_t *others, uint32_t width) {
-    uint64_t differing = 0;
-    for (uint32_t x = 0; x < width; x++)
-        differing |= (uint64_t)(row[x] != others[x]) << x;
-    return differing;
-}
-
-FF_INLINE uint32_t count_bits(uint64_t word) {
-#if defined(__GNUC__)
-    return (uint32_t)__builtin_popcountll(word);
-#else
-    uint32_t count = 0;
-    for (; word != 0; word &= word - 1)
-        count++;
-    return count;
-#endif
-}
 
 /* A hash map from colour to number, from 1 on. */
 typedef struct colour_map {
@@ -86,7 +63,7 @@ FF_INLINE void merge_scalar(uint8_t *indices, const uint8_t *fresh, uint64_t new
 }
 
 /* Only where a run of equal pixels begins that are not as those above is anything looked at. */
-FF_INLINE int collect_palette(ff_palette *palette, const uint32_t *tile, ff_box box, compare_row differing, merge_row merge) {
+FF_INLINE int collect_palette(ff_palette *palette, const uint32_t *tile, ff_box box, ff_compare_pixels differing, merge_row merge) {
     colour_map map;
     uint32_t count = 0, transitions = 0;
     uint8_t *indices = palette->indices;
@@ -102,7 +79,7 @@ FF_INLINE int collect_palette(ff_palette *palette, const uint32_t *tile, ff_box 
         const uint64_t starts = differing(tile + 1, tile, box.width - 1) << 1 | 1;
         uint64_t left = new & (starts | ~(new << 1));
         uint8_t fresh[2 * FF_TILE];
-        transitions += count_bits(starts & new);
+        transitions += ff_count_bits(starts & new);
         while (left != 0) {
             const uint32_t x = ff_lowest_bit(left), number = number_colour(&map, tile[x], &count);
             left &= left - 1;
@@ -123,7 +100,7 @@ FF_INLINE int collect_palette(ff_palette *palette, const uint32_t *tile, ff_box 
 }
 
 int ff_collect_palette_scalar(ff_palette *palette, const uint32_t *tile, ff_box box) {
-    return collect_palette(palette, tile, box, differing_scalar, merge_scalar);
+    return collect_palette(palette, tile, box, ff_differing_scalar, merge_scalar);
 }
 
 void ff_map_indices_scalar(const uint8_t *indices, uint32_t count, const uint8_t *slots, uint32_t colours, uint8_t *target) {
@@ -150,29 +127,6 @@ FF_AVX2 void ff_mask_unchanged_avx2(const uint32_t *tile, const uint32_t *base, 
     mask_unchanged(tile, base, pitch, box, masked);
 }
 
-FF_INLINE FF_AVX2 __m256i equal_eight(const uint32_t *row, const uint32_t *others) {
-    return _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)row), _mm256_loadu_si256((const __m256i *)others));
-}
-
-/* Of 32 pixels. */
-FF_INLINE FF_AVX2 uint32_t differing_32(const uint32_t *row, const uint32_t *others) {
-    const __m256i first = _mm256_packs_epi32(equal_eight(row, others), equal_eight(row + 8, others + 8));
-    const __m256i second = _mm256_packs_epi32(equal_eight(row + 16, others + 16), equal_eight(row + 24, others + 24));
-    /* Of each eight pixels four are in either half. */
-    const __m256i in_order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    return ~(uint32_t)_mm256_movemask_epi8(_mm256_permutevar8x32_epi32(_mm256_packs_epi16(first, second), in_order));
-}
-
-FF_INLINE FF_AVX2 uint64_t differing_avx2(const uint32_t *row, const uint32_t *others, uint32_t width) {
-    uint64_t differing = 0;
-    uint32_t x = 0;
-    if (width >= 32) /* some pixels may be compared twice */
-        return differing_32(row, others) | (uint64_t)differing_32(row + width - 32, others + width - 32) << (width - 32);
-    for (; x + 8 <= width; x += 8)
-        differing |= (uint64_t)(~_mm256_movemask_ps(_mm256_castsi256_ps(equal_eight(row + x, others + x))) & 255) << x;
-    return x < width ? differing | differing_scalar(row + x, others + x, width - x) << x : differing;
-}
-
 FF_INLINE FF_AVX2 void merge_avx2(uint8_t *indices, const uint8_t *fresh, uint64_t new, uint32_t width) {
     /* Each byte of a mask's eight times, and of these another bit each. */
     const __m256i places = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
@@ -190,7 +144,7 @@ FF_INLINE FF_AVX2 void merge_avx2(uint8_t *indices, const uint8_t *fresh, uint64
 }
 
 FF_AVX2 int ff_collect_palette_avx2(ff_palette *palette, const uint32_t *tile, ff_box box) {
-    return collect_palette(palette, tile, box, differing_avx2, merge_avx2);
+    return collect_palette(palette, tile, box, ff_differing_avx2, merge_avx2);
 }
 
 /* Slots that one shuffle chooses from. */
