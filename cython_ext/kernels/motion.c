@@ -2,9 +2,7 @@
 
 #include <string.h>
 
-#ifdef FF_HAVE_AVX2
-#include <immintrin.h>
-#endif
+#include "differing.h"
 
 #define WINDOW 16u
 /* An odd number times 16. */
@@ -51,7 +49,7 @@ FF_INLINE uint32_t count_changes_scalar(const uint32_t *pixels, const uint32_t *
 }
 
 /* Takes the windows with the most changes of colour, each from another third of the tile. */
-FF_INLINE void take_windows(const uint32_t *tile, ff_box area, ff_tile_windows *taken, count_changes count) {
+FF_INLINE void take_windows(const uint32_t *tile, ff_box area, ff_tile_windows *taken, ff_compare_pixels differing) {
     taken->count = 0;
     for (uint32_t part = 0; part < FF_TILE_WINDOWS; part++) {
         const uint32_t first = area.height * part / FF_TILE_WINDOWS;
@@ -59,14 +57,9 @@ FF_INLINE void take_windows(const uint32_t *tile, ff_box area, ff_tile_windows *
         uint32_t best = MIN_TRANSITIONS - 1, best_x = 0, best_y = 0;
         for (uint32_t y = first; y < last; y += 3) {
             const uint32_t *row = tile + y * FF_TILE;
+            const uint64_t changes = differing(row + 1, row, area.width - 1);
             for (uint32_t x = 0; x + WINDOW <= area.width; x += WINDOW) {
-                /* The pixel beyond the window is taken back; that of the tile's last row may stand beyond the tile. */
-                uint32_t transitions = 0;
-                if (x + WINDOW < FF_TILE)
-                    transitions = count(row + x + 1, row + x) - (row[x + WINDOW] != row[x + WINDOW - 1]);
-                else
-                    for (uint32_t i = 1; i < WINDOW; i++)
-                        transitions += row[x + i] != row[x + i - 1];
+                const uint32_t transitions = ff_count_bits(changes >> x & ((1u << (WINDOW - 1)) - 1));
                 if (transitions > best) {
                     best = transitions;
                     best_x = x;
@@ -233,7 +226,7 @@ void ff_motion_end(ff_motion *motion, const ff_votes *bands, uint32_t band_count
 }
 
 void ff_motion_take_scalar(const uint32_t *tile, ff_box area, ff_tile_windows *taken) {
-    take_windows(tile, area, taken, count_changes_scalar);
+    take_windows(tile, area, taken, ff_differing_scalar);
 }
 
 void ff_motion_vote_scalar(const ff_motion *motion, const ff_geometry *geometry, const uint8_t *dirty,
@@ -243,19 +236,12 @@ void ff_motion_vote_scalar(const ff_motion *motion, const ff_geometry *geometry,
 
 #ifdef FF_HAVE_AVX2
 FF_INLINE FF_AVX2 uint32_t count_changes_avx2(const uint32_t *pixels, const uint32_t *before) {
-    const __m256i left = _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)pixels),
-                                            _mm256_loadu_si256((const __m256i *)before));
-    const __m256i right = _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)(pixels + 8)),
-                                             _mm256_loadu_si256((const __m256i *)(before + 8)));
-    /* Equal pixels, a byte of 1 each, in sums of eight bytes. */
-    const __m256i ones = _mm256_and_si256(_mm256_packs_epi32(left, right), _mm256_set1_epi16(1));
-    const __m256i sums = _mm256_sad_epu8(ones, _mm256_setzero_si256());
-    const __m128i halves = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-    return WINDOW - (uint32_t)(_mm_cvtsi128_si32(halves) + _mm_extract_epi32(halves, 2));
+    const __m256i left = ff_equal_eight(pixels, before), right = ff_equal_eight(pixels + 8, before + 8);
+    return WINDOW - ff_count_bits((uint32_t)_mm256_movemask_epi8(_mm256_packs_epi32(left, right))) / 2;
 }
 
 FF_AVX2 void ff_motion_take_avx2(const uint32_t *tile, ff_box area, ff_tile_windows *taken) {
-    take_windows(tile, area, taken, count_changes_avx2);
+    take_windows(tile, area, taken, ff_differing_avx2);
 }
 
 FF_AVX2 void ff_motion_vote_avx2(const ff_motion *motion, const ff_geometry *geometry, const uint8_t *dirty,
