@@ -6,8 +6,12 @@
 #include <immintrin.h>
 #endif
 
+_Static_assert(FF_KEEP_SLOT == 0, "a byte of 0 is the slot that is nobody's");
+
 /* Slots of its own that a colour has. */
 #define HOMES 4u
+/* As if used in all eternity, so that a slot never makes room. */
+#define NEVER_FREE UINT64_MAX
 
 /* Four slots in the bytes of a word, to be taken in this order: the red of the colour, and three bytes of the finaliser of
  * MurmurHash3, shortened. A grey has its red alone. So no two greys take each other's slot, and text of whatever colour mostly has the
@@ -25,19 +29,18 @@ static uint32_t home_slots(uint32_t colour) {
 void ff_colours_reset(ff_colours *colours) {
     memset(colours, 0, sizeof *colours);
     for (uint32_t i = 0; i < FF_TABLES; i++)
-        colours->tables[i].used[FF_KEEP_SLOT] = UINT64_MAX; /* so it never makes room */
+        colours->tables[i].used[FF_KEEP_SLOT] = NEVER_FREE;
 }
 
-/* The slot of a colour in a table, or -1. Colours that a crowded tile sent away from home are not found: they are announced
- * again. */
-static int find(const ff_colours *colours, uint32_t table, uint32_t colour) {
-    if (colour == FF_NO_COLOUR)
-        return FF_KEEP_SLOT;
-    uint32_t homes = home_slots(colour);
-    for (uint32_t i = 0; i < HOMES; i++, homes >>= 8)
-        if (colours->colours[homes & 255][table] == colour)
-            return (int)(homes & 255);
-    return -1;
+/* The slot of a colour in a table, or FF_KEEP_SLOT. Colours that a crowded tile sent away from home are not found: they are announced
+ * again. No branch asks which of its slots a colour is in, since nobody can foresee it. */
+FF_INLINE uint32_t find(const ff_colours *colours, uint32_t table, uint32_t colour) {
+    const uint64_t homes = home_slots(colour);
+    uint32_t found = 1u << HOMES;
+    for (uint32_t i = 0; i < HOMES; i++)
+        found |= (uint32_t)(colours->colours[homes >> 8 * i & 255][table] == colour) << i;
+    const uint32_t slot = homes >> 8 * ff_lowest_bit(found) & 255; /* FF_KEEP_SLOT behind the last one */
+    return colour == FF_NO_COLOUR ? FF_KEEP_SLOT : slot;
 }
 
 void ff_count_unknown_scalar(const ff_colours *colours, const ff_palette *palette, uint32_t unknown[FF_TABLES]) {
@@ -54,7 +57,6 @@ void ff_count_unknown_scalar(const ff_colours *colours, const ff_palette *palett
 }
 
 #ifdef FF_HAVE_AVX2
-_Static_assert(FF_KEEP_SLOT == 0, "a byte of 0 is the slot that is nobody's");
 _Static_assert(FF_TABLES == 16, "two vectors hold a number for each table");
 
 FF_AVX2 void ff_count_unknown_avx2(const ff_colours *colours, const ff_palette *palette, uint32_t unknown[FF_TABLES]) {
@@ -153,15 +155,13 @@ uint32_t ff_colours_assign(ff_colours *colours, uint32_t number, const ff_palett
     table->used_last = now;
     /* First mark the colours that are here as used, so that none of them makes room for the others. */
     for (uint32_t i = 0; i < palette->count; i++) {
-        const int slot = find(colours, number, palette->colours[i]);
-        if (slot < 0) {
-            announced[missing++] = (uint8_t)i;
-        } else {
-            if (slot != FF_KEEP_SLOT)
-                table->used[slot] = now;
-            slots[i] = (uint8_t)slot;
-        }
+        const uint32_t colour = palette->colours[i], slot = find(colours, number, colour);
+        slots[i] = (uint8_t)slot;
+        table->used[slot] = now;
+        announced[missing] = (uint8_t)i;
+        missing += (slot == FF_KEEP_SLOT) & (colour != FF_NO_COLOUR);
     }
+    table->used[FF_KEEP_SLOT] = NEVER_FREE;
     oldest_slots oldest = {.slot = FF_TABLE_SLOTS};
     for (uint32_t i = 0; i < missing; i++)
         slots[announced[i]] = replace(colours, number, palette->colours[announced[i]], now, &oldest);
