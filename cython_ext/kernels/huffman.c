@@ -137,11 +137,16 @@ typedef struct code_writer {
     uint8_t *at;
 } code_writer;
 
-/* At most 49 bits between two calls of write_codes; the lowest eight are not kept clean. */
-FF_INLINE void put_code(code_writer *writer, uint64_t code) {
-    writer->bits = writer->bits >> (code & 63) | code;
-    writer->count += code;
+/* Codes before others, which have as many bits as the lowest ones of `length` tell; the lowest eight are not kept clean. */
+FF_INLINE uint64_t join(uint64_t before, uint64_t others, uint64_t length) { return before >> (length & 63) | others; }
+
+/* At most 49 bits between two calls of write_codes. */
+FF_INLINE void put_joined(code_writer *writer, uint64_t codes, uint64_t length) {
+    writer->bits = join(writer->bits, codes, length);
+    writer->count += length;
 }
+
+FF_INLINE void put_code(code_writer *writer, uint64_t code) { put_joined(writer, code, code); }
 
 FF_INLINE void write_codes(code_writer *writer) {
     const uint32_t count = writer->count & 255;
@@ -153,14 +158,14 @@ FF_INLINE void write_codes(code_writer *writer) {
 
 uint8_t *ff_huffman_encode(const ff_huffman_code *code, const uint8_t *bytes, size_t count, uint8_t *out) {
     code_writer writer = {.at = out};
-    while (count % 4 > 0)
-        put_code(&writer, code->codes[bytes[--count]]);
+    for (; count % 4 > 0; count--)
+        put_code(&writer, code->codes[bytes[count - 1]]);
     write_codes(&writer);
     for (; count > 0; count -= 4) {
-        put_code(&writer, code->codes[bytes[count - 1]]);
-        put_code(&writer, code->codes[bytes[count - 2]]);
-        put_code(&writer, code->codes[bytes[count - 3]]);
-        put_code(&writer, code->codes[bytes[count - 4]]);
+        /* Four as one: if each were put behind the one before, all would wait for one another. */
+        const uint64_t a = code->codes[bytes[count - 1]], b = code->codes[bytes[count - 2]];
+        const uint64_t c = code->codes[bytes[count - 3]], d = code->codes[bytes[count - 4]];
+        put_joined(&writer, join(join(a, b, b), join(c, d, d), c + d), a + b + c + d);
         write_codes(&writer);
     }
     put_code(&writer, UINT64_C(1) << 63 | 1); /* tells where the bits end */
