@@ -35,20 +35,29 @@ static void set_bases(uint32_t *bases, const uint8_t *extra, uint32_t symbols) {
 
 /* ---- Units ---- */
 
+/* Counters of each value, as one would wait for itself where neighbours are equal; but clearing them takes as long as some values. */
+#define COUNTERS 8u
+#define FEW_VALUES 512u
+/* Between two counters of a value, which are not 4 KiB apart: processors take such places for the same when they load. */
+#define COUNTERS_APART (256u + 16u)
+
 static void count_values(const uint8_t *values, uint32_t count, uint32_t *counts) {
-    /* Four counters of each value: where neighbours are equal, they would wait for each other. */
-    uint32_t of[4][256], i = 0;
-    memset(of, 0, sizeof of);
-    for (; i + 8 <= count; i += 8) {
-        uint64_t eight;
-        memcpy(&eight, values + i, 8);
-        for (uint32_t k = 0; k < 8; k++)
-            of[k % 4][(uint8_t)(eight >> 8 * k)]++;
+    uint32_t of[COUNTERS][COUNTERS_APART], i = 0;
+    memset(counts, 0, 256 * sizeof *counts);
+    if (count > FEW_VALUES) {
+        memset(of, 0, sizeof of);
+        for (; i + COUNTERS <= count; i += COUNTERS) {
+            uint64_t eight;
+            memcpy(&eight, values + i, sizeof eight);
+            for (uint32_t k = 0; k < COUNTERS; k++)
+                of[k][(uint8_t)(eight >> 8 * k)]++;
+        }
+        for (uint32_t k = 0; k < COUNTERS; k++)
+            for (uint32_t value = 0; value < 256; value++)
+                counts[value] += of[k][value];
     }
     for (; i < count; i++)
-        of[0][values[i]]++;
-    for (uint32_t value = 0; value < 256; value++)
-        counts[value] = of[0][value] + of[1][value] + of[2][value] + of[3][value];
+        counts[values[i]]++;
 }
 
 /* 256 * log2(value), within 2, of 1 to 2^24: without a table, so that compilers do several at a time. */
@@ -98,7 +107,9 @@ static void split_values(ff_repeat_finder *finder, uint32_t count, uint8_t *lite
     const uint32_t end = finder->size;
     const int search = finder->searches > 0;
     uint32_t at = end - count;
-    *part = (ff_residual_part){.size = count, .literals = count};
+    part->size = part->literals = count;
+    part->repeats = part->trailing = 0;
+    part->bits = 0;
     count_values(values + at, count, part->counts);
     if (search) {
         part->bits = estimate(part);
