@@ -21,50 +21,43 @@ static uint32_t sort_by_count(const uint32_t *counts, uint32_t *sorted) {
     return number;
 }
 
-/* Counts in ascending order become the lengths of their codes: Moffat and Katajainen, "In-place calculation of minimum-redundancy
- * codes", 1995. */
-static void lengths_in_place(uint32_t *a, uint32_t n) {
-    /* Inner nodes: their weights, then what they hang on. */
-    uint32_t leaf = 0, root = 0;
+/* How many codes have each length below FF_CODE_BITS, and how many that or more, for `n` counts in ascending order, behind which there are
+ * two that are larger than all sums. Huffman's algorithm with two queues: van Leeuwen, "On the construction of Huffman trees", 1976. */
+static void count_lengths(const uint32_t *leaves, uint32_t n, uint32_t *of_length) {
+    uint32_t nodes[256]; /* their weights, in ascending order, too */
+    uint8_t parents[256], depths[256];
+    uint32_t of_depth[FF_CODE_BITS + 1] = {0}, leaf = 0, node = 0, left = n;
+    memset(nodes, 0xFF, sizeof nodes);
     for (uint32_t next = 0; next + 1 < n; next++) {
-        uint32_t sum = 0;
-        for (int i = 0; i < 2; i++) {
-            if (leaf >= n || (root < next && a[root] < a[leaf])) {
-                sum += a[root];
-                a[root++] = next;
-            } else {
-                sum += a[leaf++];
-            }
-        }
-        a[next] = sum;
+        /* The two lightest of both: without branches, since nobody could guess them. Where they weigh the same, leaves come first. */
+        const uint32_t both_leaves = leaves[leaf + 1] <= nodes[node], both_nodes = nodes[node + 1] < leaves[leaf];
+        const uint32_t taken = 1 + both_nodes - both_leaves; /* of the nodes */
+        const uint32_t first = both_nodes ? nodes[node + 1] : leaves[leaf], second = both_leaves ? leaves[leaf + 1] : nodes[node];
+        parents[node] = parents[node + 1] = (uint8_t)next; /* what is not taken yet is told anew later */
+        nodes[next] = first + second;
+        node += taken;
+        leaf += 2 - taken;
     }
-    /* The depths of inner nodes. */
-    a[n - 2] = 0;
-    for (uint32_t next = n - 2; next-- > 0;)
-        a[next] = a[a[next]] + 1;
-    /* Leaves of each depth are what is left of twice the inner nodes above. */
-    uint32_t available = 1, depth = 0, node = n - 1, place = n;
-    while (available > 0) {
-        uint32_t used = 0;
-        for (; node > 0 && a[node - 1] == depth; node--)
-            used++;
-        for (; available > used; available--)
-            a[--place] = depth;
-        available = 2 * used;
-        depth++;
+    depths[n - 2] = 0;
+    of_depth[0] = 1;
+    for (uint32_t i = n - 2; i-- > 0;) {
+        depths[i] = (uint8_t)(depths[parents[i]] + 1);
+        of_depth[depths[i] < FF_CODE_BITS ? depths[i] : FF_CODE_BITS]++;
     }
+    of_length[0] = 0;
+    for (uint32_t length = 1; length < FF_CODE_BITS; length++) {
+        of_length[length] = 2 * of_depth[length - 1] - of_depth[length];
+        left -= of_length[length];
+    }
+    of_length[FF_CODE_BITS] = left;
 }
 
-/* How many codes have each length, none of them longer than FF_CODE_BITS. Those that were get it, and make room by longer codes for
- * others, the least of them shorter by as little as can be. */
-static void limit_lengths(const uint32_t *lengths, uint32_t n, uint32_t *of_length) {
+/* Codes that would be longer than FF_CODE_BITS are counted as of that length already: for these others make room by longer codes, the
+ * least of them shorter by as little as can be. */
+static void limit_lengths(uint32_t *of_length) {
     uint32_t taken = 0; /* of 2^FF_CODE_BITS */
-    memset(of_length, 0, (FF_CODE_BITS + 1) * sizeof *of_length);
-    for (uint32_t i = 0; i < n; i++) {
-        const uint32_t length = lengths[i] < FF_CODE_BITS ? lengths[i] : FF_CODE_BITS;
-        of_length[length]++;
-        taken += 1u << (FF_CODE_BITS - length);
-    }
+    for (uint32_t length = 1; length <= FF_CODE_BITS; length++)
+        taken += of_length[length] << (FF_CODE_BITS - length);
     for (; taken > 1u << FF_CODE_BITS; taken--) {
         uint32_t length = FF_CODE_BITS - 1;
         while (of_length[length] == 0)
@@ -76,12 +69,13 @@ static void limit_lengths(const uint32_t *lengths, uint32_t n, uint32_t *of_leng
 }
 
 void ff_huffman_build(ff_huffman_code *code, const uint32_t *counts) {
-    uint32_t sorted[256], work[256], of_length[FF_CODE_BITS + 1], next[FF_CODE_BITS + 1], first = 0, place = 0;
+    uint32_t sorted[256], leaves[256 + 2], of_length[FF_CODE_BITS + 1], next[FF_CODE_BITS + 1], first = 0, place = 0;
     const uint32_t n = sort_by_count(counts, sorted);
     for (uint32_t i = 0; i < n; i++)
-        work[i] = sorted[i] >> 8;
-    lengths_in_place(work, n);
-    limit_lengths(work, n, of_length);
+        leaves[i] = sorted[i] >> 8;
+    leaves[n] = leaves[n + 1] = UINT32_MAX;
+    count_lengths(leaves, n, of_length);
+    limit_lengths(of_length);
     memset(code->lengths, 0, sizeof code->lengths);
     for (uint32_t length = FF_CODE_BITS; length > 0; length--) {
         for (uint32_t i = 0; i < of_length[length]; i++)
