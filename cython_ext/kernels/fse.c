@@ -35,11 +35,13 @@ static uint32_t normalise(const uint32_t *of, int8_t *counts) {
     for (uint32_t symbol = 0; symbol < FF_FSE_SYMBOLS; symbol++)
         all += of[symbol];
     for (uint32_t symbol = 0; symbol < FF_FSE_SYMBOLS; symbol++) {
-        const uint32_t share = all > 0 ? (of[symbol] * FF_FSE_STATES + all / 2) / all : 0;
-        counts[symbol] = (int8_t)(of[symbol] > 0 && share == 0 ? 1 : share);
+        counts[symbol] = 0;
+        if (of[symbol] == 0)
+            continue;
+        const uint32_t share = (of[symbol] * FF_FSE_STATES + all / 2) / all;
+        counts[symbol] = (int8_t)(share > 0 ? share : 1);
         left -= counts[symbol];
-        if (of[symbol] > 0)
-            symbols = symbol + 1;
+        symbols = symbol + 1;
         if (of[symbol] > of[commonest])
             commonest = symbol;
     }
@@ -97,21 +99,24 @@ size_t ff_fse_describe(ff_fse_table *table, const uint32_t *counts, uint8_t *out
 
 size_t ff_fse_compress(const uint8_t *values, uint32_t count, uint8_t *out) {
     ff_fse_table table;
-    uint32_t counts[FF_FSE_SYMBOLS] = {0};
+    uint32_t of[2][FF_FSE_SYMBOLS] = {{0}}; /* two counters each, as one would wait for itself where neighbours are equal */
     for (uint32_t i = 0; i < count; i++)
-        counts[values[i]]++;
-    const size_t described = count > 2 ? ff_fse_describe(&table, counts, out) : 0;
+        of[i % 2][values[i]]++;
+    for (uint32_t symbol = 0; symbol < FF_FSE_SYMBOLS; symbol++)
+        of[0][symbol] += of[1][symbol];
+    const size_t described = count > 2 ? ff_fse_describe(&table, of[0], out) : 0;
     if (described == 0)
         return 0;
     ff_bit_writer writer = {.at = out + described};
-    uint32_t states[2];
-    states[(count - 1) & 1] = ff_fse_begin(&table, values[count - 1]);
-    states[count & 1] = ff_fse_begin(&table, values[count - 2]);
-    for (uint32_t i = count - 2; i-- > 0;) {
-        states[i & 1] = ff_fse_put(&table, &writer, states[i & 1], values[i]);
+    uint32_t left = count - 2, last = ff_fse_begin(&table, values[left + 1]), other = ff_fse_begin(&table, values[left]);
+    for (; left >= 2; left -= 2) {
+        last = ff_fse_put(&table, &writer, last, values[left - 1]);
+        other = ff_fse_put(&table, &writer, other, values[left - 2]);
         ff_write_bits(&writer);
     }
-    ff_fse_end(&table, &writer, states[1]);
-    ff_fse_end(&table, &writer, states[0]);
+    if (left == 1)
+        last = ff_fse_put(&table, &writer, last, values[0]);
+    ff_fse_end(&table, &writer, left == 1 ? other : last); /* of the values at odd places */
+    ff_fse_end(&table, &writer, left == 1 ? last : other);
     return (size_t)(ff_end_bits(&writer) - out);
 }
