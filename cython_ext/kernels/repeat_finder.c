@@ -4,7 +4,6 @@
 
 #include "bit_writer.h"
 
-#define EQUAL_BYTES UINT64_C(0x0101010101010101)
 /* The history begins here, so that no place is 0. */
 #define FIRST 8u
 #define PLACE_BITS (FF_REPEAT_WINDOW_LOG + 1)
@@ -57,6 +56,8 @@ FF_INLINE uint64_t eight_at(const uint8_t *values) {
     memcpy(&eight, values, 8);
     return eight;
 }
+
+FF_INLINE int are_equal(uint64_t eight) { return (eight >> 8 | eight << 56) == eight; }
 
 /* The bits that a repeat behind literals from a place on saves, or 0. */
 static uint32_t saved_by(const ff_repeat_finder *finder, uint32_t from, const ff_repeat *repeat) {
@@ -128,6 +129,23 @@ static ff_repeat run_at(const ff_repeat_finder *finder, uint32_t from, uint32_t 
     return (ff_repeat){begin + 1, end_of_repeat(finder, place + 8, 1), 1};
 }
 
+/* The next run, or an empty one at the end of the history: any has eight values from a multiple of eight on. `place`: where values behind
+ * `from` are to be looked at. */
+static ff_repeat find_run(ff_repeat_finder *finder, uint32_t from, uint32_t place) {
+    const uint32_t first = place;
+    for (place = (place + 7) & ~7u; place + 8 <= finder->size; place += 8) {
+        if (!are_equal(eight_at(finder->history + place)))
+            continue;
+        const ff_repeat run = run_at(finder, from, place);
+        if (run.end - run.begin + 1 >= FF_MIN_RUN) {
+            finder->quiet += place - first;
+            return run;
+        }
+    }
+    finder->quiet += finder->size - first;
+    return (ff_repeat){finder->size, finder->size, 1};
+}
+
 ff_repeat ff_find_repeat(ff_repeat_finder *finder, uint32_t from) {
     const int wide = finder->searches > 0 && finder->least >= 16;
     int search = finder->searches > 0 && finder->in_vain < MOST_IN_VAIN;
@@ -139,20 +157,19 @@ ff_repeat ff_find_repeat(ff_repeat_finder *finder, uint32_t from) {
             return more;
     }
     ff_repeat refused = {0, 0, 0}; /* from all of its places it is the same */
-    uint32_t quiet = finder->quiet, place = search ? from : (from + 7) & ~7u;
-    while (place + looked_at <= finder->size) {
+    uint32_t place = from, quiet = finder->quiet;
+    while (search && place + looked_at <= finder->size) {
         const uint32_t slower = quiet >> QUIET_LOG;
-        const uint32_t step = 1u << (slower < LARGEST_STEP_LOG && search ? slower : LARGEST_STEP_LOG);
+        const uint32_t step = 1u << (slower < LARGEST_STEP_LOG ? slower : LARGEST_STEP_LOG);
         uint32_t next = (place | (step - 1)) + 1;
-        const uint64_t eight = eight_at(finder->history + place);
-        if (eight == (eight & 255) * EQUAL_BYTES) {
+        if (are_equal(eight_at(finder->history + place))) {
             const ff_repeat run = run_at(finder, from, place);
             if (run.end - run.begin + 1 >= FF_MIN_RUN) {
                 finder->quiet = quiet;
                 return run;
             }
             next = run.end - 7 > next ? run.end - 7 : next;
-        } else if (search) {
+        } else {
             const uint32_t before = last_place(finder, place, wide), distance = place - before;
             if (before > 0 && (distance != refused.distance || place >= refused.end)) {
                 const ff_repeat repeat = widen(finder, from, place, distance);
@@ -167,5 +184,5 @@ ff_repeat ff_find_repeat(ff_repeat_finder *finder, uint32_t from) {
         place = next;
     }
     finder->quiet = quiet;
-    return (ff_repeat){finder->size, finder->size, 1};
+    return search ? (ff_repeat){finder->size, finder->size, 1} : find_run(finder, from, place);
 }
