@@ -229,3 +229,15 @@ def bench_tile_decode_box(
     model = _kernels.PixelModel()
     assert np.array_equal(decode(), tile)
     benchmark(decode)
+
+
+# Residuals
+
+
+@pytest.mark.benchmark(group="residuals: what codes cost")
+def bench_estimate_codes(benchmark: BenchmarkFixture, photo_tile: Pixels, kernel_isa: str) -> None:
+    benchmark.extra_info["isa"] = kernel_isa
+    green, blue, red = np.empty((3, TILE * TILE), np.uint8)
+    _kernels.predict(photo_tile, WHOLE_TILE, green, blue, red)
+    counts = np.bincount(green, minlength=256).astype(np.uint32)
+    assert benchmark(_kernels.estimate_codes, counts) > 0

@@ -311,6 +311,16 @@ def map_indices(const uint8_t[::1] indices, const uint8_t[::1] slots, uint8_t[::
     ff_kernels.map_indices(&indices[0], <uint32_t> indices.shape[0], &slots[0], <uint32_t> slots.shape[0], &target[0])
 
 
+def estimate_codes(const uint32_t[::1] counts):
+    """The bits of bytes that come `counts[byte]` times each, by their entropy, and of their code."""
+    cdef uint64_t total = 0
+    for i in range(counts.shape[0]):
+        total += counts[i]
+    if counts.shape[0] != 256 or not 0 < total < 1 << 17:
+        raise ValueError("there are 256 bytes, which come fewer than 2^17 times")
+    return ff_kernels.estimate_codes(&counts[0], <uint32_t> total)
+
+
 def count_unknown(const uint32_t[:, ::1] tables, const uint32_t[::1] colours):
     """How many of at most 255 colours each table does not know; `tables`: uint32 (256 slots, 16 tables)."""
     cdef ff_palette palette

@@ -17,6 +17,12 @@ cdef extern from "residual_stream.h" nogil:
     size_t ff_residual_flush(ff_residual_stream *stream, uint8_t *out)
 
 
+cdef extern from "isa.h" nogil:
+    void ff_isa_init()
+
+
+ff_isa_init()
+
 # Values taken at a time: bounds what is written at a time.
 cdef size_t CHUNK = 1 << 16
 

@@ -101,6 +101,7 @@ cdef extern from "isa.h" nogil:
         void (*motion_take)(const uint32_t *, ff_box, ff_tile_windows *) noexcept nogil
         void (*motion_vote)(const ff_motion *, const ff_geometry *, const uint8_t *, const uint32_t *, uint32_t,
                             ff_votes *) noexcept nogil
+        uint32_t (*estimate_codes)(const uint32_t *, uint32_t) noexcept nogil
         void (*encode_box)(ff_pixel_model *, ff_range_encoder *, const uint32_t *, ff_box) noexcept nogil
         void (*decode_box)(ff_pixel_model *, ff_range_decoder *, ff_box) noexcept nogil
     const ff_kernel_table *ff_kernels

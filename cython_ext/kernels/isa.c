@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "colours.h"
+#include "costs.h"
 #include "diff.h"
 #include "hash.h"
 #include "motion.h"
@@ -29,6 +30,7 @@ static const ff_kernel_table scalar_table = {
     .unxor_box = ff_unxor_box_scalar,
     .motion_take = ff_motion_take_scalar,
     .motion_vote = ff_motion_vote_scalar,
+    .estimate_codes = ff_estimate_codes_scalar,
     .encode_box = ff_encode_box_scalar,
     .decode_box = ff_decode_box_scalar,
 };
@@ -53,6 +55,7 @@ static const ff_kernel_table avx2_table = {
     .unxor_box = ff_unxor_box_avx2,
     .motion_take = ff_motion_take_avx2,
     .motion_vote = ff_motion_vote_avx2,
+    .estimate_codes = ff_estimate_codes_avx2,
     .encode_box = ff_encode_box_avx2,
     .decode_box = ff_decode_box_avx2,
 };

@@ -83,6 +83,7 @@ typedef struct ff_kernel_table {
     void (*motion_take)(const uint32_t *tile, ff_box area, struct ff_tile_windows *taken);
     void (*motion_vote)(const struct ff_motion *motion, const ff_geometry *geometry, const uint8_t *dirty,
                         const uint32_t *reference, uint32_t band, struct ff_votes *votes);
+    uint32_t (*estimate_codes)(const uint32_t counts[256], uint32_t all);
     void (*encode_box)(struct ff_pixel_model *model, struct ff_range_encoder *coder, const uint32_t *tile, ff_box box);
     void (*decode_box)(struct ff_pixel_model *model, struct ff_range_decoder *coder, ff_box box);
 } ff_kernel_table;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "costs.h"
+
 /* ---- Lengths and distances ---- */
 
 static const uint8_t LITERAL_EXTRA[36] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,  1,
@@ -60,38 +62,15 @@ static void count_values(const uint8_t *values, uint32_t count, uint32_t *counts
         counts[values[i]]++;
 }
 
-/* 256 * log2(value), within 2, of 1 to 2^24: without a table, so that compilers do several at a time. */
-FF_INLINE uint32_t log2_of(uint32_t value) {
-    const float number = (float)(int32_t)value;
-    uint32_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    bits >>= 15; /* the exponent, and eight bits of what is behind it: straight between powers of two, where log2 is bent */
-    return bits - (127u << 8) + ((bits & 255) * (256 - (bits & 255)) * 88 >> 16);
-}
-
-/* Bits that another code costs: its description, of which each value takes about two, and as many as are worth the time. */
-#define BITS_PER_CODE 300u
-#define BITS_PER_CODED_VALUE 2u
-
-/* The bits of the literals by their entropy, and of their code. */
-static uint64_t estimate(const ff_residual_part *part) {
-    uint32_t sum = 0, values = 0; /* of fewer than 2^17 literals: below 2^30 */
-    for (uint32_t value = 0; value < 256; value++) {
-        sum += part->counts[value] * log2_of(part->counts[value]); /* nothing where there are none */
-        values += part->counts[value] > 0;
-    }
-    return (part->literals * log2_of(part->literals) - sum) / 256 + BITS_PER_CODE + BITS_PER_CODED_VALUE * values;
-}
-
 /* A repeat of fewer bits than these, by the mean of all values, saves nothing. */
 #define LEAST_BITS 22u
 
 /* The prices of values by how often each comes, the highest of these, and the least length of a repeat. */
 static void set_prices(ff_repeat_finder *finder, const ff_residual_part *all) {
-    const uint32_t whole = log2_of(all->size);
+    const uint32_t whole = ff_log2(all->size);
     uint32_t dearest = 0;
     for (uint32_t value = 0; value < 256; value++) {
-        const uint32_t price = (whole - log2_of(all->counts[value] > 0 ? all->counts[value] : 1) + 128) / 256;
+        const uint32_t price = (whole - ff_log2(all->counts[value] > 0 ? all->counts[value] : 1) + 128) / 256;
         finder->prices[value] = (uint8_t)(price > 1 ? price : 1);
         if (all->counts[value] > 0 && finder->prices[value] > dearest)
             dearest = finder->prices[value];
@@ -112,7 +91,7 @@ static void split_values(ff_repeat_finder *finder, uint32_t count, uint8_t *lite
     part->bits = 0;
     count_values(values + at, count, part->counts);
     if (search) {
-        part->bits = estimate(part);
+        part->bits = ff_kernels->estimate_codes(part->counts, part->literals);
         set_prices(finder, part);
     }
     part->literals = 0;
@@ -135,7 +114,7 @@ static void split_values(ff_repeat_finder *finder, uint32_t count, uint8_t *lite
     }
     ff_repeats_end(finder, part->bits);
     if (part->repeats > 0 || !search)
-        part->bits = estimate(part);
+        part->bits = ff_kernels->estimate_codes(part->counts, part->literals);
 }
 
 /* ---- Blocks ---- */
@@ -250,8 +229,8 @@ static int needs_own_table(const int8_t *states, uint32_t log, const uint32_t *c
     for (uint32_t symbol = 0; symbol < FF_FSE_SYMBOLS; symbol++) {
         if (counts[symbol] == 0)
             continue;
-        usual += counts[symbol] * (256 * log - (states[symbol] > 1 ? log2_of((uint32_t)states[symbol]) : 0));
-        own += counts[symbol] * (log2_of(count) - log2_of(counts[symbol])) + 256 * BITS_PER_SHARE;
+        usual += counts[symbol] * (256 * log - (states[symbol] > 1 ? ff_log2((uint32_t)states[symbol]) : 0));
+        own += counts[symbol] * (ff_log2(count) - ff_log2(counts[symbol])) + 256 * BITS_PER_SHARE;
     }
     return own < usual;
 }
@@ -351,7 +330,7 @@ static uint8_t *add_unit(ff_residual_stream *stream, uint32_t count, uint8_t *ou
         both.repeats = block->repeats + unit.repeats;
         both.trailing = unit.trailing + (unit.repeats > 0 ? 0 : block->trailing);
         both.size = block->size + unit.size;
-        both.bits = estimate(&both);
+        both.bits = ff_kernels->estimate_codes(both.counts, both.literals);
         if (both.size <= stream->block_size && both.bits <= block->bits + unit.bits) {
             if (unit.repeats > 0)
                 sequences->literals += block->trailing;
