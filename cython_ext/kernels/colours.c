@@ -13,15 +13,15 @@ _Static_assert(FF_KEEP_SLOT == 0, "a byte of 0 is the slot that is nobody's");
 /* As if used in all eternity, so that a slot never makes room. */
 #define NEVER_FREE UINT64_MAX
 
-/* Four slots in the bytes of a word, to be taken in this order: the red of the colour, and three bytes of the finaliser of
- * MurmurHash3, shortened. A grey has its red alone. So no two greys take each other's slot, and text of whatever colour mostly has the
+/* Four slots in the bytes of a word, to be taken in this order: the green of the colour, and three bytes of the finaliser of
+ * MurmurHash3, shortened. A grey has its green alone. So no two greys take each other's slot, and text of whatever colour mostly has the
  * same indices in all tables. */
 static uint32_t home_slots(uint32_t colour) {
-    const uint32_t red = colour >> 16 & 255;
+    const uint32_t green = colour >> 8 & 255;
     uint32_t word = colour * 0x9E3779B1u;
     word = (word ^ word >> 15) * 0x85EBCA6Bu;
     word ^= word >> 13;
-    word = (colour & 0xFFFFFFu) == red * 0x010101u ? red * 0x01010101u : (word & ~255u) | red;
+    word = (colour & 0xFFFFFFu) == green * 0x010101u ? green * 0x01010101u : (word & ~255u) | green;
     /* FF_KEEP_SLOT, which is 0, is nobody's: bytes of 0 become 128. */
     return word | (~(((word & 0x7F7F7F7Fu) + 0x7F7F7F7Fu) | word) & 0x80808080u);
 }
@@ -95,7 +95,7 @@ uint32_t ff_colours_choose(const ff_colours *colours, const ff_palette *palette,
             oldest = i;
     }
     *missing = unknown[best];
-    return *missing * 4 > palette->count * 3 && palette->count > 4 ? oldest : best;
+    return *missing * 8 > palette->count * 5 && palette->count > 4 ? oldest : best;
 }
 
 /* Of the slots that no colour of this tile is in, those used longest ago, one after the other. */

@@ -1,10 +1,10 @@
 /* The encoder's side of the colour tables: which colours the decoder knows, and under which number.
  *
  * There are 16 tables of 256 slots, which live through the epoch; every drawn tile uses one of them. So parts of the screen
- * that have little in common do not take each other's slots. Every colour has a few slots of its own, by its hash, the same in
- * all tables, and enters the one of them that was unused for longest: a colour that comes back mostly gets the slot that it
- * had, the same glyph gives the same indices, and its announcement the same four bytes. The decoder needs none of this, only
- * the slots' colours. */
+ * that have little in common do not take each other's slots. Every colour has a few slots of its own, the same in all tables,
+ * and enters the first of them that no other colour of the tile is in, whatever was there: the same text gives the same indices in
+ * all tables, and its colours the same four bytes each. To announce a colour again costs less than indices that zstd does not
+ * find again. The decoder needs none of this, only the slots' colours. */
 #ifndef FF_COLOURS_H
 #define FF_COLOURS_H
 
@@ -31,7 +31,7 @@ void ff_count_unknown_scalar(const ff_colours *colours, const ff_palette *palett
 void ff_count_unknown_avx2(const ff_colours *colours, const ff_palette *palette, uint32_t unknown[FF_TABLES]);
 #endif
 
-/* The table for a tile: the one that knows most of its colours; when none knows a quarter of them, the one unused for
+/* The table for a tile: the one that knows most of its colours; when none knows three eighths of them, the one unused for
  * longest. Stores how many colours it does not know. Changes nothing. */
 uint32_t ff_colours_choose(const ff_colours *colours, const ff_palette *palette, uint32_t *missing);
 
