@@ -21,7 +21,7 @@ from dataclasses import asdict
 from capture_figures import capture_figures
 from encoder_figures import idle_figures, memory_figures, reference_picture, thread_figures
 from figure import Figure
-from lineup import PEER_NAMES, available_peers, peer_names, positive
+from lineup import FIGURE_PEERS, PEER_NAMES, available_peers, peer_names, positive
 from report import cpu_name, digits
 from rich.console import Console
 from rich.markup import escape
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument(
         "--peers",
         type=peer_names,
-        default=PEER_NAMES,
+        default=FIGURE_PEERS,
         metavar="A,B",
         help=f"the smallest peer is one of these: {', '.join(PEER_NAMES)}; '' for none",
     )

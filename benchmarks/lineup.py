@@ -15,6 +15,9 @@ AV1 = "av1"
 
 PEER_NAMES = (*PEERS, AV1)
 
+FIGURE_PEERS = tuple(name for name in PEER_NAMES if name not in ("box-zstd-stream", "tiles-zstd-stream"))
+"""Those within the memory that the figures allow an encoder: not the two that keep 128 MiB of a scene at either end."""
+
 
 def peer_names(text: str) -> Sequence[str]:
     """The value of an option `--peers A,B`; an empty one chooses none."""

@@ -46,7 +46,7 @@ class Measurement:
 
     @property
     def encode_p99_ms(self) -> float:
-        """What 99 of 100 frames do not exceed. Needs `encode_each_ms`."""
+        """The 99th percentile, between two frames where it falls there. Needs `encode_each_ms`."""
         return float(np.percentile(self.encode_each_ms, 99))
 
 
