@@ -10,27 +10,23 @@ _Static_assert(FF_KEEP_SLOT == 0, "a byte of 0 is the slot that is nobody's");
 
 /* Slots of its own that a colour has. */
 #define HOMES 4u
-/* As if used in all eternity, so that a slot never makes room. */
-#define NEVER_FREE UINT64_MAX
 
 /* Four slots in the bytes of a word, to be taken in this order: the green of the colour, and three bytes of the finaliser of
- * MurmurHash3, shortened. A grey has its green alone. So no two greys take each other's slot, and text of whatever colour mostly has the
- * same indices in all tables. */
+ * MurmurHash3, shortened. A grey has its green alone. FF_KEEP_SLOT, which is 0, is nobody's: a green of 0 counts as 1, which so is the
+ * slot of black, and other bytes of 0 become 128. */
 static uint32_t home_slots(uint32_t colour) {
-    const uint32_t green = colour >> 8 & 255;
+    const uint32_t green = colour >> 8 & 255, first = green > 0 ? green : 1;
     uint32_t word = colour * 0x9E3779B1u;
     word = (word ^ word >> 15) * 0x85EBCA6Bu;
     word ^= word >> 13;
-    word = (colour & 0xFFFFFFu) == green * 0x010101u ? green * 0x01010101u : (word & ~255u) | green;
-    /* FF_KEEP_SLOT, which is 0, is nobody's: bytes of 0 become 128. */
-    return word | (~(((word & 0x7F7F7F7Fu) + 0x7F7F7F7Fu) | word) & 0x80808080u);
+    word = (word & ~255u) | first;
+    word |= ~(((word & 0x7F7F7F7Fu) + 0x7F7F7F7Fu) | word) & 0x80808080u;
+    return (colour & 0xFFFFFFu) == green * 0x010101u && green != 1 ? first * 0x01010101u : word;
 }
 
-void ff_colours_reset(ff_colours *colours) {
-    memset(colours, 0, sizeof *colours);
-    for (uint32_t i = 0; i < FF_TABLES; i++)
-        colours->tables[i].used[FF_KEEP_SLOT] = NEVER_FREE;
-}
+static int has_one_home(uint32_t homes) { return homes == (homes & 255) * 0x01010101u; }
+
+void ff_colours_reset(ff_colours *colours) { memset(colours, 0, sizeof *colours); }
 
 /* The slot of a colour in a table, or FF_KEEP_SLOT. Colours that a crowded tile sent away from home are not found: they are announced
  * again. No branch asks which of its slots a colour is in, since nobody can foresee it. */
@@ -140,10 +136,17 @@ static uint8_t replace(ff_colours *colours, uint32_t number, uint32_t colour, ui
 static void sort_announced(const ff_palette *palette, uint8_t *announced, uint32_t count) {
     for (uint32_t i = 1; i < count; i++) {
         const uint8_t entry = announced[i];
-        uint32_t place = i;
-        for (; place > 0 && palette->colours[announced[place - 1]] > palette->colours[entry]; place--)
-            announced[place] = announced[place - 1];
-        announced[place] = entry;
+        const uint32_t colour = palette->colours[entry];
+        uint32_t first = palette->colours[announced[i - 1]] < colour ? i : 0, end = i;
+        while (first < end) {
+            const uint32_t middle = (first + end) / 2;
+            if (palette->colours[announced[middle]] < colour)
+                first = middle + 1;
+            else
+                end = middle;
+        }
+        memmove(announced + first + 1, announced + first, i - first);
+        announced[first] = entry;
     }
 }
 
@@ -153,17 +156,25 @@ uint32_t ff_colours_assign(ff_colours *colours, uint32_t number, const ff_palett
     const uint64_t now = ++colours->clock;
     uint32_t missing = 0;
     table->used_last = now;
-    /* First mark the colours that are here as used, so that none of them makes room for the others. */
+    /* First those that can be nowhere else, then mark the colours that are here as used, so that none of them makes room for others. */
+    for (uint32_t i = 0; i < palette->count; i++) {
+        const uint32_t colour = palette->colours[i], homes = home_slots(colour), home = homes & 255;
+        if (colour == FF_NO_COLOUR || !has_one_home(homes))
+            continue;
+        announced[missing] = (uint8_t)i;
+        missing += colours->colours[home][number] != colour;
+        colours->colours[home][number] = colour;
+    }
+    const uint32_t placed = missing;
     for (uint32_t i = 0; i < palette->count; i++) {
         const uint32_t colour = palette->colours[i], slot = find(colours, number, colour);
         slots[i] = (uint8_t)slot;
-        table->used[slot] = now;
+        table->used[slot] = now; /* FF_KEEP_SLOT as well, which so makes room for none that is not found */
         announced[missing] = (uint8_t)i;
         missing += (slot == FF_KEEP_SLOT) & (colour != FF_NO_COLOUR);
     }
-    table->used[FF_KEEP_SLOT] = NEVER_FREE;
     oldest_slots oldest = {.slot = FF_TABLE_SLOTS};
-    for (uint32_t i = 0; i < missing; i++)
+    for (uint32_t i = placed; i < missing; i++)
         slots[announced[i]] = replace(colours, number, palette->colours[announced[i]], now, &oldest);
     sort_announced(palette, announced, missing);
     return missing;

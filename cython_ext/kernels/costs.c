@@ -16,6 +16,6 @@ FF_INLINE uint32_t estimate_codes(const uint32_t *counts, uint32_t all) {
 uint32_t ff_estimate_codes_scalar(const uint32_t counts[256], uint32_t all) { return estimate_codes(counts, all); }
 
 #ifdef FF_HAVE_AVX2
-/* The same for the compiler, which has no instruction before AVX2 that multiplies 32 bits. */
+/* The same for the compiler, to which AVX2 gives an instruction that multiplies 32 bits. */
 FF_AVX2 uint32_t ff_estimate_codes_avx2(const uint32_t counts[256], uint32_t all) { return estimate_codes(counts, all); }
 #endif

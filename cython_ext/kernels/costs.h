@@ -18,6 +18,8 @@ FF_INLINE uint32_t ff_log2(uint32_t value) {
 /* The bits of values by their entropy, and of the description of their code. Value v comes counts[v] times; all of them, `all`: fewer than
  * 2^17. */
 uint32_t ff_estimate_codes_scalar(const uint32_t counts[256], uint32_t all);
+#ifdef FF_HAVE_AVX2
 uint32_t ff_estimate_codes_avx2(const uint32_t counts[256], uint32_t all);
+#endif
 
 #endif

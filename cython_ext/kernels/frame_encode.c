@@ -215,7 +215,7 @@ static uint32_t put_vector(ff_frame_encoder *encoder, uint32_t number) {
 
 /* Announces the palette's new colours in a colour table and gives all of them slots; returns the flag for the operation. */
 static uint32_t put_colours(ff_frame_encoder *encoder, uint32_t table, const ff_palette *palette, uint8_t *slots) {
-    uint8_t announced[FF_PALETTE_MAX];
+    uint8_t announced[FF_PALETTE_MAX + 1];
     const uint32_t count = ff_colours_assign(&encoder->colours, table, palette, slots, announced);
     put(encoder, FF_PLANE_COLOURS, table);
     if (count == 0)

@@ -48,9 +48,18 @@ class PendingFile(Completing):
                 # Renaming would put a file in the place of /dev/null, or of a pipe that somebody reads from.
                 raise RecordingError(f"cannot write {shown(self.path)}: it is no file")
             self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
-            self.file: BinaryIO = self._temporary.open("xb")
+            self.file: BinaryIO = self._open()
         except (OSError, ValueError) as error:
             raise RecordingError(f"cannot write {shown(self.path)}: {reason(error)}") from error
+
+    def _open(self) -> BinaryIO:
+        try:
+            return self._temporary.open("xb")
+        except (OSError, ValueError):
+            raise
+        except BaseException:  # an interrupt: nobody else knows of the file
+            self._temporary.unlink(missing_ok=True)
+            raise
 
     def write(self, data: bytes | memoryview) -> None:
         """Append bytes.

@@ -5,6 +5,7 @@ import re
 import shlex
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -255,6 +256,7 @@ def half_decoded(
             process.stdin.write(data[:-1])
             process.stdin.flush()
             eventually(lambda: any(tmp_path.glob(".*.part")))
+            time.sleep(0.2)  # Python complains about a file that an interrupt keeps from the variable it is for
             return process, data[-1:]
 
         yield start

@@ -32,6 +32,18 @@ WIDTH, HEIGHT = 640, 448
 TILES = WIDTH // TILE * HEIGHT // TILE
 
 
+@pytest.mark.parametrize("others", ["black", "same green"])
+def test_two_colours_that_meet_in_all_tiles_are_announced_once(others: str) -> None:
+    random = np.random.default_rng(1)
+    for grey in range(1, 256):
+        pair = np.array([(0, 0, 0, 0) if others == "black" else (255 - grey // 2, grey, 0, 0), (grey, grey, grey, 0)])
+        encoder = Encoder()
+        encoder.encode(pair.astype(np.uint8)[random.integers(0, 2, (128, 128))])
+        encoder.encode(pair.astype(np.uint8)[random.integers(0, 2, (128, 128))])
+        assert encoder.stats is not None
+        assert encoder.stats.plane_raw_bytes["colours"] == 4, grey  # the number of a table for each of four tiles
+
+
 def text(width: int, height: int, seed: int = 0) -> Frame:
     """Dark glyphs on paper, no two lines alike, with a little colour."""
     random = np.random.default_rng(seed)

@@ -48,7 +48,7 @@ def test_collect_palette(isa: str, box: tuple[int, int, int, int], colours: int)
 
 
 def test_collect_palette_keeps_apart_colours_that_share_a_hash_bucket() -> None:
-    # The map's bucket is the top ten bits of colour * 0x9E3779B1: find many colours for the same few buckets.
+    # The map's bucket is the top eleven bits of colour * 0x9E3779B1: find many colours for the same few buckets.
     candidates = np.arange(1 << 20, dtype=np.uint32) | np.uint32(0xFF000000)
     buckets = (candidates * np.uint32(0x9E3779B1)) >> np.uint32(22)
     crowded = candidates[buckets >= 1022][:255]

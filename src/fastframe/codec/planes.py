@@ -78,7 +78,7 @@ RECORDS = Compression(5, 18, 15, strategy=zstandard.STRATEGY_LAZY2, min_match=4)
 THOROUGH = Compression(13, 18, 15, strategy=zstandard.STRATEGY_BTOPT, min_match=3)
 # The best of 32 candidates at each place: a fifth less time than level 6, which looks at 8 but then also at the next
 # place for a better one, for 0.5 to 4 % more bytes of indices. Larger tables gain 0.1 % of the bytes, for 85 MiB at
-# level 12. What the tables tell of hardly lies more than 2^20 bytes back.
+# level 12. What the tables tell of hardly lies more than 2^21 bytes back.
 INDICES = Compression(5, 21, 17, search_log=5)
 EFFORTS = {
     "fast": Effort(Compression(1, 20, 17), COLOURS, RECORDS),
