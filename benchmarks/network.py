@@ -180,8 +180,8 @@ backwards for {seconds:.0f} seconds; each begins with a whole picture that nobod
 "Every frame" encodes each frame with `balanced` and hands it to the line. The stream waits with a frame until there is
 room for it, chooses the effort by the bandwidth, and sends what is small first.
 
-Over a round trip of 300 ms the first picture comes sooner by "every frame" where the line is fast: the stream begins with
-16 KB and finds out in some round trips what the line carries, as any sender has to that must not fill a slow one.
+Over a round trip of 300 ms the first picture comes sooner by "every frame" where the line is fast: the stream begins
+with 16 KB and finds out in some round trips what the line carries, as any sender has to that must not fill a slow one.
 
 ![p95 of the latency against the rate of the line](network.png)
 
