@@ -44,6 +44,22 @@ def test_two_colours_that_meet_in_all_tiles_are_announced_once(others: str) -> N
         assert encoder.stats.plane_raw_bytes["colours"] == 4, grey  # the number of a table for each of four tiles
 
 
+def test_as_many_greys_as_a_palette_has_room_for_are_announced_once() -> None:
+    random = np.random.default_rng(1)
+    greys = np.delete(np.arange(256, dtype=np.uint8), 1)  # black and grey 1 have a slot in common
+    encoder, decoder = Encoder(), Decoder()
+    # A table for each of four tiles; and once how many colours, each with its slot.
+    for announced in (4 + 1 + 255 * 4, 4):
+        frame = np.repeat(random.choice(greys, (128, 128))[..., None], 4, axis=2)
+        for y in (0, 64):
+            for x in (0, 64):
+                frame[y : y + 5, x : x + 51] = greys.reshape(5, 51, 1)
+        decoder.decode(encoder.encode(frame))
+        assert_shows(decoder, frame)
+        assert encoder.stats is not None
+        assert encoder.stats.plane_raw_bytes["colours"] == announced
+
+
 def text(width: int, height: int, seed: int = 0) -> Frame:
     """Dark glyphs on paper, no two lines alike, with a little colour."""
     random = np.random.default_rng(seed)
