@@ -8,7 +8,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.buffer cimport PyBUF_READ, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from kernels cimport *
@@ -91,15 +91,13 @@ cdef void *allocate(size_t count, size_t size) except NULL:
 
 
 cdef void *allocate_sparse(size_t count, size_t size) except NULL:
-    # Not zeroed, so that pages that are never written to cost nothing.
-    cdef void *memory = malloc(count * size)
+    cdef void *memory = ff_allocate_sparse(count * size)
     if memory == NULL:
         raise MemoryError(f"no memory for {count * size} bytes")
     return memory
 
 
 cdef void *allocate_large(size_t count, size_t size) except NULL:
-    # Not zeroed.
     cdef void *memory = ff_allocate_large(count * size)
     if memory == NULL:
         raise MemoryError(f"no memory for {count * size} bytes")
@@ -168,9 +166,9 @@ cdef class FrameEncoder:
     def __dealloc__(self):
         if self.encoder != NULL:
             for plane in range(FF_PLANES):
-                free(self.encoder.planes[plane])
+                ff_free_large(self.encoder.planes[plane])
             free(self.encoder.cache.slots)
-            free(self.encoder.cache.pixels)
+            ff_free_large(self.encoder.cache.pixels)
             free(self.encoder.drifts)
             free(self.encoder.votes)
             free(self.encoder.windows)
@@ -180,15 +178,15 @@ cdef class FrameEncoder:
             free(self.encoder.hashes)
             free(self.encoder.changed_at)
             free(self.encoder.boxes)
-            free(self.encoder.tiles)
+            ff_free_large(self.encoder.tiles)
             free(self.encoder.repeats)
             free(self.encoder.modes)
             free(self.encoder.dirty)
-            free(self.encoder.reference)
+            ff_free_large(self.encoder.reference)
             free(self.encoder)
-        free(self.model)
+        ff_free_large(self.model)
         free(self.row_hashes)
-        free(self.analyses)
+        ff_free_large(self.analyses)
         free(self.candidates)
         free(self.hash_keys)
 
@@ -420,8 +418,8 @@ cdef class FrameDecoder:
         self.decoder.geometry = ff_make_geometry(width, height)
         self.tiles = <size_t> self.decoder.geometry.columns * self.decoder.geometry.rows
         self.decoder.cache_slots = cache_slots
-        self.decoder.cache = <uint32_t *> allocate(<size_t> cache_slots * FF_TILE_PIXELS + 1, sizeof(uint32_t))
-        self.decoder.moved = <uint32_t *> allocate(self.tiles * FF_TILE_PIXELS, sizeof(uint32_t))
+        self.decoder.cache = <uint32_t *> allocate_sparse(<size_t> cache_slots * FF_TILE_PIXELS + 1, sizeof(uint32_t))
+        self.decoder.moved = <uint32_t *> allocate_sparse(self.tiles * FF_TILE_PIXELS, sizeof(uint32_t))
         self.decoder.modes = <uint8_t *> allocate(self.tiles, 1)
         self.decoder.coded = <ff_tile_weights *> allocate(self.tiles, sizeof(ff_tile_weights))
         self.decoder.dirty = <ff_box *> allocate(self.tiles, sizeof(ff_box))
@@ -430,9 +428,9 @@ cdef class FrameDecoder:
 
     def __dealloc__(self):
         if self.decoder != NULL:
-            free(self.decoder.cache)
-            free(self.decoder.model)
-            free(self.decoder.moved)
+            ff_free_large(self.decoder.cache)
+            ff_free_large(self.decoder.model)
+            ff_free_large(self.decoder.moved)
             free(self.decoder.modes)
             free(self.decoder.coded)
             free(self.decoder.dirty)

@@ -15,6 +15,8 @@ cdef extern from "tile.h" nogil:
 
 cdef extern from "memory.h" nogil:
     void *ff_allocate_large(size_t bytes)
+    void *ff_allocate_sparse(size_t bytes)
+    void ff_free_large(void *memory)
 
 
 cdef extern from "range_coder.h" nogil:

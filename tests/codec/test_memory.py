@@ -111,6 +111,28 @@ def test_encoders_and_decoders_give_back_what_they_took() -> None:
 
 
 @apart.measures_memory
+def test_memory_of_many_encoders_goes_back_to_the_system() -> None:
+    """Not only to the process, in pieces that no further large buffer fits into."""
+    rounds = apart.run(
+        """
+        frame = pictures.desktop(1920, 1080)
+        rounds = []
+        for round in range(5):
+            encoders = [ff.Encoder() for _ in range(10)]
+            for encoder in encoders:
+                encoder.encode(frame)
+            in_use = memory()
+            del encoder
+            encoders.clear()
+            rounds.append((in_use, memory()))
+        report(rounds)
+        """
+    )
+    # Much of the rest are zstd's contexts, which malloc keeps.
+    assert all(after < in_use / 2 for in_use, after in rounds), rounds
+
+
+@apart.measures_memory
 @pytest.mark.parametrize("effort", ["fast", "balanced", "tight"])
 def test_an_encoder_stays_within_its_figure(effort: str) -> None:
     """At most 96 MiB beyond two frames, at 1080p, whatever has been on the screen."""
