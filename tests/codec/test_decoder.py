@@ -81,6 +81,8 @@ def test_the_frame_is_a_read_only_view_that_follows_the_packets() -> None:
     assert view.flags.c_contiguous
     with pytest.raises(ValueError, match="read-only"):
         view[0, 0, 0] = 1
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        view.flags.writeable = True
     kept = view.copy()
     changed = FRAME.copy()
     changed[5, 5, 0] ^= 1

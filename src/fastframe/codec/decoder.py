@@ -104,9 +104,8 @@ class Decoder:
         """
         if self._frame is None:
             raise LocalProtocolError("there is no frame yet: no keyframe has been decoded")
-        view = self._frame.view()
-        view.flags.writeable = False
-        return view
+        # Not a view with a flag, which could be set again: what were written there would be in all later frames.
+        return np.asarray(self._frame.data.toreadonly())
 
     @property
     def stats(self) -> FrameStats | None:
