@@ -5,14 +5,11 @@ They need Xvfb. What is drawn is drawn by another process, and a call to it retu
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import statistics
-import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 
 import mss
@@ -21,6 +18,7 @@ from figure import Figure
 from painter import RemotePainter, painter
 from rich.console import Console
 from scenes import Scene
+from x_server import virtual_screen
 
 import fastframe as ff
 from fastframe.capture import Pacer
@@ -32,21 +30,6 @@ WARM_UP = 4
 LATENCIES = 300
 IDLE_SECONDS = 6.0
 SCENE_FRAMES = 90
-
-
-@contextmanager
-def virtual_screen(width: int, height: int) -> Iterator[str]:
-    """The name of a display of that size, on a server of its own."""
-    reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{width}x{height}x24", "-noreset"]
-    server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
-    os.close(writing)
-    try:
-        with os.fdopen(reading) as answer:
-            yield f":{int(answer.readline())}"
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def capture_figures(effort: str, scenes: Sequence[Scene], console: Console) -> Iterable[Figure]:

@@ -58,6 +58,10 @@ class Painter:
         self._connection.synchronize()
         self._shown = picture
 
+    def close(self) -> None:
+        """Disconnect, which takes the window away."""
+        self._connection.close()
+
     def type(self, index: int) -> float:
         """Draw a character at the place of the `index`th; returns when, in seconds of the monotonic clock."""
         character = self._random.integers(0, 2, (*_CHARACTER, 1), np.uint8) * np.full(4, 200, np.uint8)

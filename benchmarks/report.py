@@ -44,23 +44,23 @@ def render(results: Sequence[SceneResult]) -> str:
     sections = [
         "# fastframe and its peers",
         "Written by `benchmarks/compare.py`: one run, the same frames, one thread each.",
-        _machine(),
+        machine(),
         _scenes(results),
     ]
     if results[0].peers:
-        sections += ["## Bytes ÷ those of the smallest peer", _ratio_table(results)]
+        sections += ["## Bytes ÷ those of the smallest peer", ratio_table(results)]
     sections += [
         "## Megabytes of the whole scene",
-        _table(results, lambda m: m.bytes / 1e6),
+        table(results, lambda m: m.bytes / 1e6),
         "## Percent of each scene's bytes by plane",
         _planes_table(results),
         "## Encode: CPU milliseconds a frame, mean",
-        _table(results, lambda m: m.encode_ms),
+        table(results, lambda m: m.encode_ms),
         "## Encode: CPU milliseconds that 99 of 100 frames do not exceed",
         # Ours alone: a peer that holds frames back does the work of several in one call.
-        _table(results, lambda m: m.encode_p99_ms, lambda result: result.ours),
+        table(results, lambda m: m.encode_p99_ms, lambda result: result.ours),
         "## Decode: CPU milliseconds a frame, mean",
-        _table(results, lambda m: m.decode_ms),
+        table(results, lambda m: m.decode_ms),
         "## Exactness",
         _exactness(results),
         "## Versions and settings",
@@ -79,7 +79,7 @@ def cpu_name() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _machine() -> str:
+def machine() -> str:
     return (
         f"{cpu_name()}, {platform.system()} {platform.machine()}, Python {platform.python_version()}; "
         f"fastframe {ff.__version__} with {_core.isa()} kernels. Milliseconds are CPU time, "
@@ -91,11 +91,11 @@ def _scenes(results: Sequence[SceneResult]) -> str:
     lines = ["| scene | size | frames |", "|---|---|---|"]
     for result in results:
         scene, frames = result.scene, result.measurements[0].frames
-        lines.append(f"| {_cell(scene.name)} | {scene.width}x{scene.height} | {frames} |")
+        lines.append(f"| {cell(scene.name)} | {scene.width}x{scene.height} | {frames} |")
     return "\n".join(lines)
 
 
-def _ratio_table(results: Sequence[SceneResult]) -> str:
+def ratio_table(results: Sequence[SceneResult]) -> str:
     header = [*(result.scene.name for result in results), "geometric mean"]
     rows = []
     for row, measurement in enumerate(results[0].measurements):
@@ -104,7 +104,7 @@ def _ratio_table(results: Sequence[SceneResult]) -> str:
     return _markdown(header, rows)
 
 
-def _table(
+def table(
     results: Sequence[SceneResult],
     figure: Callable[[Measurement], float],
     rows: Callable[[SceneResult], Sequence[Measurement]] = lambda result: result.measurements,
@@ -136,14 +136,14 @@ def _planes_table(results: Sequence[SceneResult]) -> str:
 
 def _markdown(header: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
     """A table with names down the side, those of our codecs in bold."""
-    lines = [f"|  | {' | '.join(map(_cell, header))} |", f"|---{'|--:' * len(header)}|"]
+    lines = [f"|  | {' | '.join(map(cell, header))} |", f"|---{'|--:' * len(header)}|"]
     for name, cells in rows:
-        shown = f"**{name}**" if name.startswith(OURS) else _cell(name)
+        shown = f"**{name}**" if name.startswith(OURS) else cell(name)
         lines.append(f"| {shown} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(name: str) -> str:
+def cell(name: str) -> str:
     """A file's name within a table, which a bar would end."""
     return name.replace("|", "\\|")
 
