@@ -53,7 +53,7 @@ class Painter:
 
     def show(self, picture: Frame) -> None:
         """Draw what of a picture is not there yet, tile by tile, and wait until it is there."""
-        for area in _changed(self._shown, picture):
+        for area in changed_tiles(self._shown, picture):
             self._put(area.x, area.y, picture[area.y : area.bottom, area.x : area.right])
         self._connection.synchronize()
         self._shown = picture
@@ -87,7 +87,7 @@ def place_of_character(index: int, size: tuple[int, int]) -> tuple[int, int]:
     return width * column, height * line
 
 
-def _changed(before: Frame, after: Frame) -> Iterator[Rect]:
+def changed_tiles(before: Frame, after: Frame) -> Iterator[Rect]:
     """The tiles that differ, those side by side as one."""
     height, width = after.shape[:2]
     different = before.view(np.uint32)[..., 0] != after.view(np.uint32)[..., 0]
