@@ -14,11 +14,11 @@ from time import perf_counter
 
 import mss
 import numpy as np
+from display_server import virtual_screen
 from figure import Figure
 from painter import RemotePainter, painter
 from rich.console import Console
 from scenes import Scene
-from x_server import virtual_screen
 
 import fastframe as ff
 from fastframe.capture import Pacer

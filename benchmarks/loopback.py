@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 import numpy as np
+from display_server import virtual_screen
 from figure import Figure
 from libc import memcmp
 from lineup import positive
@@ -32,7 +33,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from scenes import Frame, Scene, find_scenes
-from x_server import virtual_screen
 
 from fastframe.stream import Receiver
 from fastframe.stream.aio import ReceiverDriver, Worker, connect

@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import geometric_mean
 
+from display_server import Server, ServerFailed, x_server
 from lineup import positive
 from measure import Measurement, measure, same_picture
 from painter import Painter, changed_tiles
@@ -40,7 +41,6 @@ from rfb import ENCODINGS, RfbError, Viewer
 from rich.console import Console
 from rich.markup import escape
 from scenes import Frame, Scene, find_scenes
-from x_server import Server, ServerFailed, x_server
 
 import fastframe as ff
 
@@ -180,7 +180,7 @@ def _viewer(path: Path, setting: tuple[str, int] | None) -> AbstractContextManag
 
 def measure_scene(program: Program, scene: Scene, limit: int | None, settings: Sequence[tuple[str, int]]) -> VncResult:
     """fastframe at all efforts, then the server at all settings."""
-    codecs = [lambda scene, effort=effort: Informed(effort) for effort in EFFORTS]  # type: ignore[misc]
+    codecs = [lambda scene, effort=effort: Informed(effort) for effort in EFFORTS]
     measurements = measure(codecs, scene, limit=limit)
     for ours in measurements:
         if ours.first_difference is not None:

@@ -17,8 +17,8 @@ from xserver import need
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
+import display_server
 import vnc
-import x_server
 from rfb import ENCODINGS, RfbError, Tight, Viewer, Zrle
 from scenes import Scene
 
@@ -208,7 +208,7 @@ def test_a_run_that_cannot_go_on_says_so_and_leaves_nothing(
     monkeypatch.setattr(vnc, "cpu_seconds", cpu_seconds)
     monkeypatch.setattr(vnc, "Viewer", Harmed)
     monkeypatch.setattr(vnc, "TIMEOUT", 0.5)
-    monkeypatch.setattr(x_server, "SECONDS_TO_END", 0.5)
+    monkeypatch.setattr(display_server, "SECONDS_TO_END", 0.5)
     assert vnc.main([str(scene.path)]) == status
     assert re.search(told, capsys.readouterr().err)
     assert processes
@@ -218,7 +218,13 @@ def test_a_run_that_cannot_go_on_says_so_and_leaves_nothing(
 
 def test_a_server_that_does_not_start_says_why() -> None:
     need("Xvfb")
-    with pytest.raises(x_server.ServerFailed, match="no-such-option"), x_server.x_server("Xvfb", "-no-such-option"):
+    with (
+        pytest.raises(display_server.ServerFailed, match="no-such-option"),
+        display_server.x_server("Xvfb", "-no-such-option"),
+    ):
         pass
-    with pytest.raises(x_server.ServerFailed, match="no-such-program"), x_server.x_server("no-such-program"):
+    with (
+        pytest.raises(display_server.ServerFailed, match="no-such-program"),
+        display_server.x_server("no-such-program"),
+    ):
         pass
