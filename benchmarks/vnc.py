@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a VNC server sends for recorded screens, beside fastframe on the same frames: bytes, CPU time, exactness.
 
-    python benchmarks/vnc.py [SCENE ...] [--levels 2,6,9] [--frames N] [--out docs/vnc.md]
+    python benchmarks/vnc.py [SCENE ...] [--settings Tight:9,ZRLE:6] [--frames N] [--out docs/vnc.md]
 
 The server is TigerVNC's Xvnc, an X server that VNC viewers look at: `apt-get install tigervnc-standalone-server`. Both
 sides see every frame, one after the other: this program draws what has changed in a frame, waits until the server has
@@ -30,6 +30,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import geometric_mean
+from typing import TypeAlias
 
 from display_server import Server, ServerFailed, x_server
 from lineup import positive
@@ -45,6 +46,9 @@ from scenes import Frame, Scene, find_scenes
 import fastframe as ff
 
 CONSOLE = Console(stderr=True, soft_wrap=True)
+
+Setting: TypeAlias = tuple[str, int]
+"""How the server sends: an encoding's name and a compression level."""
 
 PROGRAMS = ("Xtigervnc", "Xvnc")
 """What distributions call it; the second may be another project's."""
@@ -137,7 +141,7 @@ def cpu_seconds(process: int) -> float:
     return time.clock_gettime(clock.value)
 
 
-def play(program: Program, scene: Scene, limit: int | None, setting: tuple[str, int] | None) -> Played:
+def play(program: Program, scene: Scene, limit: int | None, setting: Setting | None) -> Played:
     """Play a scene on a server that sends it by an encoding and at a level, or, without one, to nobody.
 
     Raises
@@ -171,14 +175,14 @@ def play(program: Program, scene: Scene, limit: int | None, setting: tuple[str, 
         return Played(frames, changes, updates, size, cpu_seconds(server.pid) - before)
 
 
-def _viewer(path: Path, setting: tuple[str, int] | None) -> AbstractContextManager[Viewer | None]:
+def _viewer(path: Path, setting: Setting | None) -> AbstractContextManager[Viewer | None]:
     if setting is None:
         return nullcontext()
     encoding, level = setting
     return closing(Viewer(path, ENCODINGS[encoding](), level, TIMEOUT))
 
 
-def measure_scene(program: Program, scene: Scene, limit: int | None, settings: Sequence[tuple[str, int]]) -> VncResult:
+def measure_scene(program: Program, scene: Scene, limit: int | None, settings: Sequence[Setting]) -> VncResult:
     """fastframe at all efforts, then the server at all settings."""
     codecs = [lambda scene, effort=effort: Informed(effort) for effort in EFFORTS]
     measurements = measure(codecs, scene, limit=limit)
@@ -262,19 +266,29 @@ def _summary(results: Sequence[SceneResult]) -> str:
     return "The fewest bytes of VNC's for each scene are, as a geometric mean, " + ", ".join(times) + "."
 
 
-def levels(text: str) -> list[int]:
-    """The value of an option `--levels 2,6,9`."""
-    numbers = [int(number) for number in text.split(",")]
-    if not all(0 <= number <= 9 for number in numbers):
-        raise argparse.ArgumentTypeError(f"0 to 9, not {text}")
-    return numbers
+def settings(text: str) -> list[Setting]:
+    """The value of an option `--settings Tight:9,ZRLE:6`."""
+    found = []
+    for part in text.split(","):
+        encoding, _, level = part.partition(":")
+        if encoding not in ENCODINGS or level not in tuple("0123456789"):
+            known = " or ".join(ENCODINGS)
+            raise argparse.ArgumentTypeError(f"{known} and a level of 0 to 9, such as Tight:6, not {part}")
+        found.append((encoding, int(level)))
+    return found
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenes", nargs="*", metavar="SCENE", help="lossless videos, or folders of them")
     parser.add_argument("--frames", type=positive, metavar="N", help="only the first N frames of each scene")
-    parser.add_argument("--levels", type=levels, default=[6], metavar="A,B", help="VNC's compression levels, 0 to 9")
+    parser.add_argument(
+        "--settings",
+        type=settings,
+        default="Tight:6,ZRLE:6",
+        metavar="A:N,B:N",
+        help=f"VNC's encodings, {' or '.join(ENCODINGS)}, and compression levels, 0 to 9 (%(default)s)",
+    )
     parser.add_argument("--out", type=Path, metavar="VNC.md", help="write the tables here")
     options = parser.parse_args(arguments)
     try:
@@ -288,12 +302,11 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_arguments(arguments)
-    settings = [(encoding, level) for encoding in ENCODINGS for level in options.levels]
     results: list[VncResult] = []
     try:
         program = find_program()
         for scene in options.scenes:
-            results.append(measure_scene(program, scene, options.frames, settings))
+            results.append(measure_scene(program, scene, options.frames, options.settings))
             best = results[-1].compared.smallest_peer
             CONSOLE.print(f"{escape(scene.name)}: smallest of VNC is {best.codec}, {best.bytes:,} bytes")
             if options.out is not None:
