@@ -262,7 +262,7 @@ def _summary(results: Sequence[SceneResult]) -> str:
     for row, ours in enumerate(results[0].ours):
         factors = [1 / result.ratio(result.measurements[row]) for result in results]
         effort, mean = ours.codec.rpartition(" ")[2], geometric_mean(factors)
-        times.append(f"{mean:.1f} times those of `{effort}` ({min(factors):.1f} to {max(factors):.1f})")
+        times.append(f"{digits(mean)} times those of `{effort}` ({digits(min(factors))} to {digits(max(factors))})")
     return "The fewest bytes of VNC's for each scene are, as a geometric mean, " + ", ".join(times) + "."
 
 

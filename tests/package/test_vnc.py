@@ -4,10 +4,13 @@ import io
 import os
 import re
 import signal
+import socket
 import struct
 import sys
+import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +121,65 @@ def test_a_stream_of_tight_begins_anew_when_it_is_told_to() -> None:
 def test_what_tigervnc_writes_to_nobody_who_wants_every_pixel_is_refused(data: bytes) -> None:
     with pytest.raises(RfbError, match="Tight"):
         Tight().decode(io.BytesIO(data).read, 4, 4)
+
+
+@contextmanager
+def server_that_says(path: Path, *words: bytes) -> Iterator[None]:
+    """A server that tells everybody the same, whatever is asked."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.sendall(b"".join(words))
+                while connection.recv(4096):
+                    pass
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield
+        thread.join()
+
+
+VERSION, NO_PASSWORD, WELCOME = b"RFB 003.008\n", b"\x01\x01", bytes(4)
+SCREEN = struct.pack(">HH16xI", 4, 2, 4) + b"name"
+
+
+def rectangle(x: int, y: int, width: int, height: int, encoding: int) -> bytes:
+    return struct.pack(">HHHHi", x, y, width, height, encoding)
+
+
+def test_an_update_may_copy_what_is_there_and_bring_the_pointer(tmp_path: Path) -> None:
+    update = [
+        b"\x00\x00\xff\xff",
+        rectangle(0, 0, 9, 2, -239) + bytes(4 * 9 * 2 + 2 * 2),
+        rectangle(0, 0, 2, 1, 0) + bytes([*RED, 0, *BLUE, 0]),
+        rectangle(1, 0, 2, 1, 1) + struct.pack(">HH", 0, 0),
+        rectangle(3, 1, 1, 1, 7) + b"\x80" + rgb(GREEN),
+        rectangle(0, 0, 0, 0, -224),
+    ]
+    with (
+        server_that_says(tmp_path / "rfb", VERSION, NO_PASSWORD, WELCOME, SCREEN, *update),
+        closing(Viewer(tmp_path / "rfb", Tight(), 6, 10)) as viewer,
+    ):
+        assert viewer.update(incremental=False) == len(b"".join(update))
+        black = (0, 0, 0)
+        assert viewer.picture[..., :3].tolist() == np.array([[RED, RED, BLUE, black], [black] * 3 + [GREEN]]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([b"RFB 003.003\n"], "instead of RFB 3.8"),
+        ([VERSION, b"\x01\x02"], "asks for a password"),
+        ([VERSION, NO_PASSWORD, b"\x00\x00\x00\x01"], "refuses"),
+    ],
+)
+def test_a_server_that_cannot_be_looked_at_is_told_of(tmp_path: Path, words: list[bytes], told: str) -> None:
+    with server_that_says(tmp_path / "rfb", *words), pytest.raises(RfbError, match=told):
+        Viewer(tmp_path / "rfb", Tight(), 6, 10)
 
 
 @pytest.fixture
