@@ -265,7 +265,7 @@ class Viewer:
             area[:] = np.frombuffer(self._read(4 * width * height), np.uint8).reshape(height, width, 4)
         elif encoding == _COPY:
             left, top = struct.unpack(">HH", self._read(4))
-            area[:] = self.picture[top : top + height, left : left + width].copy()
+            area[:] = self.picture[top : top + height, left : left + width]
         elif encoding == _CURSOR:
             self._read(4 * width * height + height * -(-width // 8))
         else:
