@@ -20,8 +20,8 @@ from time import process_time
 
 import av
 import numpy as np
+from codec import PeerMissing
 from measure import Measurement, same_picture
-from peers import PeerMissing
 from scenes import Frame, Scene, copy_picture
 
 NAME = "AV1 lossless=1, realtime 8"

@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from av1 import measure_av1
+from codec import CodecFactory
 from lineup import AV1, PEER_NAMES, available_peers, peer_names, positive
 from measure import Measurement, measure
-from peers import EFFORTS, PEERS, CodecFactory
+from peers import EFFORTS, PEERS
 from plots import plot_comparison, plot_planes
 from report import SceneResult, render
 from rich.console import Console

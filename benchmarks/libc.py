@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from codec import Codec
 from numpy.typing import NDArray
-from peers import Codec
 from scenes import Frame, Scene
 
 _MEMCMP = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None).memcmp

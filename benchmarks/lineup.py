@@ -6,7 +6,8 @@ from argparse import ArgumentTypeError
 from collections.abc import Sequence
 
 from av1 import check_available
-from peers import PEERS, PeerMissing
+from codec import PeerMissing
+from peers import PEERS
 from rich.console import Console
 from scenes import Scene
 

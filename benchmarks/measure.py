@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from time import process_time
 
 import numpy as np
-from peers import Codec, CodecFactory, Packet
+from codec import Codec, CodecFactory, Packet
 from scenes import Frame, Scene
 
 CHUNK_FRAMES = 16

@@ -16,8 +16,8 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from codec import OURS
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from peers import OURS
 from report import SceneResult, digits
 
 OUR_COLOUR = "#c8102e"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean
 
+from codec import OURS
 from measure import Measurement
-from peers import OURS
 from scenes import Scene
 
 import fastframe as ff

@@ -7,11 +7,12 @@ from statistics import geometric_mean
 from typing import TypeAlias
 
 from av1 import measure_av1
+from codec import CodecFactory
 from figure import Figure
 from libc import Libc
 from lineup import AV1
 from measure import Measurement, measure
-from peers import EFFORTS, PEERS, CodecFactory
+from peers import EFFORTS, PEERS
 from report import SceneResult
 from scenes import Scene
 
