@@ -7,8 +7,9 @@ scene of hundreds of frames does not fit everywhere.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,16 +26,13 @@ VIDEO_SUFFIXES = frozenset({".mkv", ".mp4", ".avi", ".mov", ".webm"})
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One recorded screen: where it is and what it measures."""
+    """One recorded screen: where it is, what it measures, and what tables call it."""
 
     path: Path
     width: int
     height: int
     frame_rate: int
-
-    @property
-    def name(self) -> str:
-        return self.path.stem
+    name: str
 
     @property
     def is_video(self) -> bool:
@@ -107,11 +105,11 @@ def open_scene(path: Path) -> Scene:
             raise ValueError(f"no pictures in {path}")
         stream: Any = container.streams.video[0]
         # At least one: a recording of a few pictures a minute has a rate, too.
-        return Scene(path, stream.width, stream.height, max(1, round(stream.average_rate or 15)))
+        return Scene(path, stream.width, stream.height, max(1, round(stream.average_rate or 15)), path.stem)
 
 
 def find_scenes(arguments: Sequence[str | Path] = ()) -> list[Scene]:
-    """Scenes named by files and folders; the bundled fixtures when there is none.
+    """Scenes named by files and folders, each once; the bundled fixtures when there is none.
 
     Raises OSError or ValueError, PyAV's among them, for what is missing or no video.
     """
@@ -125,4 +123,19 @@ def find_scenes(arguments: Sequence[str | Path] = ()) -> list[Scene]:
             raise FileNotFoundError(f"no such scene: {path}")
     if not paths:
         raise FileNotFoundError(f"no videos in {', '.join(map(str, arguments or [FIXTURES]))}")
-    return [open_scene(path) for path in paths]
+    by_file = {path.resolve(): path for path in paths}
+    names = distinct_names(list(by_file))
+    return [replace(open_scene(path), name=name) for path, name in zip(by_file.values(), names, strict=True)]
+
+
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """The stems of files; where some share one, their names, and with as many folders before them as it takes."""
+    names = [path.stem for path in paths]
+    parts = 0
+    while len(set(names)) < len(names):
+        parts += 1
+        seen = Counter(names)
+        for index, path in enumerate(paths):
+            if seen[names[index]] > 1:
+                names[index] = str(Path(*path.parts[-parts:]))
+    return names

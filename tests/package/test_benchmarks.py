@@ -1,5 +1,6 @@
 """The benchmarks' own parts: what they would get wrong without anybody seeing it in a table."""
 
+import shutil
 import sys
 from argparse import ArgumentTypeError
 from fractions import Fraction
@@ -28,6 +29,7 @@ WIDTH, HEIGHT, FRAMES = 150, 70, 20
 
 def write_scene(path: Path, rate: Fraction = Fraction(15)) -> Scene:
     """A lossless recording whose size is not one of whole tiles; every third frame repeats the one before."""
+    path.parent.mkdir(exist_ok=True)
     random = np.random.default_rng(1)
     pixels = random.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     with av.open(str(path), "w") as container:
@@ -75,6 +77,22 @@ def test_scenes_of_any_name_are_found_and_keep_to_their_column(tmp_path: Path) -
     tables = [line for line in render([SceneResult(scene, measured)]).splitlines() if r"one \| two" in line]
     assert tables
     assert "one | two" not in render([SceneResult(scene, measured)])
+
+
+def test_scenes_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    places = ["a/term.mkv", "b/term.mkv", "b/term.mp4", "b/one.mkv", "two.mkv", "two.avi"]
+    paths = [tmp_path / place for place in places]
+    write_scene(paths[0].with_name("source.mkv"))
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "a" / "source.mkv", path)
+    scenes = find_scenes([*paths, tmp_path / "b"])
+    assert [scene.path for scene in scenes] == paths
+    names = [scene.name for scene in scenes]
+    assert names == ["a/term.mkv", "b/term.mkv", "term.mp4", "one", "two.mkv", "two.avi"]
+    measured = measure([EFFORTS["fast"], PEERS["box-zstd"]], scenes[0], limit=1)
+    report = render([SceneResult(scene, measured) for scene in scenes])
+    assert all(f"| {name} |" in report for name in names)
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (320, 200), (101, 67)])
