@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from scene_figures import measure_scene, size_figures, time_figures
-from scenes import find_scenes
+from scenes import BUNDLED_VIDEO, find_scenes, mark_videos
 from stream_figures import stream_figures
 
 import fastframe as ff
@@ -66,10 +66,19 @@ def main() -> None:
         metavar="A,B",
         help=f"the smallest peer is one of these: {', '.join(PEER_NAMES)}; '' for none",
     )
+    parser.add_argument(
+        "--video",
+        action="append",
+        metavar="NAME",
+        help="a film plays in this scene: it has figures of its own, and other bounds; as often as you like "
+        f"(if omitted: {BUNDLED_VIDEO}, where it is among the scenes)",
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
     try:
         scenes = find_scenes(options.scenes)
+        bundled = [BUNDLED_VIDEO] if any(scene.path.stem == BUNDLED_VIDEO for scene in scenes) else []
+        scenes = mark_videos(scenes, options.video or bundled)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     peers = available_peers(options.peers, scenes[0], CONSOLE)

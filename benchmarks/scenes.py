@@ -21,6 +21,7 @@ Frame: TypeAlias = NDArray[np.uint8]
 """(height, width, 4) uint8, BGRX, X = 255."""
 
 FIXTURES = Path(__file__).parent / "fixtures"
+BUNDLED_VIDEO = "video_window"
 VIDEO_SUFFIXES = frozenset({".mkv", ".mp4", ".avi", ".mov", ".webm"})
 
 
@@ -33,11 +34,8 @@ class Scene:
     height: int
     frame_rate: int
     name: str
-
-    @property
-    def is_video(self) -> bool:
-        """Whether a film plays in it: the worst case for lossless coding, which some figures leave out."""
-        return self.name.startswith("video")
+    is_video: bool = False
+    """Whether a film plays in it, as told by `mark_videos`: the worst case for lossless coding."""
 
     @property
     def frame_bytes(self) -> int:
@@ -139,3 +137,14 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
             if seen[names[index]] > 1:
                 names[index] = str(Path(*path.parts[-parts:]))
     return names
+
+
+def mark_videos(scenes: Sequence[Scene], names: Sequence[str]) -> list[Scene]:
+    """The same scenes, those with `is_video` that are called so, be it by the stem of their file.
+
+    Raises ValueError for a name that no scene has.
+    """
+    if unknown := set(names).difference(*((scene.name, scene.path.stem) for scene in scenes)):
+        known = ", ".join(scene.name for scene in scenes)
+        raise ValueError(f"no such scene: {', '.join(sorted(unknown))}; there are {known}")
+    return [replace(scene, is_video=not {scene.name, scene.path.stem}.isdisjoint(names)) for scene in scenes]

@@ -20,7 +20,8 @@ from painter import place_of_character
 from peers import EFFORTS, PEERS
 from report import SceneResult, render
 from rich.console import Console
-from scenes import Scene, find_scenes, open_scene
+from scene_figures import measure_scene, size_figures
+from scenes import Scene, find_scenes, mark_videos, open_scene
 
 from fastframe.stream.simulation import LineProfile
 
@@ -95,6 +96,16 @@ def test_scenes_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert all(f"| {name} |" in report for name in names)
 
 
+def test_a_video_is_what_the_user_says(tmp_path: Path) -> None:
+    scenes = [write_scene(tmp_path / name) for name in ("film.mkv", "video_conference_invitation.mkv")]
+    measured = {scene: measure_scene(scene, ["xor-zstd"], limit=2, repeat=1) for scene in mark_videos(scenes, ["film"])}
+    figures = [figure.name for figure in size_figures("fast", measured, ["xor-zstd"])]
+    assert "bytes ÷ smallest peer, video: film" in figures
+    assert "bytes ÷ smallest peer, worst scene without video: video_conference_invitation" in figures
+    with pytest.raises(ValueError, match="no such scene: filn; there are film, video_conference_invitation"):
+        mark_videos(scenes, ["film", "filn"])
+
+
 @pytest.mark.parametrize("size", [(1920, 1080), (320, 200), (101, 67)])
 def test_characters_are_typed_on_the_screen(size: tuple[int, int]) -> None:
     places = [place_of_character(index, size) for index in range(3000)]
@@ -105,7 +116,8 @@ def test_characters_are_typed_on_the_screen(size: tuple[int, int]) -> None:
 def test_capture_is_left_out_where_every_scene_is_a_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: name)
     console = Console(record=True)
-    assert not list(capture_figures("fast", [write_scene(tmp_path / "video.mkv")], console))
+    scenes = mark_videos([write_scene(tmp_path / "film.mkv")], ["film"])
+    assert not list(capture_figures("fast", scenes, console))
     assert "without video" in console.export_text()
 
 
