@@ -14,13 +14,13 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 from capture_figures import capture_figures
 from lineup import positive
-from measure import measure
+from measure import Measurement, measure
 from network import every_frame
 from painter import place_of_character
 from peers import EFFORTS, PEERS
 from report import SceneResult, render
 from rich.console import Console
-from scene_figures import measure_scene, size_figures
+from scene_figures import TIMED, measure_scene, size_figures, time_figures
 from scenes import Scene, find_scenes, mark_videos, open_scene
 
 from fastframe.stream.simulation import LineProfile
@@ -104,6 +104,22 @@ def test_a_video_is_what_the_user_says(tmp_path: Path) -> None:
     assert "bytes ÷ smallest peer, worst scene without video: video_conference_invitation" in figures
     with pytest.raises(ValueError, match="no such scene: filn; there are film, video_conference_invitation"):
         mark_videos(scenes, ["film", "filn"])
+
+
+@pytest.mark.parametrize(
+    ("size", "detail"),
+    [
+        ((1920, 1080), "scene, its first frame"),
+        ((3840, 2160), "scene, its first frame: 80.0 ms for 3840x2160, here in proportion to the pixels"),
+        ((150, 70), None),
+    ],
+)
+def test_a_new_screen_of_another_size_is_not_shown_as_one_of_1080p(size: tuple[int, int], detail: str | None) -> None:
+    found = Measurement("", "", "", 1, 1, 80.0, 1.0, None, encode_each_ms=[80.0])
+    results = {Scene(Path("scene.mkv"), *size, 15, "scene"): dict.fromkeys(TIMED, found)}
+    figures = {figure.name: figure for figure in time_figures("balanced", results)}
+    figure = figures.get("tight: encode of a new screen of 1920x1080, worst scene")
+    assert (figure and figure.detail) == detail
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (320, 200), (101, 67)])
