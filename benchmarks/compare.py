@@ -25,6 +25,7 @@ from report import SceneResult, render
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from scene_check import check_scenes
 from scenes import Scene, find_scenes
 
 CONSOLE = Console(stderr=True, soft_wrap=True)
@@ -81,9 +82,10 @@ def measure_scene(scene: Scene, peers: Sequence[str], frames: int | None, repeat
 
 def main() -> int:
     options = parse_arguments()
-    peers = available_peers(options.peers, options.scenes[0], CONSOLE)
+    scenes = check_scenes(options.scenes, options.frames, CONSOLE)
+    peers = available_peers(options.peers, scenes[0], CONSOLE)
     results: list[SceneResult] = []
-    for scene in options.scenes:
+    for scene in scenes:
         measurements = measure_scene(scene, peers, options.frames, options.repeat)
         results.append(SceneResult(scene, measurements))
         best = min(measurements, key=lambda measurement: measurement.bytes)

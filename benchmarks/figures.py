@@ -26,6 +26,7 @@ from report import cpu_name, digits
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from scene_check import check_scenes
 from scene_figures import measure_scene, size_figures, time_figures
 from scenes import BUNDLED_VIDEO, find_scenes, mark_videos
 from stream_figures import stream_figures
@@ -81,6 +82,7 @@ def main() -> None:
         scenes = mark_videos(scenes, options.video or bundled)
     except (OSError, ValueError) as error:
         parser.error(str(error))
+    scenes = check_scenes(scenes, options.frames, CONSOLE)
     peers = available_peers(options.peers, scenes[0], CONSOLE)
     results = {}
     for scene in scenes:

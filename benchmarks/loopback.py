@@ -32,7 +32,8 @@ from report import cpu_name, digits
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from scenes import Frame, Scene, find_scenes
+from scene_check import check_scenes
+from scenes import FIXTURES, Frame, Scene, find_scenes
 
 from fastframe.stream import Receiver
 from fastframe.stream.aio import ReceiverDriver, Worker, connect
@@ -140,9 +141,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
     try:
-        scenes = find_scenes(options.scenes) if options.scenes else [s for s in find_scenes() if s.name == "terminal"]
+        scenes = find_scenes(options.scenes or [FIXTURES / "terminal.mkv"])
     except (OSError, ValueError) as error:
         parser.error(str(error))
+    scenes = check_scenes(scenes, options.frames, Console(stderr=True, soft_wrap=True))
     figures = [each for scene in scenes for each in loopback_figures(scene, options.frames, options.fps)]
     if options.json:
         print(json.dumps([{**asdict(figure), "held": figure.held} for figure in figures], indent=2))

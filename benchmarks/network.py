@@ -19,6 +19,8 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
+from scene_check import check_scenes
 from scenes import FIXTURES, Frame, Scene, find_scenes
 
 import fastframe as ff
@@ -207,7 +209,7 @@ def main() -> None:
     except (OSError, ValueError) as error:
         parser.error(str(error))
     rows: list[Row] = []
-    for scene in scenes:
+    for scene in check_scenes(scenes, None, Console(stderr=True, soft_wrap=True)):
         frames = load(scene)
         packets, end = encode_every_frame(frames, scene.frame_rate), len(frames) / scene.frame_rate
         for rate in RATES:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -34,6 +35,8 @@ class Scene:
     height: int
     frame_rate: int
     name: str
+    length: int | None = None
+    """How many of its frames there are to be measured; None: all."""
     is_video: bool = False
     """Whether a film plays in it, as told by `mark_videos`: the worst case for lossless coding."""
 
@@ -50,17 +53,19 @@ class Scene:
         with av.open(self.path) as container:
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1
-            for index, picture in enumerate(container.decode(stream)):
-                if index == limit:
-                    return
+            # No further, since what comes next may be damaged.
+            pictures = islice(container.decode(stream), self.count_frames(limit))
+            for index, picture in enumerate(pictures):
                 frame = ring[index % len(ring)]
                 copy_picture(picture, frame)
                 yield frame
 
     def count_frames(self, limit: int | None = None) -> int:
-        """How many frames there are, at most `limit`; reads the container, decodes nothing."""
-        with av.open(self.path) as container:
-            frames = sum(1 for packet in container.demux(video=0) if packet.size)
+        """How many frames there are, at most `limit`; decodes nothing."""
+        frames = self.length
+        if frames is None:
+            with av.open(self.path) as container:
+                frames = sum(1 for packet in container.demux(video=0) if packet.size)
         return frames if limit is None else min(frames, limit)
 
     def load(self, limit: int | None = None) -> list[Frame]:
@@ -98,18 +103,22 @@ def copy_picture(picture: av.VideoFrame, out: Frame) -> None:
 
 
 def open_scene(path: Path) -> Scene:
-    with av.open(path) as container:
-        if not container.streams.video or next(container.decode(video=0), None) is None:
-            raise ValueError(f"no pictures in {path}")
-        stream: Any = container.streams.video[0]
-        # At least one: a recording of a few pictures a minute has a rate, too.
-        return Scene(path, stream.width, stream.height, max(1, round(stream.average_rate or 15)), path.stem)
+    """Raises ValueError for a file that cannot be read, or has no pictures."""
+    try:
+        with av.open(path) as container:
+            if not container.streams.video or next(container.decode(video=0), None) is None:
+                raise ValueError(f"no pictures in {path}")
+            stream: Any = container.streams.video[0]
+            # At least one: a recording of a few pictures a minute has a rate, too.
+            return Scene(path, stream.width, stream.height, max(1, round(stream.average_rate or 15)), path.stem)
+    except av.FFmpegError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def find_scenes(arguments: Sequence[str | Path] = ()) -> list[Scene]:
     """Scenes named by files and folders, each once; the bundled fixtures when there is none.
 
-    Raises OSError or ValueError, PyAV's among them, for what is missing or no video.
+    Raises OSError or ValueError for what is missing or no video.
     """
     paths: list[Path] = []
     for path in map(Path, arguments or [FIXTURES]):

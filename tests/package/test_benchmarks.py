@@ -1,10 +1,13 @@
 """The benchmarks' own parts: what they would get wrong without anybody seeing it in a table."""
 
+import re
 import shutil
 import sys
 from argparse import ArgumentTypeError
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 
 import av
 import numpy as np
@@ -20,6 +23,7 @@ from painter import place_of_character
 from peers import EFFORTS, PEERS
 from report import SceneResult, render
 from rich.console import Console
+from scene_check import check_scenes
 from scene_figures import TIMED, measure_scene, size_figures, time_figures
 from scenes import Scene, find_scenes, mark_videos, open_scene
 
@@ -28,15 +32,24 @@ from fastframe.stream.simulation import LineProfile
 WIDTH, HEIGHT, FRAMES = 150, 70, 20
 
 
-def write_scene(path: Path, rate: Fraction = Fraction(15)) -> Scene:
-    """A lossless recording whose size is not one of whole tiles; every third frame repeats the one before."""
+def write_scene(
+    path: Path,
+    rate: Fraction = Fraction(15),
+    *,
+    codec: str = "libx264rgb",
+    pixels_as: str = "rgb24",
+    options: Mapping[str, str] = MappingProxyType({"qp": "0"}),
+) -> Scene:
+    """A recording, lossless by default, whose size is not one of whole tiles; every third frame repeats another."""
     path.parent.mkdir(exist_ok=True)
     random = np.random.default_rng(1)
     pixels = random.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264rgb", rate=rate, options={"qp": "0"})
+    # So that an MP4 file can be opened when its end is missing.
+    layout = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
+    with av.open(str(path), "w", options=layout) as container:
+        stream = container.add_stream(codec, rate=rate, options=dict(options))
         assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "rgb24"
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pixels_as
         for index in range(FRAMES):
             if index % 3:
                 pixels[index : index + 30, 5 * index :] = random.integers(0, 256, 3)
@@ -94,6 +107,65 @@ def test_scenes_of_one_name_are_told_apart(tmp_path: Path) -> None:
     measured = measure([EFFORTS["fast"], PEERS["box-zstd"]], scenes[0], limit=1)
     report = render([SceneResult(scene, measured) for scene in scenes])
     assert all(f"| {name} |" in report for name in names)
+
+
+@pytest.mark.parametrize("damage", ["cut", "overwritten"])
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_a_damaged_recording_is_measured_as_far_as_it_can_be_read_and_told(
+    tmp_path: Path, suffix: str, damage: str
+) -> None:
+    whole = write_scene(tmp_path / f"whole.{suffix}")
+    content = bytearray(whole.path.read_bytes())
+    middle = len(content) * 7 // 10
+    if damage == "cut":
+        del content[middle:]
+    else:
+        content[middle : middle + 50] = bytes(50)
+    path = tmp_path / f"damaged.{suffix}"
+    path.write_bytes(content)
+    console = Console(record=True, width=200)
+    (scene,) = check_scenes([open_scene(path)], None, console)
+    told = re.search(r"damaged was cut off or is damaged: (\d+) of about 20 frames", console.export_text())
+    assert told
+    (found,) = measure([EFFORTS["fast"]], scene)
+    assert 1 < int(told[1]) < FRAMES
+    assert found.frames == len(scene.load()) == int(told[1])
+    assert all(map(np.array_equal, scene.frames(), whole.frames()))
+
+
+def test_of_a_whole_lossless_recording_nothing_is_said(tmp_path: Path) -> None:
+    names = ("x264.mkv", "x264.mp4", "x264.avi", "x264.mov")
+    scenes = [write_scene(tmp_path / name) for name in names]
+    scenes.append(write_scene(tmp_path / "ffv1.mkv", codec="ffv1", pixels_as="bgr0", options={}))
+    console = Console(record=True, width=200)
+    for limit, frames in ((None, FRAMES), (3, 3)):
+        assert [scene.length for scene in check_scenes(scenes, limit, console)] == [frames] * len(scenes)
+    assert not console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels_as", "options", "told"),
+    [
+        ("libx264", "yuv420p", {"qp": "0"}, "h264 in yuv420p"),
+        ("libx264rgb", "rgb24", {"crf": "20"}, "h264 with crf=20.0"),
+        ("mpeg4", "yuv420p", {}, "mpeg4 in yuv420p"),
+    ],
+)
+def test_a_lossy_recording_is_told(
+    tmp_path: Path, codec: str, pixels_as: str, options: dict[str, str], told: str
+) -> None:
+    scene = write_scene(tmp_path / "scene.mkv", codec=codec, pixels_as=pixels_as, options=options)
+    console = Console(record=True, width=200)
+    (checked,) = check_scenes([scene], None, console)
+    assert f"scene is a lossy recording, {told}: " in console.export_text()
+    assert len(checked.load()) == FRAMES
+
+
+def test_a_file_that_is_no_recording_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "text.mkv"
+    path.write_text("no video\n" * 100)
+    with pytest.raises(ValueError, match=r"text\.mkv cannot be read: Invalid data"):
+        find_scenes([tmp_path])
 
 
 def test_a_video_is_what_the_user_says(tmp_path: Path) -> None:
