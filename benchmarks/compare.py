@@ -13,14 +13,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from av1 import measure_av1
 from codec import CodecFactory
 from lineup import AV1, PEER_NAMES, available_peers, peer_names, positive
 from measure import Measurement, measure
+from outputs import output_path, plot_path
 from peers import EFFORTS, PEERS
-from plots import plot_comparison, plot_planes
 from report import SceneResult, render
 from rich.console import Console
 from rich.markup import escape
@@ -43,15 +42,14 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help=f"only these of: {', '.join(PEER_NAMES)}; '' for none",
     )
     parser.add_argument("--repeat", type=positive, default=1, metavar="N", help="code N times, take medians (not AV1)")
-    parser.add_argument("--out", type=Path, metavar="RESULTS.md", help="write the tables here")
-    parser.add_argument("--plot", type=Path, metavar="PLOT.png", help="draw bytes against encode time here")
-    parser.add_argument("--planes-plot", type=Path, metavar="PLANES.png", help="draw what the bytes went into here")
+    parser.add_argument("--out", type=output_path, metavar="RESULTS.md", help="write the tables here")
+    parser.add_argument("--plot", type=plot_path, metavar="PLOT.png", help="draw bytes against encode time here")
+    parser.add_argument(
+        "--planes-plot", type=plot_path, metavar="PLANES.png", help="draw what the bytes went into here"
+    )
     options = parser.parse_args(arguments)
     try:
         options.scenes = find_scenes(options.scenes)
-        for path in filter(None, (options.out, options.plot, options.planes_plot)):
-            # Now, not after the first scene.
-            path.touch()
     except (OSError, ValueError) as error:
         parser.error(str(error))
     return options
@@ -80,6 +78,20 @@ def measure_scene(scene: Scene, peers: Sequence[str], frames: int | None, repeat
     return measurements
 
 
+def write(results: Sequence[SceneResult], options: argparse.Namespace) -> None:
+    """Write what is known so far into the files that the user wants."""
+    if options.out:
+        options.out.write_text(render(results))
+    if options.plot or options.planes_plot:
+        # Only here, since tables can do without matplotlib.
+        from plots import plot_comparison, plot_planes
+
+        if options.plot:
+            plot_comparison(results, options.plot)
+        if options.planes_plot:
+            plot_planes(results, options.planes_plot)
+
+
 def main() -> int:
     options = parse_arguments()
     scenes = check_scenes(options.scenes, options.frames, CONSOLE)
@@ -91,12 +103,7 @@ def main() -> int:
         best = min(measurements, key=lambda measurement: measurement.bytes)
         name = escape(scene.name)
         CONSOLE.print(f"{name}: {measurements[0].frames} frames, smallest is {best.codec}, {best.bytes:,} bytes")
-        if options.out:
-            options.out.write_text(render(results))
-        if options.plot:
-            plot_comparison(results, options.plot)
-        if options.planes_plot:
-            plot_planes(results, options.planes_plot)
+        write(results, options)
     if not options.out:
         print(render(results))
     spoilt = {m.codec for result in results for m in result.measurements if m.first_difference is not None}

@@ -19,6 +19,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
+from outputs import output_path, plot_path
 from rich.console import Console
 from scene_check import check_scenes
 from scenes import FIXTURES, Frame, Scene, find_scenes
@@ -201,8 +202,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = ", ".join(SCENES)
     parser.add_argument("scenes", nargs="*", metavar="SCENE", help=f"lossless videos; the bundled {names} if omitted")
-    parser.add_argument("--out", type=Path, metavar="TABLE.md", help="write the table here")
-    parser.add_argument("--plot", type=Path, metavar="PLOT.png", help="draw latency against the line's rate here")
+    parser.add_argument("--out", type=output_path, metavar="TABLE.md", help="write the table here")
+    parser.add_argument("--plot", type=plot_path, metavar="PLOT.png", help="draw latency against the line's rate here")
     options = parser.parse_args()
     try:
         scenes = find_scenes(options.scenes or [FIXTURES / f"{name}.mkv" for name in SCENES])

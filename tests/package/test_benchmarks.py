@@ -4,7 +4,7 @@ import re
 import shutil
 import sys
 from argparse import ArgumentTypeError
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
@@ -15,10 +15,12 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
+import compare
+import network
 from capture_figures import capture_figures
 from lineup import positive
 from measure import Measurement, measure
-from network import every_frame
+from outputs import output_path
 from painter import place_of_character
 from peers import EFFORTS, PEERS
 from report import SceneResult, render
@@ -168,6 +170,41 @@ def test_a_file_that_is_no_recording_is_refused_by_name(tmp_path: Path) -> None:
         find_scenes([tmp_path])
 
 
+@pytest.mark.parametrize("command", [compare.main, network.main])
+@pytest.mark.parametrize(
+    ("option", "place", "told"),
+    [
+        ("--plot", "plot.foo", r"a plot ends in \.pdf, \.png, \.svg, not as plot\.foo does"),
+        ("--plot", "plot", "a plot ends in"),
+        ("--out", "missing/table.md", "cannot write .*missing/table.md: No such file"),
+        ("--out", "", "cannot write .*: Is a directory"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_anything_is_measured(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: Callable[[], object],
+    option: str,
+    place: str,
+    told: str,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["command", option, str(tmp_path / place)])
+    with pytest.raises(SystemExit) as ended:
+        command()
+    assert ended.value.code == 2
+    assert re.search(told, capsys.readouterr().err)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_output_is_not_there_before_it_is_written(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.md", tmp_path / "new.md"
+    old.write_text("old")
+    assert [output_path(str(old)), output_path(str(new))] == [old, new]
+    assert old.read_text() == "old"
+    assert not new.exists()
+
+
 def test_a_video_is_what_the_user_says(tmp_path: Path) -> None:
     scenes = [write_scene(tmp_path / name) for name in ("film.mkv", "video_conference_invitation.mkv")]
     measured = {scene: measure_scene(scene, ["xor-zstd"], limit=2, repeat=1) for scene in mark_videos(scenes, ["film"])}
@@ -212,6 +249,6 @@ def test_capture_is_left_out_where_every_scene_is_a_video(tmp_path: Path, monkey
 def test_queues_of_both_ways_to_send_are_looked_at_as_often() -> None:
     line = LineProfile(rate=1000.0)
     # 1000 bytes take the line a second of ten: nine of ten samples find it idle.
-    found = every_frame([(2.0, bytes(1000))], 10.0, line)
+    found = network.every_frame([(2.0, bytes(1000))], 10.0, line)
     assert found.latencies == (1.0,)
     assert 0.4 < found.queue < 0.6
