@@ -30,9 +30,18 @@ def peer_names(text: str) -> Sequence[str]:
 
 def positive(text: str) -> int:
     """The value of an option that counts something."""
+    return _at_least(1, text)
+
+
+def natural(text: str) -> int:
+    """The value of an option that counts what may be missing."""
+    return _at_least(0, text)
+
+
+def _at_least(least: int, text: str) -> int:
     number = int(text)
-    if number < 1:
-        raise ArgumentTypeError(f"at least 1, not {number}")
+    if number < least:
+        raise ArgumentTypeError(f"at least {least}, not {number}")
     return number
 
 

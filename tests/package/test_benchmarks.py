@@ -16,6 +16,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 import compare
+import cut_fixture
 import network
 from capture_figures import capture_figures
 from lineup import positive
@@ -203,6 +204,45 @@ def test_an_output_is_not_there_before_it_is_written(tmp_path: Path) -> None:
     assert [output_path(str(old)), output_path(str(new))] == [old, new]
     assert old.read_text() == "old"
     assert not new.exists()
+
+
+def test_a_clip_is_cut_exactly_and_replaces_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, clip = write_scene(tmp_path / "source.mkv"), tmp_path / "clip.mkv"
+    clip.write_text("an older clip")
+    cut_fixture.main([str(source.path), str(clip), "--start", "4", "--frames", "5"])
+    assert "clip.mkv: 5 frames exact, 3 change" in capsys.readouterr().out
+    assert all(map(np.array_equal, open_scene(clip).load(), source.load()[4:9]))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mkv", "source.mkv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("missing.mkv clip.mkv", r"missing\.mkv cannot be read beyond 0 frames: No such file"),
+        (". clip.mkv", "cannot be read beyond 0 frames: Is a directory"),
+        ("text.mkv clip.mkv", "cannot be read beyond 0 frames: Invalid data"),
+        ("source.mkv clip.mkv --start 15 --frames 8", r"source\.mkv ends 3 frames short of that range"),
+        ("source.mkv clip.mkv --start -1", "--start: at least 0, not -1"),
+        ("source.mkv clip.mkv --frames 0", "--frames: at least 1, not 0"),
+        ("source.mkv clip.mkv --rate 0", "--rate: at least 1, not 0"),
+        ("source.mkv clip.foo --frames 2", "output format"),
+        ("source.mkv missing/clip.mkv", "cannot write missing/clip.mkv: No such file"),
+        ("source.mkv source.mkv --frames 2", r"source\.mkv is the recording itself"),
+    ],
+)
+def test_what_cannot_be_cut_is_told_and_leaves_all_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: str, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_scene(tmp_path / "source.mkv")
+    (tmp_path / "text.mkv").write_text("no video\n" * 100)
+    (tmp_path / "clip.mkv").write_text("an older clip")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(SystemExit) as ended:
+        cut_fixture.main(arguments.split())
+    assert ended.value.code == 2
+    assert re.search(told, capsys.readouterr().err)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_video_is_what_the_user_says(tmp_path: Path) -> None:
