@@ -5,7 +5,7 @@
     python benchmarks/compare.py DIR --out RESULTS.md --plot results.png --planes-plot planes.png
 
 A peer that this machine lacks is skipped, with a line that names what to install. The tables are written anew
-after every scene, so a long run may be watched and stopped.
+after every scene, so a long run may be watched, and stopped with Ctrl-C: scenes that were finished are kept.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from av1 import measure_av1
 from codec import CodecFactory
-from lineup import AV1, PEER_NAMES, available_peers, peer_names, positive
+from lineup import AV1, INTERRUPTED, PEER_NAMES, available_peers, peer_names, positive
 from measure import Measurement, measure
 from outputs import output_path, plot_path
 from peers import EFFORTS, PEERS
@@ -94,21 +94,29 @@ def write(results: Sequence[SceneResult], options: argparse.Namespace) -> None:
 
 def main() -> int:
     options = parse_arguments()
-    scenes = check_scenes(options.scenes, options.frames, CONSOLE)
-    peers = available_peers(options.peers, scenes[0], CONSOLE)
+    scenes: list[Scene] = options.scenes
     results: list[SceneResult] = []
-    for scene in scenes:
-        measurements = measure_scene(scene, peers, options.frames, options.repeat)
-        results.append(SceneResult(scene, measurements))
-        best = min(measurements, key=lambda measurement: measurement.bytes)
-        name = escape(scene.name)
-        CONSOLE.print(f"{name}: {measurements[0].frames} frames, smallest is {best.codec}, {best.bytes:,} bytes")
-        write(results, options)
+    try:
+        scenes = check_scenes(scenes, options.frames, CONSOLE)
+        peers = available_peers(options.peers, scenes[0], CONSOLE)
+        for scene in scenes:
+            measurements = measure_scene(scene, peers, options.frames, options.repeat)
+            results.append(SceneResult(scene, measurements))
+            best = min(measurements, key=lambda measurement: measurement.bytes)
+            name = escape(scene.name)
+            CONSOLE.print(f"{name}: {measurements[0].frames} frames, smallest is {best.codec}, {best.bytes:,} bytes")
+            write(results, options)
+    except KeyboardInterrupt:
+        CONSOLE.print(f"[yellow]interrupted: {len(results)} of {len(scenes)} scenes have been measured")
+        if not results:
+            return INTERRUPTED
     if not options.out:
         print(render(results))
     spoilt = {m.codec for result in results for m in result.measurements if m.first_difference is not None}
     if spoilt:
         CONSOLE.print(f"[red]not lossless on every frame: {', '.join(sorted(spoilt))}")
+    if len(results) < len(scenes):
+        return INTERRUPTED
     return int(any(codec.startswith("fastframe") for codec in spoilt))
 
 

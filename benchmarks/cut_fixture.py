@@ -16,7 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.video.stream import VideoStream
-from lineup import natural, positive
+from lineup import INTERRUPTED, natural, positive
 from numpy.typing import NDArray
 from outputs import output_path
 
@@ -82,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         print(cut(options.source, options.clip, options.start, options.frames, options.rate))
+    except KeyboardInterrupt:
+        parser.exit(INTERRUPTED, "interrupted: nothing has been written\n")
     except (OSError, ValueError) as error:
         parser.error(str(error))
 

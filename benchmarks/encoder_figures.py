@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import re
 import statistics
@@ -15,6 +14,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
+from child import child
 from figure import Figure
 from libc import memcmp
 from rich.console import Console
@@ -118,17 +118,12 @@ def memory_figures(effort: str, scenes: Sequence[Scene], limit: int | None) -> I
     size = max((scene.width, scene.height) for scene in scenes)
     same_size = [scene for scene in scenes if (scene.width, scene.height) == size]
     heaviest = sorted(same_size, key=lambda scene: scene.path.stat().st_size)[-MEMORY_SCENES:]
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=watch_encoder, args=(effort, *size, there))
-    process.start()
-    there.close()
-    for scene in heaviest:
-        for frame in scene.frames(limit):
-            here.send_bytes(frame.reshape(-1).data)
-    here.send_bytes(b"")
-    growth = here.recv()
-    process.join()
+    with child(watch_encoder, effort, *size) as watcher:
+        for scene in heaviest:
+            for frame in scene.frames(limit):
+                watcher.send_bytes(frame.reshape(-1).data)
+        watcher.send_bytes(b"")
+        growth = watcher.recv()
     if growth is not None:
         beyond = growth - 2 * heaviest[0].frame_bytes
         names = ", ".join(scene.name for scene in heaviest)
@@ -136,7 +131,7 @@ def memory_figures(effort: str, scenes: Sequence[Scene], limit: int | None) -> I
         yield Figure("encoder memory beyond two frames", beyond / MEBIBYTE, 96, "MiB", detail)
 
 
-def watch_encoder(effort: str, width: int, height: int, frames: Connection) -> None:
+def watch_encoder(frames: Connection, effort: str, width: int, height: int) -> None:
     """Encode what comes; answer with the bytes by which the process's peak grew, None where nothing tells.
 
     Frames come from the parent, into one buffer: a video decoder in this process would leave free memory

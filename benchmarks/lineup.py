@@ -14,6 +14,9 @@ from scenes import Scene
 AV1 = "av1"
 """The peer that is measured by `measure_av1`, unlike those in `PEERS`."""
 
+INTERRUPTED = 130
+"""What a command returns after Ctrl-C, as shells do."""
+
 PEER_NAMES = (*PEERS, AV1)
 
 FIGURE_PEERS = tuple(name for name in PEER_NAMES if name not in ("box-zstd-stream", "tiles-zstd-stream"))

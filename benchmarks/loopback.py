@@ -15,18 +15,21 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import pairwise
 
 import numpy as np
 from display_server import virtual_screen
 from figure import Figure
 from libc import memcmp
-from lineup import positive
+from lineup import INTERRUPTED, positive
+from measure import same_picture
 from painter import RemotePainter, painter
 from report import cpu_name, digits
 from rich.console import Console
@@ -41,6 +44,7 @@ from fastframe.stream.events import Event, FrameReceived
 
 INTERVAL = 1 / 30
 WARM_UP = 15
+CONSOLE = Console(stderr=True, soft_wrap=True)
 BOUNDS = {50: 12.0, 90: 30.0, 99: 30.0}
 
 
@@ -113,10 +117,13 @@ def _show(other: RemotePainter, index: int) -> float:
     return time.monotonic()
 
 
-def loopback_figures(scene: Scene, frames: int, fps: int) -> list[Figure]:
-    """The figures for one scene."""
-    count = scene.count_frames(frames)
-    pictures = [picture.copy() for picture in scene.load(count)]
+def loopback_figures(scene: Scene, fps: int) -> list[Figure]:
+    """The figures for one scene; says so where it has none."""
+    pictures = scene.load()
+    count = len(pictures)
+    if not any(not same_picture(*pair) for pair in pairwise(pictures[WARM_UP - 1 :])):
+        CONSOLE.print(f"[yellow]{escape(scene.name)} is left out: nothing changes after its first {WARM_UP} pictures")
+        return []
     with (
         virtual_screen(scene.width, scene.height) as display,
         painter(display, scene, count) as other,
@@ -133,6 +140,14 @@ def loopback_figures(scene: Scene, frames: int, fps: int) -> list[Figure]:
     ]
 
 
+def print_table(figures: Sequence[Figure]) -> None:
+    table = Table("figure", "measured", "bound", "", "in numbers", title=cpu_name())
+    for figure in figures:
+        mark = "[green]✓" if figure.held else "[red]✗"
+        table.add_row(figure.name, f"{digits(figure.value)} ms", f"≤ {figure.bound:g} ms", mark, escape(figure.detail))
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenes", nargs="*", metavar="SCENE", help="lossless videos; the bundled terminal if omitted")
@@ -140,20 +155,22 @@ def main() -> None:
     parser.add_argument("--fps", type=positive, default=60, metavar="N", help="the most captured in a second")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
+    if shutil.which("Xvfb") is None:
+        parser.error("Xvfb is missing: apt-get install xvfb")
     try:
         scenes = find_scenes(options.scenes or [FIXTURES / "terminal.mkv"])
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    scenes = check_scenes(scenes, options.frames, Console(stderr=True, soft_wrap=True))
-    figures = [each for scene in scenes for each in loopback_figures(scene, options.frames, options.fps)]
+    figures: list[Figure] = []
+    try:
+        for scene in check_scenes(scenes, options.frames, CONSOLE):
+            figures += loopback_figures(scene, options.fps)
+    except KeyboardInterrupt:
+        parser.exit(INTERRUPTED, "interrupted: nothing is printed\n")
     if options.json:
         print(json.dumps([{**asdict(figure), "held": figure.held} for figure in figures], indent=2))
-        return
-    table = Table("figure", "measured", "bound", "", "in numbers", title=cpu_name())
-    for figure in figures:
-        mark = "[green]✓" if figure.held else "[red]✗"
-        table.add_row(figure.name, f"{digits(figure.value)} ms", f"≤ {figure.bound:g} ms", mark, escape(figure.detail))
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    elif figures:
+        print_table(figures)
 
 
 if __name__ == "__main__":

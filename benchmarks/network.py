@@ -19,6 +19,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
+from lineup import INTERRUPTED
 from outputs import output_path, plot_path
 from rich.console import Console
 from scene_check import check_scenes
@@ -210,16 +211,19 @@ def main() -> None:
     except (OSError, ValueError) as error:
         parser.error(str(error))
     rows: list[Row] = []
-    for scene in check_scenes(scenes, None, Console(stderr=True, soft_wrap=True)):
-        frames = load(scene)
-        packets, end = encode_every_frame(frames, scene.frame_rate), len(frames) / scene.frame_rate
-        for rate in RATES:
-            for round_trip in ROUND_TRIPS:
-                line = LineProfile(rate * 1e6 / 8, round_trip / 2)
-                ours = through_the_stream(frames, scene.frame_rate, line)
-                naive = every_frame(packets, end, line)
-                rows.append((scene.name, rate, round_trip, ours, naive))
-                print(table(rows[-1:]).splitlines()[-1], flush=True)
+    try:
+        for scene in check_scenes(scenes, None, Console(stderr=True, soft_wrap=True)):
+            frames = load(scene)
+            packets, end = encode_every_frame(frames, scene.frame_rate), len(frames) / scene.frame_rate
+            for rate in RATES:
+                for round_trip in ROUND_TRIPS:
+                    line = LineProfile(rate * 1e6 / 8, round_trip / 2)
+                    ours = through_the_stream(frames, scene.frame_rate, line)
+                    naive = every_frame(packets, end, line)
+                    rows.append((scene.name, rate, round_trip, ours, naive))
+                    print(table(rows[-1:]).splitlines()[-1], flush=True)
+    except KeyboardInterrupt:
+        parser.exit(INTERRUPTED, "interrupted: nothing has been written\n")
     if options.out is not None:
         screens = sorted({f"{scene.width} x {scene.height} at {scene.frame_rate} frames a second" for scene in scenes})
         heading = HEADING.format(seconds=SECONDS, screens=", ".join(screens))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import struct
 import time
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
 import numpy as np
+from child import child
 from scenes import Frame, Scene, open_scene
 
 from fastframe.capture.x11.xcb import Attempt, Connection
@@ -128,8 +128,8 @@ class RemotePainter:
 
 def _serve(pipe: Pipe, display: str, size: tuple[int, int], pictures: Sequence[Frame]) -> None:
     painter = Painter(display, size)
-    while (order := pipe.recv()) is not None:
-        match order:
+    while True:
+        match pipe.recv():
             case "show", index:
                 painter.show(pictures[index])
                 pipe.send(None)
@@ -149,14 +149,5 @@ def _paint(pipe: Pipe, display: str, size: tuple[int, int], path: Path, count: i
 @contextmanager
 def painter(display: str, scene: Scene, count: int) -> Iterator[RemotePainter]:
     """A painter in a process of its own that has the first `count` frames of a scene."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    size = scene.width, scene.height
-    process = context.Process(target=_paint, args=(there, display, size, scene.path, count))
-    process.start()
-    there.close()
-    try:
-        yield RemotePainter(here)
-    finally:
-        here.send(None)
-        process.join()
+    with child(_paint, display, (scene.width, scene.height), scene.path, count) as pipe:
+        yield RemotePainter(pipe)

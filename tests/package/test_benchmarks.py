@@ -1,11 +1,16 @@
 """The benchmarks' own parts: what they would get wrong without anybody seeing it in a table."""
 
+import os
 import re
 import shutil
+import signal
 import sys
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,9 +22,14 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 import compare
 import cut_fixture
+import figures
 import network
 from capture_figures import capture_figures
+from child import child
+from codec import PeerMissing
+from figure import Figure
 from lineup import positive
+from loopback import loopback_figures
 from measure import Measurement, measure
 from outputs import output_path
 from painter import place_of_character
@@ -245,12 +255,82 @@ def test_what_cannot_be_cut_is_told_and_leaves_all_as_it_was(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_an_interrupted_comparison_keeps_the_scenes_that_were_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("first", "later"):
+        write_scene(tmp_path / f"{name}.mkv")
+
+    def measure_first(scene: Scene, *_: object) -> list[Measurement]:
+        if scene.name == "later":
+            raise KeyboardInterrupt
+        return measure([EFFORTS["fast"], PEERS["box-zstd"]], scene, limit=2)
+
+    monkeypatch.setattr(compare, "measure_scene", measure_first)
+    monkeypatch.setattr("sys.argv", ["compare", str(tmp_path), "--peers", "box-zstd"])
+    assert compare.main() == 130
+    told = capsys.readouterr()
+    assert "interrupted: 1 of 2 scenes have been measured" in told.err
+    assert "| first | 150x70 | 2 |" in told.out
+    assert "| later |" not in told.out
+
+
+def test_interrupted_figures_are_printed_as_far_as_they_are_known(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure_one(options: object) -> Iterator[Figure]:
+        yield Figure("the first figure", 1.0, 2.0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(figures, "measure_figures", measure_one)
+    monkeypatch.setattr("sys.argv", ["figures"])
+    assert figures.main() == 130
+    told = capsys.readouterr()
+    assert "the first figure" in told.out
+    assert "interrupted: 1 figures have been measured" in told.err
+
+
+def tell_process_and_add(pipe: Connection, start: int) -> None:
+    pipe.send(os.getpid())
+    while True:
+        pipe.send(start + pipe.recv())
+
+
+def test_a_child_outlives_ctrl_c_but_not_what_it_is_for() -> None:
+    with suppress(KeyboardInterrupt), child(tell_process_and_add, 40) as pipe:
+        process = pipe.recv()
+        os.kill(process, signal.SIGINT)
+        pipe.send(2)
+        assert pipe.recv() == 42
+        raise KeyboardInterrupt
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+def test_figures_say_that_they_need_x264(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise PeerMissing("this PyAV has no libx264rgb")
+
+    monkeypatch.setattr("video_peers.Video.__init__", missing)
+    monkeypatch.setattr("sys.argv", ["figures"])
+    with pytest.raises(SystemExit) as ended:
+        figures.main()
+    assert ended.value.code == 2
+    assert "this PyAV has no libx264rgb" in capsys.readouterr().err
+
+
+def test_a_scene_in_which_too_little_changes_is_not_played(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scene = replace(write_scene(tmp_path / "short.mkv"), length=15)
+    assert not loopback_figures(scene, 60)
+    assert "short is left out: nothing changes after its first 15 pictures" in capsys.readouterr().err
+
+
 def test_a_video_is_what_the_user_says(tmp_path: Path) -> None:
     scenes = [write_scene(tmp_path / name) for name in ("film.mkv", "video_conference_invitation.mkv")]
     measured = {scene: measure_scene(scene, ["xor-zstd"], limit=2, repeat=1) for scene in mark_videos(scenes, ["film"])}
-    figures = [figure.name for figure in size_figures("fast", measured, ["xor-zstd"])]
-    assert "bytes ÷ smallest peer, video: film" in figures
-    assert "bytes ÷ smallest peer, worst scene without video: video_conference_invitation" in figures
+    found = [figure.name for figure in size_figures("fast", measured, ["xor-zstd"])]
+    assert "bytes ÷ smallest peer, video: film" in found
+    assert "bytes ÷ smallest peer, worst scene without video: video_conference_invitation" in found
     with pytest.raises(ValueError, match="no such scene: filn; there are film, video_conference_invitation"):
         mark_videos(scenes, ["film", "filn"])
 
@@ -266,8 +346,8 @@ def test_a_video_is_what_the_user_says(tmp_path: Path) -> None:
 def test_a_new_screen_of_another_size_is_not_shown_as_one_of_1080p(size: tuple[int, int], detail: str | None) -> None:
     found = Measurement("", "", "", 1, 1, 80.0, 1.0, None, encode_each_ms=[80.0])
     results = {Scene(Path("scene.mkv"), *size, 15, "scene"): dict.fromkeys(TIMED, found)}
-    figures = {figure.name: figure for figure in time_figures("balanced", results)}
-    figure = figures.get("tight: encode of a new screen of 1920x1080, worst scene")
+    named = {figure.name: figure for figure in time_figures("balanced", results)}
+    figure = named.get("tight: encode of a new screen of 1920x1080, worst scene")
     assert (figure and figure.detail) == detail
 
 
