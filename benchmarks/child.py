@@ -1,4 +1,4 @@
-"""Processes of our own for what must not happen in the one that measures."""
+"""Processes of our own for what must not happen in the one that measures, and how they end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+
+
+def end_as_by_ctrl_c() -> None:
+    """Let what else ends programs be an interrupt, too: a server that we have started would outlive us otherwise."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):  # not on Windows
+            signal.signal(getattr(signal, name), signal.default_int_handler)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from capture_figures import capture_figures
+from child import end_as_by_ctrl_c
 from codec import PeerMissing
 from encoder_figures import idle_figures, memory_figures, reference_picture, thread_figures
 from figure import Figure
@@ -123,4 +124,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    end_as_by_ctrl_c()
     sys.exit(main())

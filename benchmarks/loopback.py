@@ -25,6 +25,7 @@ from dataclasses import asdict
 from itertools import pairwise
 
 import numpy as np
+from child import end_as_by_ctrl_c
 from display_server import virtual_screen
 from figure import Figure
 from libc import memcmp
@@ -174,4 +175,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_as_by_ctrl_c()
     main()

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator, Mapping
@@ -305,6 +306,19 @@ def test_a_child_outlives_ctrl_c_but_not_what_it_is_for() -> None:
         raise KeyboardInterrupt
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+def test_a_program_that_is_told_to_end_does_as_after_ctrl_c(tmp_path: Path) -> None:
+    scene = write_scene(tmp_path / "scene.mkv")
+    command = [sys.executable, figures.__file__, str(scene.path), "--peers", "", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stderr is not None
+        assert program.stderr.readline() == "measuring scene\n"
+        program.terminate()
+        _, told = program.communicate(timeout=60)
+    assert program.returncode == 130
+    assert "interrupted: " in told
 
 
 def test_figures_say_that_they_need_x264(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
