@@ -132,21 +132,20 @@ static uint8_t replace(ff_colours *colours, uint32_t number, uint32_t colour, ui
     return slot;
 }
 
-/* By colour: what has come together before mostly comes in the same order then. */
+/* By colour: what has come together before mostly comes in the same order then. The place of each is the number of lesser ones, which
+ * compilers count several at a time, without the branches of a search that nobody can foresee. */
 static void sort_announced(const ff_palette *palette, uint8_t *announced, uint32_t count) {
-    for (uint32_t i = 1; i < count; i++) {
-        const uint8_t entry = announced[i];
-        const uint32_t colour = palette->colours[entry];
-        uint32_t first = palette->colours[announced[i - 1]] < colour ? i : 0, end = i;
-        while (first < end) {
-            const uint32_t middle = (first + end) / 2;
-            if (palette->colours[announced[middle]] < colour)
-                first = middle + 1;
-            else
-                end = middle;
-        }
-        memmove(announced + first + 1, announced + first, i - first);
-        announced[first] = entry;
+    int32_t colours[FF_PALETTE_MAX]; /* without X, so that comparing them signed, as vectors do, is right */
+    uint8_t entries[FF_PALETTE_MAX];
+    for (uint32_t i = 0; i < count; i++) {
+        entries[i] = announced[i];
+        colours[i] = (int32_t)(palette->colours[announced[i]] & FF_RGB_MASK);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        int32_t lesser = 0;
+        for (uint32_t j = 0; j < count; j++)
+            lesser += colours[j] < colours[i];
+        announced[lesser] = entries[i];
     }
 }
 
