@@ -59,11 +59,17 @@ static void load(window *around, const ff_geometry *geometry, const uint32_t *ti
         take_green(tile + (FIRST_ROW + i * ROWS_APART) * FF_TILE, FF_TILE, around->tile[i]);
 }
 
-/* The sum of differences at a vector, or a number that is not below `limit`. */
+/* The sum of differences at a vector, or a number that is not below `limit`: after half of the rows there is one question, whose answer
+ * is hard to foresee. */
 FF_INLINE uint32_t sum_at(const window *around, int32_t dx, int32_t dy, uint32_t limit) {
+    const uint32_t rows = FF_TILE / ROWS_APART;
     const uint8_t *before = &around->before[(int32_t)(REACH + FIRST_ROW) + dy][(int32_t)REACH + dx];
     uint32_t sum = 0;
-    for (uint32_t i = 0; i < FF_TILE / ROWS_APART && sum < limit; i++)
+    for (uint32_t i = 0; i < rows / 2; i++)
+        sum += sum_bytes(around->tile[i], before + i * ROWS_APART * AROUND, FF_TILE);
+    if (sum >= limit)
+        return sum;
+    for (uint32_t i = rows / 2; i < rows; i++)
         sum += sum_bytes(around->tile[i], before + i * ROWS_APART * AROUND, FF_TILE);
     return sum;
 }
