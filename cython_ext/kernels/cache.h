@@ -42,8 +42,8 @@ typedef struct ff_cache_filter {
 
 void ff_cache_reset(ff_cache *cache);
 
-/* Has the system give memory for the next `count` slots below `end`, which would otherwise happen when tiles are stored there: some
- * 10 microseconds a slot, of frames that have much to do anyway. Does not change what the cache does. */
+/* Has the system give memory for the next `count` slots below `end`, which would otherwise happen when tiles are stored there, by frames
+ * that have much to do anyway: some 10 microseconds a slot. Does not change what the cache does. */
 void ff_cache_prepare(ff_cache *cache, uint32_t end, uint32_t count);
 
 /* The slot that holds exactly the pixels of `area`, whose ff_hash_pixels is `hash`, or -1. */
