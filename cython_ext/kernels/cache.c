@@ -44,19 +44,22 @@ void ff_cache_prepare(ff_cache *cache, uint32_t end, uint32_t count) {
     }
 }
 
+/* Whether a slot holds the pixels of an area. */
+static int holds(const uint32_t *kept, const uint32_t *pixels, size_t pitch, ff_box area) {
+    if (pitch == FF_TILE && area.width == FF_TILE) /* in one go, since the slot mostly has left the processor's caches */
+        return memcmp(kept, pixels, (size_t)area.height * FF_TILE * sizeof *pixels) == 0;
+    uint32_t y = 0;
+    while (y < area.height && memcmp(kept + y * FF_TILE, pixels + y * pitch, area.width * sizeof *pixels) == 0)
+        y++;
+    return y == area.height;
+}
+
 int32_t ff_cache_find(const ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area) {
     int32_t slot = cache->buckets[hash % FF_CACHE_BUCKETS];
-    for (; slot >= 0; slot = cache->slots[slot].next) {
-        if (cache->slots[slot].hash != hash)
-            continue;
-        const uint32_t *kept = cache->pixels + (size_t)slot * FF_TILE_PIXELS;
-        uint32_t y = 0;
-        while (y < area.height && memcmp(kept + y * FF_TILE, pixels + y * pitch, (size_t)area.width * 4) == 0)
-            y++;
-        if (y == area.height)
-            return slot;
-    }
-    return -1;
+    while (slot >= 0 &&
+           (cache->slots[slot].hash != hash || !holds(cache->pixels + (size_t)slot * FF_TILE_PIXELS, pixels, pitch, area)))
+        slot = cache->slots[slot].next;
+    return slot;
 }
 
 void ff_cache_note_hashes(const ff_cache *cache, ff_cache_filter *filter) {
