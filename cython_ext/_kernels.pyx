@@ -324,7 +324,7 @@ def estimate_codes(const uint32_t[::1] counts):
 def count_unknown(const uint32_t[:, ::1] tables, const uint32_t[::1] colours):
     """How many of at most 255 colours each table does not know; `tables`: uint32 (256 slots, 16 tables)."""
     cdef ff_palette palette
-    cdef ff_colours known
+    cdef ff_colour_tables known
     if tables.shape[0] != FF_TABLE_SLOTS or tables.shape[1] != FF_TABLES or colours.shape[0] > FF_PALETTE_MAX:
         raise ValueError("no such tables or colours")
     memcpy(<void *> known.colours, &tables[0, 0], FF_TABLE_SLOTS * FF_TABLES * sizeof(uint32_t))

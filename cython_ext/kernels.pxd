@@ -54,7 +54,7 @@ cdef extern from "palette.h" nogil:
 cdef extern from "colours.h" nogil:
     enum:
         FF_TABLES
-    ctypedef struct ff_colours:
+    ctypedef struct ff_colour_tables:
         uint32_t *colours
 
 
@@ -93,7 +93,7 @@ cdef extern from "isa.h" nogil:
         void (*mask_unchanged)(const uint32_t *, const uint32_t *, size_t, ff_box, uint32_t *) noexcept nogil
         int (*collect_palette)(ff_palette *, const uint32_t *, ff_box) noexcept nogil
         void (*map_indices)(const uint8_t *, uint32_t, const uint8_t *, uint32_t, uint8_t *) noexcept nogil
-        void (*count_unknown)(const ff_colours *, const ff_palette *, uint32_t *) noexcept nogil
+        void (*count_unknown)(const ff_colour_tables *, const ff_palette *, uint32_t *) noexcept nogil
         void (*expand_palette)(const uint8_t *, const uint32_t *, ff_box, uint32_t *, size_t) noexcept nogil
         uint32_t (*predict)(const uint32_t *, const uint32_t *, size_t, ff_box, uint8_t *, uint8_t *,
                             uint8_t *) noexcept nogil

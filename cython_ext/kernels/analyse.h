@@ -22,7 +22,7 @@ typedef struct ff_base {
 
 /* What the encoder knew at one time. */
 typedef struct ff_known {
-    ff_colours colours;
+    ff_colour_tables tables;
     ff_cache_filter cache;
 } ff_known;
 

@@ -30,23 +30,23 @@ void ff_colours_reset(ff_colours *colours) { memset(colours, 0, sizeof *colours)
 
 /* The slot of a colour in a table, or FF_KEEP_SLOT. Colours that a crowded tile sent away from home are not found: they are announced
  * again. No branch asks which of its slots a colour is in, since nobody can foresee it. */
-FF_INLINE uint32_t find(const ff_colours *colours, uint32_t table, uint32_t colour) {
+FF_INLINE uint32_t find(const ff_colour_tables *tables, uint32_t table, uint32_t colour) {
     const uint64_t homes = home_slots(colour);
     uint32_t found = 1u << HOMES;
     for (uint32_t i = 0; i < HOMES; i++)
-        found |= (uint32_t)(colours->colours[homes >> 8 * i & 255][table] == colour) << i;
+        found |= (uint32_t)(tables->colours[homes >> 8 * i & 255][table] == colour) << i;
     const uint32_t slot = homes >> 8 * ff_lowest_bit(found) & 255; /* FF_KEEP_SLOT behind the last one */
     return colour == FF_NO_COLOUR ? FF_KEEP_SLOT : slot;
 }
 
-void ff_count_unknown_scalar(const ff_colours *colours, const ff_palette *palette, uint32_t unknown[FF_TABLES]) {
+void ff_count_unknown_scalar(const ff_colour_tables *tables, const ff_palette *palette, uint32_t unknown[FF_TABLES]) {
     memset(unknown, 0, FF_TABLES * sizeof *unknown);
     for (uint32_t j = 0; j < palette->count; j++) {
         const uint32_t colour = palette->colours[j], homes = home_slots(colour);
         if (colour == FF_NO_COLOUR)
             continue;
-        const uint32_t *first = colours->colours[homes & 255], *second = colours->colours[homes >> 8 & 255];
-        const uint32_t *third = colours->colours[homes >> 16 & 255], *fourth = colours->colours[homes >> 24];
+        const uint32_t *first = tables->colours[homes & 255], *second = tables->colours[homes >> 8 & 255];
+        const uint32_t *third = tables->colours[homes >> 16 & 255], *fourth = tables->colours[homes >> 24];
         for (uint32_t i = 0; i < FF_TABLES; i++) /* without a branch, so that compilers take several tables at a time */
             unknown[i] += (first[i] != colour) & (second[i] != colour) & (third[i] != colour) & (fourth[i] != colour);
     }
@@ -55,7 +55,7 @@ void ff_count_unknown_scalar(const ff_colours *colours, const ff_palette *palett
 #ifdef FF_HAVE_AVX2
 _Static_assert(FF_TABLES == 16, "two vectors hold a number for each table");
 
-FF_AVX2 void ff_count_unknown_avx2(const ff_colours *colours, const ff_palette *palette, uint32_t unknown[FF_TABLES]) {
+FF_AVX2 void ff_count_unknown_avx2(const ff_colour_tables *tables, const ff_palette *palette, uint32_t unknown[FF_TABLES]) {
     __m256i known[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
     uint32_t asked = 0;
     for (uint32_t j = 0; j < palette->count; j++) {
@@ -67,7 +67,7 @@ FF_AVX2 void ff_count_unknown_avx2(const ff_colours *colours, const ff_palette *
         __m256i found[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
         uint32_t homes = home_slots(colour);
         for (uint32_t i = 0; i < HOMES; i++, homes >>= 8) {
-            const __m256i *slot = (const __m256i *)colours->colours[homes & 255];
+            const __m256i *slot = (const __m256i *)tables->colours[homes & 255];
             found[0] = _mm256_or_si256(found[0], _mm256_cmpeq_epi32(_mm256_loadu_si256(slot), wanted));
             found[1] = _mm256_or_si256(found[1], _mm256_cmpeq_epi32(_mm256_loadu_si256(slot + 1), wanted));
         }
@@ -80,14 +80,14 @@ FF_AVX2 void ff_count_unknown_avx2(const ff_colours *colours, const ff_palette *
 }
 #endif
 
-uint32_t ff_colours_choose(const ff_colours *colours, const ff_palette *palette, uint32_t *missing) {
+uint32_t ff_colours_choose(const ff_colour_tables *tables, const ff_palette *palette, uint32_t *missing) {
     uint32_t best = 0, oldest = 0, unknown[FF_TABLES];
-    ff_kernels->count_unknown(colours, palette, unknown);
+    ff_kernels->count_unknown(tables, palette, unknown);
     for (uint32_t i = 1; i < FF_TABLES; i++) {
-        const uint64_t used = colours->tables[i].used_last;
-        if (unknown[i] < unknown[best] || (unknown[i] == unknown[best] && used > colours->tables[best].used_last))
+        const uint64_t used = tables->used_last[i];
+        if (unknown[i] < unknown[best] || (unknown[i] == unknown[best] && used > tables->used_last[best]))
             best = i;
-        if (used < colours->tables[oldest].used_last)
+        if (used < tables->used_last[oldest])
             oldest = i;
     }
     *missing = unknown[best];
@@ -100,16 +100,16 @@ typedef struct oldest_slots {
     uint64_t used; /* when it had been */
 } oldest_slots;
 
-static uint8_t take_oldest(const ff_colour_table *table, uint64_t now, oldest_slots *oldest) {
+static uint8_t take_oldest(const uint64_t *used, uint64_t now, oldest_slots *oldest) {
     /* What was drawn as one tile was used at the same time, so mostly there is another one behind it. */
     uint32_t slot = oldest->slot + 1;
-    while (slot < FF_TABLE_SLOTS && table->used[slot] != oldest->used)
+    while (slot < FF_TABLE_SLOTS && used[slot] != oldest->used)
         slot++;
     if (slot >= FF_TABLE_SLOTS) {
         oldest->used = now;
         for (uint32_t i = 0; i < FF_TABLE_SLOTS; i++)
-            if (table->used[i] < oldest->used) {
-                oldest->used = table->used[i];
+            if (used[i] < oldest->used) {
+                oldest->used = used[i];
                 slot = i;
             }
     }
@@ -119,16 +119,16 @@ static uint8_t take_oldest(const ff_colour_table *table, uint64_t now, oldest_sl
 
 /* Gives the colour the first of its slots that no colour of this tile is in, whatever is there. */
 static uint8_t replace(ff_colours *colours, uint32_t number, uint32_t colour, uint64_t now, oldest_slots *oldest) {
-    ff_colour_table *table = &colours->tables[number];
+    uint64_t *used = colours->used[number];
     uint32_t homes = home_slots(colour), home = 0;
-    while (home < HOMES && table->used[homes & 255] == now) {
+    while (home < HOMES && used[homes & 255] == now) {
         home++;
         homes >>= 8;
     }
     /* Any other will do, since a palette is smaller than a table. */
-    const uint8_t slot = home < HOMES ? (uint8_t)homes : take_oldest(table, now, oldest);
-    colours->colours[slot][number] = colour;
-    table->used[slot] = now;
+    const uint8_t slot = home < HOMES ? (uint8_t)homes : take_oldest(used, now, oldest);
+    colours->tables.colours[slot][number] = colour;
+    used[slot] = now;
     return slot;
 }
 
@@ -151,24 +151,25 @@ static void sort_announced(const ff_palette *palette, uint8_t *announced, uint32
 
 uint32_t ff_colours_assign(ff_colours *colours, uint32_t number, const ff_palette *palette, uint8_t *slots,
                            uint8_t *announced) {
-    ff_colour_table *table = &colours->tables[number];
+    ff_colour_tables *tables = &colours->tables;
+    uint64_t *used = colours->used[number];
     const uint64_t now = ++colours->clock;
     uint32_t missing = 0;
-    table->used_last = now;
+    tables->used_last[number] = now;
     /* First those that can be nowhere else, then mark the colours that are here as used, so that none of them makes room for others. */
     for (uint32_t i = 0; i < palette->count; i++) {
         const uint32_t colour = palette->colours[i], homes = home_slots(colour), home = homes & 255;
         if (colour == FF_NO_COLOUR || !has_one_home(homes))
             continue;
         announced[missing] = (uint8_t)i;
-        missing += colours->colours[home][number] != colour;
-        colours->colours[home][number] = colour;
+        missing += tables->colours[home][number] != colour;
+        tables->colours[home][number] = colour;
     }
     const uint32_t placed = missing;
     for (uint32_t i = 0; i < palette->count; i++) {
-        const uint32_t colour = palette->colours[i], slot = find(colours, number, colour);
+        const uint32_t colour = palette->colours[i], slot = find(tables, number, colour);
         slots[i] = (uint8_t)slot;
-        table->used[slot] = now; /* FF_KEEP_SLOT as well, which so makes room for none that is not found */
+        used[slot] = now; /* FF_KEEP_SLOT as well, which so makes room for none that is not found */
         announced[missing] = (uint8_t)i;
         missing += (slot == FF_KEEP_SLOT) & (colour != FF_NO_COLOUR);
     }

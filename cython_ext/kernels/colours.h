@@ -12,28 +12,29 @@
 
 #define FF_TABLES 16u
 
-typedef struct ff_colour_table {
-    uint64_t used[FF_TABLE_SLOTS]; /* when a tile used the slot last; 0: never */
-    uint64_t used_last;            /* when a tile used the table last */
-} ff_colour_table;
+/* What the choice of a table hangs on. */
+typedef struct ff_colour_tables {
+    uint32_t colours[FF_TABLE_SLOTS][FF_TABLES]; /* a slot of all tables side by side: they are searched together */
+    uint64_t used_last[FF_TABLES];               /* when a tile used the table last; 0: never */
+} ff_colour_tables;
 
 typedef struct ff_colours {
-    uint32_t colours[FF_TABLE_SLOTS][FF_TABLES]; /* a slot of all tables side by side: they are searched together */
-    ff_colour_table tables[FF_TABLES];
+    ff_colour_tables tables;
+    uint64_t used[FF_TABLES][FF_TABLE_SLOTS]; /* when a tile used the slot last; 0: never */
     uint64_t clock; /* tiles drawn in this epoch: 2^32 of them are a day or two of full change */
 } ff_colours;
 
 void ff_colours_reset(ff_colours *colours);
 
 /* count_unknown: how many colours of a palette each table does not know. */
-void ff_count_unknown_scalar(const ff_colours *colours, const ff_palette *palette, uint32_t unknown[FF_TABLES]);
+void ff_count_unknown_scalar(const ff_colour_tables *tables, const ff_palette *palette, uint32_t unknown[FF_TABLES]);
 #ifdef FF_HAVE_AVX2
-void ff_count_unknown_avx2(const ff_colours *colours, const ff_palette *palette, uint32_t unknown[FF_TABLES]);
+void ff_count_unknown_avx2(const ff_colour_tables *tables, const ff_palette *palette, uint32_t unknown[FF_TABLES]);
 #endif
 
 /* The table for a tile: the one that knows most of its colours; when none knows three eighths of them, and there are more than four,
  * the one unused for longest. Stores how many colours the former does not know. Changes nothing. */
-uint32_t ff_colours_choose(const ff_colours *colours, const ff_palette *palette, uint32_t *missing);
+uint32_t ff_colours_choose(const ff_colour_tables *tables, const ff_palette *palette, uint32_t *missing);
 
 /* Finds every colour of the palette a slot in `table`: slots[i] becomes the slot of palette->colours[i], `announced` lists the
  * indices i of the colours that are new, in the order of these. Returns their number. FF_NO_COLOUR gets FF_KEEP_SLOT, which no colour

@@ -241,9 +241,9 @@ typedef struct drawing {
     uint32_t table, new_colours;
 } drawing;
 
-static void try_palette(const ff_colours *colours, uint32_t mode, const ff_palette *palette, uint32_t bits, drawing *best) {
+static void try_palette(const ff_colour_tables *tables, uint32_t mode, const ff_palette *palette, uint32_t bits, drawing *best) {
     uint32_t missing;
-    const uint32_t table = ff_colours_choose(colours, palette, &missing);
+    const uint32_t table = ff_colours_choose(tables, palette, &missing);
     bits += missing * BITS_PER_NEW_COLOUR;
     if (bits < best->bits)
         *best = (drawing){mode, bits, palette, table, missing};
@@ -262,16 +262,16 @@ static int is_settled(const drawing *best) {
 }
 
 /* The cheapest way to draw the box, with these colour tables. */
-static drawing choose_drawing(const ff_frame_encoder *encoder, const ff_colours *colours, uint32_t tile, ff_analysis *analysis) {
+static drawing choose_drawing(const ff_frame_encoder *encoder, const ff_colour_tables *tables, uint32_t tile, ff_analysis *analysis) {
     const ff_base *base = &analysis->base;
     drawing best = {FF_MODE_PHOTO, UINT32_MAX, NULL, 0, 0};
 
     ff_analyse_colours(encoder, tile, analysis);
     if (analysis->has_palette)
-        try_palette(colours, analysis->palette.count == 1 ? FF_MODE_SOLID : FF_MODE_PALETTE, &analysis->palette,
+        try_palette(tables, analysis->palette.count == 1 ? FF_MODE_SOLID : FF_MODE_PALETTE, &analysis->palette,
                     analysis->palette_bits, &best);
     if (analysis->has_patch)
-        try_palette(colours, FF_MODE_PATCH, &analysis->patch, analysis->patch_bits, &best);
+        try_palette(tables, FF_MODE_PATCH, &analysis->patch, analysis->patch_bits, &best);
     if (is_settled(&best))
         return best;
     ff_analyse_photo(encoder, tile, analysis);
@@ -284,10 +284,15 @@ static drawing choose_drawing(const ff_frame_encoder *encoder, const ff_colours 
 
 void ff_begin_window(ff_frame_encoder *encoder, size_t first, size_t end, ff_analysis *analyses) {
     ff_known *known = &encoder->known[encoder->windows_begun++ % FF_WINDOWS];
-    known->colours = encoder->colours;
+    known->tables = encoder->colours.tables;
     ff_cache_note_hashes(&encoder->cache, &known->cache);
     for (size_t number = first; number < end; number++)
         analyses[number % FF_ANALYSES].known = known;
+}
+
+/* Whether the drawing is settled whatever the tables hold. */
+static int is_settled_by_colours(const ff_analysis *analysis) {
+    return analysis->has_palette ? ff_is_drawing(&analysis->palette) : analysis->has_patch && ff_is_drawing(&analysis->patch);
 }
 
 static void analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_analysis *analysis) {
@@ -295,8 +300,11 @@ static void analyse_tile(const ff_frame_encoder *encoder, uint32_t tile, ff_anal
     if (analysis->changed == 0 || (ff_changed_much(analysis) && ff_cache_may_know(&analysis->known->cache, analysis->hash)))
         return;
     ff_analyse_base(encoder, tile, analysis);
-    if (analysis->base.changed > 0 && encoder->model == NULL)
-        choose_drawing(encoder, &analysis->known->colours, tile, analysis);
+    if (analysis->base.changed == 0 || encoder->model != NULL)
+        return;
+    ff_analyse_colours(encoder, tile, analysis);
+    if (!is_settled_by_colours(analysis))
+        choose_drawing(encoder, &analysis->known->tables, tile, analysis);
 }
 
 /* What coding the tile with this number in the order reads first, if there is one: the tile, and what it replaces. */
@@ -377,7 +385,7 @@ static uint32_t draw_tightly(ff_frame_encoder *encoder, uint32_t tile, ff_analys
     drawing texture = {FF_MODE_MODELLED, UINT32_MAX, NULL, 0, 0};
     const uint32_t index_bits = ff_estimate_texture(encoder, tile, analysis);
     if (index_bits > 0) {
-        try_palette(&encoder->colours, FF_MODE_PALETTE, &analysis->palette, index_bits, &texture);
+        try_palette(&encoder->colours.tables, FF_MODE_PALETTE, &analysis->palette, index_bits, &texture);
         if (ff_texture_pays(encoder, tile))
             return draw(encoder, tile, analysis, texture, bits);
     }
@@ -452,7 +460,7 @@ static uint64_t encode_tile(ff_frame_encoder *encoder, uint32_t tile, ff_analysi
         if (encoder->model != NULL) {
             operation |= draw_tightly(encoder, tile, analysis, &bits);
         } else {
-            const drawing chosen = choose_drawing(encoder, &encoder->colours, tile, analysis);
+            const drawing chosen = choose_drawing(encoder, &encoder->colours.tables, tile, analysis);
             operation |= draw(encoder, tile, analysis, chosen, &bits);
             if (chosen.mode == FF_MODE_DIFFERENCE)
                 analysis->vector = analysis->difference_vector;

@@ -52,7 +52,7 @@ struct ff_pixel_model;
 struct ff_range_encoder;
 struct ff_range_decoder;
 struct ff_palette;
-struct ff_colours;
+struct ff_colour_tables;
 struct ff_motion;
 struct ff_tile_windows;
 struct ff_votes;
@@ -71,7 +71,7 @@ typedef struct ff_kernel_table {
     void (*mask_unchanged)(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint32_t *masked);
     int (*collect_palette)(struct ff_palette *palette, const uint32_t *tile, ff_box box);
     void (*map_indices)(const uint8_t *indices, uint32_t count, const uint8_t *slots, uint32_t colours, uint8_t *target);
-    void (*count_unknown)(const struct ff_colours *colours, const struct ff_palette *palette, uint32_t *unknown);
+    void (*count_unknown)(const struct ff_colour_tables *tables, const struct ff_palette *palette, uint32_t *unknown);
     void (*expand_palette)(const uint8_t *indices, const uint32_t *colours, ff_box box, uint32_t *target,
                            size_t pitch);
     uint32_t (*predict)(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint8_t *green,
