@@ -4,6 +4,8 @@ The classes own all memory that the C kernels work on. They are not thread-safe,
 trust their callers in fastframe.codec: rules of the packet format and of the public API are checked there.
 """
 
+import zlib
+
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.buffer cimport PyBUF_READ, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -81,6 +83,25 @@ def varints(tuple values not None):
         end[0] = value
         end += 1
     return out[:end - begin]
+
+
+# Fewer bytes take less time than it takes to give the GIL away and to get it back.
+cdef Py_ssize_t FEW_BYTES = 1 << 12
+
+
+def crc32(data, uint32_t value=0):
+    """What zlib.crc32 gives, in a third of its time where the processor can."""
+    cdef Py_buffer buffer
+    if ff_kernels.crc32 == NULL:
+        return zlib.crc32(data, value)
+    PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE)
+    if buffer.len < FEW_BYTES:
+        value = ff_kernels.crc32(value, <const uint8_t *> buffer.buf, buffer.len)
+    else:
+        with nogil:
+            value = ff_kernels.crc32(value, <const uint8_t *> buffer.buf, buffer.len)
+    PyBuffer_Release(&buffer)
+    return value
 
 
 cdef void *allocate(size_t count, size_t size) except NULL:

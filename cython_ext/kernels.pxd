@@ -106,6 +106,7 @@ cdef extern from "isa.h" nogil:
         uint32_t (*estimate_codes)(const uint32_t *, uint32_t) noexcept nogil
         void (*encode_box)(ff_pixel_model *, ff_range_encoder *, const uint32_t *, ff_box) noexcept nogil
         void (*decode_box)(ff_pixel_model *, ff_range_decoder *, ff_box) noexcept nogil
+        uint32_t (*crc32)(uint32_t crc, const uint8_t *bytes, size_t count) noexcept nogil
     const ff_kernel_table *ff_kernels
     void ff_isa_init()
     size_t ff_isa_list(const ff_kernel_table **tables, size_t capacity)

@@ -4,6 +4,7 @@
 
 #include "colours.h"
 #include "costs.h"
+#include "crc.h"
 #include "diff.h"
 #include "hash.h"
 #include "motion.h"
@@ -58,6 +59,7 @@ static const ff_kernel_table avx2_table = {
     .estimate_codes = ff_estimate_codes_avx2,
     .encode_box = ff_encode_box_avx2,
     .decode_box = ff_decode_box_avx2,
+    .crc32 = ff_crc32_avx2,
 };
 #endif
 
@@ -69,7 +71,7 @@ size_t ff_isa_list(const ff_kernel_table **tables, size_t capacity) {
         tables[count++] = &scalar_table;
 #ifdef FF_HAVE_AVX2
     __builtin_cpu_init();
-    if (count < capacity && __builtin_cpu_supports("avx2"))
+    if (count < capacity && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("pclmul")) /* hardly one has the first alone */
         tables[count++] = &avx2_table;
 #endif
     return count;

@@ -86,6 +86,7 @@ typedef struct ff_kernel_table {
     uint32_t (*estimate_codes)(const uint32_t counts[256], uint32_t all);
     void (*encode_box)(struct ff_pixel_model *model, struct ff_range_encoder *coder, const uint32_t *tile, ff_box box);
     void (*decode_box)(struct ff_pixel_model *model, struct ff_range_decoder *coder, ff_box box);
+    uint32_t (*crc32)(uint32_t crc, const uint8_t *bytes, size_t count); /* NULL: zlib's is the best */
 } ff_kernel_table;
 
 /* The active table; never NULL once ff_isa_init() has run. */

@@ -5,13 +5,12 @@ written as unsigned LEB128 ("varint"), all others little-endian.
 """
 
 import struct
-import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
-from fastframe._core import PLANES, varints
+from fastframe._core import PLANES, crc32, varints
 from fastframe.codec.stats import PlaneSizes
 from fastframe.errors import RemoteProtocolError
 from fastframe.limits import Limits
@@ -87,9 +86,9 @@ def pack(header: Header, sizes: PlaneSizes, pieces: Sequence[bytes] = ()) -> byt
     if header.frame_hash is not None:
         head += header.frame_hash.to_bytes(HASH_BYTES, "little")
     head += varints(tuple(chain.from_iterable(sizes.values())))
-    crc = zlib.crc32(head)
+    crc = crc32(head)
     for piece in pieces:
-        crc = zlib.crc32(piece, crc)
+        crc = crc32(piece, crc)
     return b"".join([head, *pieces, crc.to_bytes(CRC_BYTES, "little")])
 
 
@@ -149,7 +148,7 @@ def _checked_body(data: memoryview, limits: Limits) -> memoryview:
         )
     _check_mark(data[0])
     body = data[:-CRC_BYTES]
-    declared, computed = int.from_bytes(data[-CRC_BYTES:], "little"), zlib.crc32(body)
+    declared, computed = int.from_bytes(data[-CRC_BYTES:], "little"), crc32(body)
     if declared != computed:
         raise RemoteProtocolError(
             f"packet is damaged: CRC is 0x{computed:08x}, the packet says 0x{declared:08x}",
