@@ -20,7 +20,6 @@ import ctypes
 import math
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -32,15 +31,19 @@ from pathlib import Path
 from statistics import geometric_mean
 from typing import TypeAlias
 
+from child import end_as_by_ctrl_c
+from codec import Fastframe
 from display_server import Server, ServerFailed, x_server
-from lineup import positive
+from lineup import INTERRUPTED, positive
 from measure import Measurement, measure, same_picture
+from outputs import output_path
 from painter import Painter, changed_tiles
-from peers import EFFORTS, Fastframe
+from peers import EFFORTS
 from report import SceneResult, cell, digits, machine, ratio_table, table
 from rfb import ENCODINGS, RfbError, Viewer
 from rich.console import Console
 from rich.markup import escape
+from scene_check import check_scenes
 from scenes import Frame, Scene, find_scenes
 
 import fastframe as ff
@@ -289,12 +292,10 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="A:N,B:N",
         help=f"VNC's encodings, {' or '.join(ENCODINGS)}, and compression levels, 0 to 9 (%(default)s)",
     )
-    parser.add_argument("--out", type=Path, metavar="VNC.md", help="write the tables here")
+    parser.add_argument("--out", type=output_path, metavar="VNC.md", help="write the tables here")
     options = parser.parse_args(arguments)
     try:
         options.scenes = find_scenes(options.scenes)
-        if options.out is not None:
-            options.out.touch()  # Now, not after the first scene.
     except (OSError, ValueError) as error:
         parser.error(str(error))
     return options
@@ -305,7 +306,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results: list[VncResult] = []
     try:
         program = find_program()
-        for scene in options.scenes:
+        for scene in check_scenes(options.scenes, options.frames, CONSOLE):
             results.append(measure_scene(program, scene, options.frames, options.settings))
             best = results[-1].compared.smallest_peer
             CONSOLE.print(f"{escape(scene.name)}: smallest of VNC is {best.codec}, {best.bytes:,} bytes")
@@ -316,15 +317,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         CONSOLE.print("[yellow]interrupted")
-        return 128 + signal.SIGINT
+        return INTERRUPTED
     if options.out is None:
         print(render(program, results))
     return 0
 
 
 if __name__ == "__main__":
-    if sys.platform == "linux":  # Elsewhere there is nothing to end.
-        # As Ctrl-C does: servers are ended and their files removed.
-        for ending in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    end_as_by_ctrl_c()
     sys.exit(main())
