@@ -25,18 +25,28 @@ FF_INLINE uint32_t hash_colour(uint32_t colour) { return colour * 0x9E3779B1u >>
 typedef struct colour_map {
     uint8_t numbers[MAP_SIZE];
     uint32_t colours[FF_PALETTE_MAX + 2]; /* by number; that of 0, which stands for free, is no colour; and one too many */
+    uint32_t steps;                       /* places looked at beyond the colours' own */
 } colour_map;
+
+/* For one tile. Recorded screens take a sixth of it at most; colours that someone chose to share their own places would take 128 a pixel. */
+#define MOST_STEPS FF_TILE_PIXELS
 
 #define NOT_A_COLOUR 0x01000000u /* neither opaque nor FF_NO_COLOUR */
 
-/* The number of a colour in whose own place there is another one. If it is new, it is written already as that of the next number. */
+/* The number of a colour in whose own place there is another one. If it is new, it is written already as that of the next number. After
+ * too many steps it counts as one too many. */
 static uint32_t find_elsewhere(colour_map *map, uint32_t colour, uint32_t *count) {
-    uint32_t place = hash_colour(colour);
+    const uint32_t own = hash_colour(colour);
+    uint32_t place = own, number;
     do {
         place = (place + 1) % MAP_SIZE;
-        if (map->colours[map->numbers[place]] == colour)
-            return map->numbers[place];
-    } while (map->numbers[place] != 0);
+        number = map->numbers[place];
+    } while (number != 0 && map->colours[number] != colour);
+    map->steps += (place - own) % MAP_SIZE;
+    if (map->steps > MOST_STEPS)
+        return *count = FF_PALETTE_MAX + 1;
+    if (number != 0)
+        return number;
     map->numbers[place] = (uint8_t)++*count;
     return *count;
 }
@@ -69,6 +79,7 @@ FF_INLINE int collect_palette(ff_palette *palette, const uint32_t *tile, ff_box 
     uint8_t *indices = palette->indices;
     memset(map.numbers, 0, sizeof map.numbers);
     map.colours[0] = NOT_A_COLOUR;
+    map.steps = 0;
     tile += box.y * FF_TILE + box.x;
     for (uint32_t y = 0; y < box.height; y++, tile += FF_TILE, indices += box.width) {
         const uint64_t new = y == 0 ? UINT64_MAX : differing(tile, tile - FF_TILE, box.width);

@@ -23,8 +23,8 @@ typedef struct ff_palette {
  * equals the one of `base`, which points at the tile's (not the box's) first pixel in a frame of `pitch` pixels a row. */
 void ff_mask_unchanged_scalar(const uint32_t *tile, const uint32_t *base, size_t pitch, ff_box box, uint32_t *masked);
 
-/* collect_palette: collects the colours of `box` of a loaded tile. Returns 0, or -1 when there are more than FF_PALETTE_MAX;
- * then the palette holds nothing of use. */
+/* collect_palette: collects the colours of `box` of a loaded tile. Returns 0, or -1 when there are more than FF_PALETTE_MAX, or many
+ * that its hash hardly tells apart, as nobody draws by chance; then the palette holds nothing of use. */
 int ff_collect_palette_scalar(ff_palette *palette, const uint32_t *tile, ff_box box);
 
 /* map_indices: target byte = slots[index] for `count` indices, each below `colours`, which is 1 to FF_PALETTE_MAX. */

@@ -1,6 +1,7 @@
 """Palettes are collected and drawn as NumPy does it, on every instruction set; entropy is what its formula says."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from buffers import BOXES, POISONS, SIDES, TILE, Target, assert_guards, guarded, pixels, tile_with
 
@@ -47,16 +48,31 @@ def test_collect_palette(isa: str, box: tuple[int, int, int, int], colours: int)
         assert transitions == (other_left & other_above).sum()
 
 
-def test_collect_palette_keeps_apart_colours_that_share_a_hash_bucket() -> None:
-    # The map's bucket is the top eleven bits of colour * 0x9E3779B1: find many colours for the same few buckets.
+def colours_of_one_bucket(bucket: int, count: int) -> npt.NDArray[np.uint32]:
+    """Opaque colours of one place in the palette's map: its number is the top eleven bits of this product."""
     candidates = np.arange(1 << 20, dtype=np.uint32) | np.uint32(0xFF000000)
-    buckets = (candidates * np.uint32(0x9E3779B1)) >> np.uint32(22)
-    crowded = candidates[buckets >= 1022][:255]
-    tile = np.resize(crowded, (TILE, TILE)).astype(np.uint32)
+    return candidates[(candidates * np.uint32(0x9E3779B1)) >> np.uint32(21) == bucket][:count]
+
+
+@pytest.mark.parametrize("crowded", [2, 3, 4])
+def test_collect_palette_keeps_apart_colours_that_share_a_hash_bucket(crowded: int) -> None:
+    # In the last bucket, so that the search for another place goes on at the first one.
+    random = np.random.default_rng(crowded)
+    colours = np.concatenate([colours_of_one_bucket(2047, crowded), pixels(random, 255 - crowded, 1)[0]])
+    tile = np.resize(random.permutation(colours), (TILE, TILE)).astype(np.uint32)
     result = _kernels.collect_palette(tile, (0, 0, TILE, TILE))
     assert result is not None
     np.testing.assert_array_equal(result[0][result[1]], tile)
     assert len(result[0]) == 255
+
+
+@pytest.mark.parametrize("crowded", [8, 255])
+def test_collect_palette_gives_up_on_many_colours_chosen_for_one_bucket(isa: str, crowded: int) -> None:
+    # 255 of them would take 128 steps a pixel. A small box is done before that matters.
+    colours = colours_of_one_bucket(1234, crowded)
+    chosen = np.random.default_rng(crowded).choice(colours, (TILE, TILE))
+    assert _kernels.collect_palette(chosen, (0, 0, TILE, TILE)) is None
+    assert _kernels.collect_palette(chosen, (3, 5, 7, 5)) is not None
 
 
 @pytest.mark.parametrize("count", [1, 31, 32, 33, 64, 4095, 4096])
