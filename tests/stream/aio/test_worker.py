@@ -65,6 +65,37 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_is_told_that_it_has_no_thread_instead_of_waiting_for_it() -> None:
+    script = """
+import asyncio, os, warnings
+from fastframe import LocalProtocolError
+from fastframe.stream.aio import Worker
+warnings.simplefilter("ignore")
+with Worker("test-worker") as worker:
+    child = os.fork()
+    if child == 0:
+        try:
+            asyncio.run(worker.run(len, "abc"))
+        except LocalProtocolError:
+            os._exit(7)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert asyncio.run(worker.run(len, "abc")) == 3
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_there_is_no_thread_outside_of_the_context() -> None:
+    worker = Worker("test-worker")
+    with pytest.raises(LocalProtocolError, match="inside its context"):
+        run(worker.run(len, "abc"))
+    with worker:
+        pass
+    with pytest.raises(LocalProtocolError, match="inside its context"):
+        run(worker.run(len, "abc"))
+
+
 def test_the_event_loop_goes_on_meanwhile() -> None:
     async def main() -> None:
         gate = threading.Event()

@@ -16,6 +16,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 from fastframe import _threads
 from fastframe._arguments import checked
+from fastframe.errors import LocalProtocolError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class Worker:
         self._name = checked(name, str, "name")
         self._jobs: _Jobs = SimpleQueue()
         self._ended: SimpleQueue[None] = SimpleQueue()
+        self._process: int | None = None  # in which the thread is, inside the context
 
     def __enter__(self) -> Self:
         # An interrupt may keep the context's end from coming: then the thread ends when nobody refers to this. A
@@ -55,15 +57,25 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        process, self._process = self._process, None
         self._jobs.put(None)
-        if self._process == os.getpid():  # a fork has no such thread
+        if process == os.getpid():  # a fork has no such thread
             self._ended.get()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Calls a function in the thread; returns or raises what it does.
 
         Who is cancelled while waiting is so only when the function has returned: what it uses is free then.
+
+        Raises
+        ------
+        LocalProtocolError
+            There is no thread: outside of the context, or in a fork of the process that entered it.
         """
+        if self._process != os.getpid():
+            raise LocalProtocolError(
+                f"the worker {self._name!r} has its thread only inside its context, in the process that entered it"
+            )
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.put((lambda: function(*args, **kwargs), future))
         cancelled: asyncio.CancelledError | None = None
