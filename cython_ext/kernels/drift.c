@@ -10,6 +10,9 @@
 #define ROWS_APART 8u
 /* Vectors of which those that gain most are chosen: as many as tiles are looked for in a frame of 2000 rows. */
 #define MOST_CANDIDATES 32u
+/* In frames of more rows about as many tiles are looked for, or one in so many of all where those are more. In a single column each would
+ * be looked for otherwise, and to choose between their vectors took a quarter of the frame's instructions. */
+#define TILES_A_LOOK 16u
 
 FF_INLINE uint32_t sum_bytes(const uint8_t *bytes, const uint8_t *others, uint32_t count) {
     uint32_t sum = 0;
@@ -103,6 +106,14 @@ static int is_candidate(const ff_geometry *geometry, const uint8_t *restless, co
     return restless[tile] && dirty[tile] && area.width == FF_TILE && area.height == FF_TILE;
 }
 
+/* Of so many bands tiles are looked for in one. */
+static uint32_t bands_apart(const ff_geometry *geometry) {
+    const uint32_t bands = (geometry->rows + FF_MOTION_BAND - 1) / FF_MOTION_BAND;
+    const uint32_t share = geometry->columns * geometry->rows / TILES_A_LOOK, most = share > MOST_CANDIDATES ? share : MOST_CANDIDATES;
+    const uint32_t apart = bands * FF_BAND_DRIFTS / most;
+    return apart > 0 ? apart : 1;
+}
+
 void ff_look_for_drifts(const ff_geometry *geometry, const uint8_t *restless, const uint8_t *dirty, const uint32_t *tiles,
                         const uint32_t *reference, uint32_t band, ff_band_drifts *found) {
     const uint32_t first = band * FF_MOTION_BAND * geometry->columns;
@@ -110,6 +121,8 @@ void ff_look_for_drifts(const ff_geometry *geometry, const uint8_t *restless, co
     const uint32_t end = first + (rest < all ? rest : all);
     uint32_t count = 0, number = 0, next = 0; /* candidates; the one that is come to; those that were taken */
     found->count = 0;
+    if (band % bands_apart(geometry) != 0)
+        return;
     for (uint32_t tile = first; tile < end; tile++)
         count += (uint32_t)is_candidate(geometry, restless, dirty, tile);
     for (uint32_t tile = first; tile < end && next < FF_BAND_DRIFTS && count > 0; tile++) {
