@@ -60,6 +60,8 @@ def force_isa(str name):
     """Makes all later calls use one instruction set; for tests and benchmarks, with no other thread at work."""
     if ff_isa_force(name.encode()) != 0:
         raise ValueError(f"no kernels for {name!r} on this processor, only for {', '.join(available_isas())}")
+    from fastframe import _residuals  # which is linked with kernels of its own
+    _residuals.force_isa(name)
 
 
 def plane_capacities(uint32_t width, uint32_t height):

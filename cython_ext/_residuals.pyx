@@ -18,10 +18,26 @@ cdef extern from "residual_stream.h" nogil:
 
 
 cdef extern from "isa.h" nogil:
+    ctypedef struct ff_kernel_table:
+        const char *name
+    const ff_kernel_table *ff_kernels
     void ff_isa_init()
+    int ff_isa_force(const char *name)
 
 
 ff_isa_init()
+
+
+def isa():
+    """The name of the instruction set that the kernels of this module use."""
+    return ff_kernels.name.decode()
+
+
+def force_isa(str name):
+    """Makes them use another one that the processor has, as `_core.force_isa` does, which calls this."""
+    if ff_isa_force(name.encode()) != 0:
+        raise ValueError(f"no kernels for {name!r} on this processor")
+
 
 # Values taken at a time: bounds what is written at a time.
 cdef size_t CHUNK = 1 << 16

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fastframe import _core, _kernels
+from fastframe import _core, _kernels, _residuals
 
 
 @pytest.mark.parametrize("module", [_core, _kernels])
@@ -20,3 +20,14 @@ def test_an_instruction_set_is_forced_until_another_is(module: Any) -> None:
         assert module.isa() == module.available_isas()[-1]
     finally:
         module.force_isa(before)
+
+
+@pytest.mark.parametrize("name", _core.available_isas())
+def test_what_is_forced_for_the_codec_is_so_for_its_residuals(name: str) -> None:
+    before = _core.isa()
+    try:
+        _core.force_isa(name)
+        assert _residuals.isa() == name
+    finally:
+        _core.force_isa(before)
+    assert _residuals.isa() == before
