@@ -23,7 +23,8 @@ static const uint16_t LOG2[257] = {
     2048,
 };
 
-/* 256 * log2(value) for 0 (taken as 1) to 4096: the top eight bits decide. */
+/* 256 * log2(value) for 0 (taken as 1) to 4096: the top eight bits decide. (ff_log2 of costs.h is rounded otherwise: with it
+ * writer_typing takes 1.1 % more bytes.) */
 static uint32_t log2_of(uint32_t value) {
     uint32_t shift = 0;
     while (value >> shift > 256)
@@ -108,7 +109,8 @@ static uint32_t sum_products(histograms counts) {
         const float number = numbers[value];
         uint32_t bits;
         memcpy(&bits, &number, sizeof bits);
-        /* Exponent and eight bits of the mantissa: a logarithm that is straight between powers of two. It lacks about
+        /* As ff_log2 does, but in 16 bits, of which processors multiply several at a time without AVX2: exponent and eight bits of the
+         * mantissa, a logarithm that is straight between powers of two. It lacks about
          * 0.344 * m * (1 - m) at the mantissa m, here 88 / 256 of it. */
         bits >>= 15;
         const uint16_t mantissa = bits & 255, bulge = (uint16_t)(mantissa * (256 - mantissa));
