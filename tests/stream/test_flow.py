@@ -1,5 +1,6 @@
 """Flow control on lines in virtual time: short queues, a busy line, quick recovery, the exact picture in the end."""
 
+import itertools
 from collections import Counter
 from typing import Any, ClassVar
 
@@ -17,11 +18,13 @@ MBIT = 1e6 / 8
 SETTLED = 4.0
 
 
-def joined(source: Source, line: LineProfile, up: LineProfile | None = None, **settings: object) -> Session:
+def joined(
+    source: Source, line: LineProfile, up: LineProfile | None = None, height: int = HEIGHT, **settings: object
+) -> Session:
     gate = ConsentGate()
     gate.grant(Scope.VIEW, 0.0)
     sender = Sender(gate, SenderConfig(**{"effort": "fast", **settings}))  # type: ignore[arg-type]
-    sender.set_displays([Display(0, 0, 0, WIDTH, HEIGHT)], 0.0)
+    sender.set_displays([Display(0, 0, 0, WIDTH, height)], 0.0)
     receiver = Receiver()
     receiver.connect(0.0)
     return Session(sender, receiver, {0: source}, line, up)
@@ -195,16 +198,22 @@ def test_a_fast_line_of_a_long_way_is_used_more_with_each_round_trip() -> None:
     assert session.measured.frames[0][1] < 3.6 * 0.300
 
 
-@pytest.mark.parametrize("jitter", [0.0, 0.030])
 @pytest.mark.parametrize("round_trip", [0.200, 0.300])
-def test_a_burst_that_a_shaper_lets_pass_is_not_all_believed(round_trip: float, jitter: float) -> None:
-    """Half a second of traffic passes at twenty times the rate."""
+def test_a_burst_that_a_shaper_lets_pass_is_not_all_believed(round_trip: float) -> None:
+    """Half a second of traffic passes at twenty times the rate.
+
+    The longest queue hangs on where packets end, 1 to 2.6 s for packets of 0.8 to 1.2 times the size, so it is the mean
+    over such: 1.39 and 1.63 s; 2.10 and 2.21 if all were believed.
+    """
     rate = 2 * MBIT
-    line = LineProfile(rate, round_trip / 2, jitter, burst=0.5 * rate, peak=20 * rate)
-    session = joined(Film(fps=30, end=5.0, bits=2), line)
-    session.run(5.0)
-    assert percentile(session.measured.queues, 1.0, since=0.0) < 1.6
-    finish(session, 15.0)
+    longest = []
+    for height, jitter in itertools.product(range(HEIGHT * 4 // 5, HEIGHT * 6 // 5, HEIGHT // 20), [0.0, 0.030]):
+        line = LineProfile(rate, round_trip / 2, jitter, burst=0.5 * rate, peak=20 * rate)
+        session = joined(Film(fps=30, end=5.0, bits=2, size=(WIDTH, height)), line, height=height)
+        session.run(5.0)
+        longest.append(percentile(session.measured.queues, 1.0, since=0.0))
+        finish(session, 15.0)
+    assert np.mean(longest) < 1.85
 
 
 class Desk(Typing):
