@@ -10,8 +10,8 @@
 #define ROWS_APART 8u
 /* Vectors of which those that gain most are chosen: as many as tiles are looked for in a frame of 2000 rows. */
 #define MOST_CANDIDATES 32u
-/* In frames of more rows about as many tiles are looked for, or one in so many of all where those are more. In a single column each would
- * be looked for otherwise, and to choose between their vectors took a quarter of the frame's instructions. */
+/* In frames of more than 4000 rows up to twice as many tiles are looked for, or one in eight of all where those are more. In a single
+ * column each would be looked for otherwise, and to choose between their vectors took a quarter of the frame's instructions. */
 #define TILES_A_LOOK 16u
 
 FF_INLINE uint32_t sum_bytes(const uint8_t *bytes, const uint8_t *others, uint32_t count) {
