@@ -67,7 +67,10 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class FrameWanted:
-    """Sender: there is room on the line and something to show. Capture this display and call `send_frame`."""
+    """Sender: there is room on the line and something to show. Capture this display and call `send_frame`.
+
+    It is told once: again only after `send_frame` for this display, a new connection or a new consent.
+    """
 
     display: int
 

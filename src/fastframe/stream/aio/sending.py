@@ -35,7 +35,11 @@ class SenderDriver(Driver[Sender]):
     Pictures are encoded in the worker's thread, one after the other. Between a picture and its encoding lies no queue:
     what comes while the line or the thread is busy takes the place of what waits, and their damage is united.
 
-    Parameters are those of `Driver`. `FrameWanted` is an event only for displays that have never been shown.
+    When `view` is not granted any more, pictures are dropped. So `FrameWanted` is an event only for displays of which
+    there is none: after a new consent, for those that were shown before. Capture and `show` them then, whether they
+    have changed or not; it is told once until that.
+
+    Parameters are those of `Driver`.
     """
 
     def __init__(self, endpoint: Sender, on_event: EventHandler, worker: Worker) -> None:
