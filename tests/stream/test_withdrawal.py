@@ -361,3 +361,47 @@ def test_whatever_happens_no_frame_byte_leaves_after_the_withdrawal(before: list
         assert not [message for message in queued if message[0] == MARK]
     assert not [message for message in pair.down[sent:] if message[0] == MARK]
     untouched(pair.sender, pair.now, ConsentState.WITHDRAWN)
+
+
+@pytest.mark.parametrize("gone", ["withdrawn", "withdrawn for a moment", "unplugged"])
+def test_whoever_is_told_of_a_picture_can_look_at_it(gone: str) -> None:
+    """Also when a picture and what takes it away arrive together."""
+    displays = [Display(0, 0, 0, WIDTH, HEIGHT), Display(1, WIDTH, 0, WIDTH, HEIGHT)]
+    pair = Pair(displays=displays).connect()
+    pair.pump(0.1)
+    pair.sender.send_cursor_position(1, 5, 5, pair.now)
+    pair.draw(1, display=1)
+    arriving = pair.sender.poll(pair.now)
+    assert isinstance(arriving, list)
+    if gone == "unplugged":
+        pair.sender.set_displays(displays[:1], pair.now)
+    else:
+        pair.gate.withdraw(Scope.VIEW, pair.now)
+        if gone == "withdrawn for a moment":
+            pair.gate.grant(Scope.VIEW, pair.now)
+    notices = pair.sender.poll(pair.now)
+    assert isinstance(notices, list)
+    for message in [*arriving, *notices]:
+        pair.receiver.receive(bytes(message), pair.now)
+    told = []
+    while (event := pair.receiver.next_event()) is not None:
+        told.append(type(event))
+        if isinstance(event, e.FrameReceived):
+            pair.receiver.frame(event.display)
+    assert set(told) == {e.LayoutChanged if gone == "unplugged" else e.ConsentChanged}
+
+
+def test_pictures_of_other_displays_are_told_when_one_is_unplugged() -> None:
+    displays = [Display(0, 0, 0, WIDTH, HEIGHT), Display(1, WIDTH, 0, WIDTH, HEIGHT)]
+    pair = Pair(displays=displays).connect()
+    pair.pump(0.1)
+    pair.draw(1, display=0)
+    for message in frame_bytes(pair.sender.poll(pair.now)):
+        pair.receiver.receive(message, pair.now)
+    pair.sender.set_displays(displays[:1], pair.now)
+    for message in pair.sender.poll(pair.now):  # type: ignore[union-attr]
+        pair.receiver.receive(bytes(message), pair.now)
+    shown = pair.receiver.next_event()
+    assert isinstance(shown, e.FrameReceived)
+    assert shown.display == 0
+    assert isinstance(pair.receiver.next_event(), e.LayoutChanged)

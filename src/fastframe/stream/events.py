@@ -89,6 +89,9 @@ class LayoutChanged:
 class FrameReceived:
     """Receiver: a packet has been decoded; `Receiver.frame(display)` shows it.
 
+    When the display or the consent to `view` goes, this and other events of the display that wait for `next_event` are
+    dropped. So `frame` has a picture for every one that is told, until the next `receive`.
+
     Attributes
     ----------
     display

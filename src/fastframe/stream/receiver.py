@@ -8,7 +8,8 @@ comes meanwhile waits for it. Only a packet that is damaged needs a keyframe.
 import contextlib
 import math
 import zlib
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Container, Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,9 @@ OVERTAKEN_BY = 3
 # Packets of a display that wait for one that is missing: as much as flow control has on the line at most.
 MAX_EARLY_PACKETS = 256
 MAX_EARLY_BYTES = MAX_WINDOW
+
+# Events of one display, which are stale when it is gone.
+_OF_DISPLAY = (e.FrameReceived, e.PacketReceived, e.PictureLost, e.CursorMoved)
 
 
 class _Screen:
@@ -262,6 +266,7 @@ class Receiver(Endpoint):
             raise RemoteProtocolError(f"session token of {len(welcome.token)} bytes", expected=16)
         self._max_message = min(self._max_fragment, welcome.max_message)
         if not welcome.resumed:
+            self._drop_events(self._screens)
             self._screens.clear()
             self._displays = ()
         self._token = welcome.token
@@ -284,6 +289,8 @@ class Receiver(Endpoint):
         removed = tuple(number for number in before if number not in after)
         changed = tuple(number for number in after if number in before and before[number] != after[number])
         self._displays = displays
+        if removed:
+            self._drop_events(removed)
         for number in removed:
             del self._screens[number]
         for number in added:
@@ -301,11 +308,18 @@ class Receiver(Endpoint):
         self._consents[scope] = state
         if before is ConsentState.GRANTED and scope is Scope.VIEW:
             # What the customer does not want to be seen any more is not kept either.
+            self._drop_events(self._screens)
             for number, screen in self._screens.items():
                 self._screens[number] = _Screen(self._config, screen)
         if before is ConsentState.GRANTED and scope is Scope.FILES:
             self._events += self._files.clear()
         self._events.append(e.ConsentChanged(scope, before, state, self._now))
+
+    def _drop_events(self, displays: Container[int]) -> None:
+        """Displays, or their pictures, are gone: nothing of them is told afterwards."""
+        self._events = deque(
+            event for event in self._events if not (isinstance(event, _OF_DISPLAY) and event.display in displays)
+        )
 
     def _handle_fragment(self, fragment: wire.FrameFragment) -> None:
         screen = self._screens.get(fragment.display)
