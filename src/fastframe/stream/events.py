@@ -97,7 +97,8 @@ class FrameReceived:
     display
         Which one.
     update
-        What has changed.
+        What has changed. `complete` is about what the encoder was given, which on a slow line is a part of what has
+        changed on the screen; only the sender knows whether there is more (`Sender.is_behind`).
     packet
         The packet itself, for a recording; a view of memory that nobody changes any more.
     """

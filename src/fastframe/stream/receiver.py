@@ -177,6 +177,8 @@ class Receiver(Endpoint):
     def frame(self, display: int) -> npt.NDArray[np.uint8]:
         """The picture of a display, (H, W, 4) uint8 BGRX, X = 255: a read-only view, as `Decoder.frame`.
 
+        Who keeps it beyond a withdrawal keeps its pixels: they are not blanked.
+
         Raises
         ------
         ConsentRequired
