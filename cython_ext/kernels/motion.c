@@ -14,6 +14,10 @@
 #define ENOUGH_TRANSITIONS (MIN_TRANSITIONS - 1)
 /* Windows of equal hash that are kept: more of them are a pattern that votes for everything. */
 #define SAME_HASH 2u
+/* Windows in a bucket, and places that are looked at for a vector: recorded screens have 6 and 7 at most. Someone who chooses pixels could
+ * have all in one, and each pixel of the reference look through it. */
+#define MOST_IN_BUCKET 8u
+#define MOST_PLACES 16u
 #define MIN_VOTES 2u
 /* With so many windows, every second row of the reference holds enough of them, */
 #define MANY_WINDOWS 150u
@@ -27,10 +31,10 @@ _Static_assert(sizeof ((ff_motion *)0)->filter == (1u << (64 - 47)) / 8, "the fi
 
 static void add_window(ff_motion *motion, const ff_window *window) {
     int32_t *bucket = &motion->buckets[window->hash >> 52];
-    uint32_t same = 0;
-    for (int32_t i = *bucket; i >= 0; i = motion->windows[i].next)
+    uint32_t same = 0, all = 0;
+    for (int32_t i = *bucket; i >= 0; i = motion->windows[i].next, all++)
         same += motion->windows[i].window.hash == window->hash;
-    if (same >= SAME_HASH || motion->window_count == FF_MOTION_WINDOWS)
+    if (same >= SAME_HASH || all >= MOST_IN_BUCKET || motion->window_count == FF_MOTION_WINDOWS)
         return;
     motion->windows[motion->window_count].window = *window;
     motion->windows[motion->window_count].next = *bucket;
@@ -83,13 +87,16 @@ static void clear_votes(ff_votes *votes) {
 }
 
 static void vote(ff_votes *votes, ff_vector vector, uint32_t number) {
-    uint32_t slot = ((uint32_t)vector.dx * 0x9E3779B1u ^ (uint32_t)vector.dy * 0x85EBCA6Bu) >> 20;
+    const uint32_t own = ((uint32_t)vector.dx * 0x9E3779B1u ^ (uint32_t)vector.dy * 0x85EBCA6Bu) >> 20;
+    uint32_t slot = own;
     while (votes->slots[slot].count > 0) {
         if (votes->slots[slot].vector.dx == vector.dx && votes->slots[slot].vector.dy == vector.dy) {
             votes->slots[slot].count += number;
             return;
         }
         slot = (slot + 1) % FF_MOTION_VOTES;
+        if (slot == (own + MOST_PLACES) % FF_MOTION_VOTES)
+            return;
     }
     if (votes->count >= FF_MOTION_VOTES / 2)
         return; /* a page of patterns: the true vectors are in the table already, or never will stand out */

@@ -71,3 +71,52 @@ def test_motion_search_leaves_vectors_alone_that_the_format_cannot_hold(isa: str
     assert _kernels.motion_search(frame, reference) == []
     reference[:, 7000:7400] = sign[:, :400]
     assert _kernels.motion_search(frame, reference) == [(7000 - 39_600, 0)]
+
+
+def share_a_bucket(random: np.random.Generator, count: int) -> Pixels:
+    """Windows of 16 pixels whose hashes have the same top bits, as someone who chooses pixels would have them."""
+    windows = pixels(random, 16, 4096 * 2 * count)
+    hashes = np.zeros(len(windows), np.uint64)
+    for column in windows.T:
+        hashes = hashes * np.uint64(0xE3779B97F4A7C150) + column
+    return windows[hashes >> np.uint64(52) == 1234][:count]
+
+
+def put(picture: Pixels, x: int, y: int, window: Pixels) -> None:
+    picture[y, x : x + 16] = window
+
+
+def test_motion_search_keeps_few_windows_of_one_bucket(isa: str) -> None:
+    random = np.random.default_rng(0)
+    chosen, others = share_a_bucket(random, 36), pixels(random, 16, 36)
+    assert len(chosen) == 36
+    for windows in (chosen, others):
+        for absent in (0, 6, 8):  # of the first ones
+            frame, reference = np.full((2, 192, 256), 0xFFFFFFFF, np.uint32)
+            for i, window in enumerate(windows):
+                # Three for each tile, where the search looks first.
+                x, y = i // 3 % 4 * 64, i // 12 * 64 + (0, 21, 42)[i % 3]
+                put(frame, x, y, window)
+                if i >= absent:
+                    put(reference, x + 5, y + 2, window)
+            assert _kernels.motion_search(frame, reference) == ([] if windows is chosen and absent == 8 else [(5, 2)])
+
+
+@pytest.mark.parametrize(("crowd", "is_found"), [(15, True), (16, False)])
+def test_motion_search_looks_at_few_places_for_a_vector(isa: str, crowd: int, is_found: bool) -> None:
+    random = np.random.default_rng(0)
+    frame, reference = np.full((2, 192, 1280), 0xFFFFFFFF, np.uint32)
+    ys, xs = np.indices((192 - 21, 1280 - 16), np.uint32)
+    last, vector = 0, (0, 0)
+    for i in range(crowd + 1):
+        wx, wy = i % 20 * 64, i // 20 * 64
+        own = ((xs - np.uint32(wx)) * np.uint32(0x9E3779B1) ^ (ys - np.uint32(wy)) * np.uint32(0x85EBCA6B)) >> 20
+        # Rows are looked at four at a time, so this vector comes after those before.
+        y, x = next((int(y), int(x)) for y, x in np.argwhere(own == 1234) if y >= last and (x, y) != (wx, wy))
+        last, vector = y // 4 * 4 + 4, (x - wx, y - wy)
+        # One vote for each but the last vector, which gets two.
+        for below in (0, 21)[: 1 + (i == crowd)]:
+            window = pixels(random, 16, 1)[0]
+            put(frame, wx, wy + below, window)
+            put(reference, x, y + below, window)
+    assert _kernels.motion_search(frame, reference) == ([vector] if is_found else [])
