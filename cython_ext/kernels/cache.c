@@ -56,10 +56,10 @@ static int holds(const uint32_t *kept, const uint32_t *pixels, size_t pitch, ff_
 
 int32_t ff_cache_find(const ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area) {
     int32_t slot = cache->buckets[hash % FF_CACHE_BUCKETS];
-    while (slot >= 0 &&
-           (cache->slots[slot].hash != hash || !holds(cache->pixels + (size_t)slot * FF_TILE_PIXELS, pixels, pitch, area)))
+    while (slot >= 0 && cache->slots[slot].hash != hash)
         slot = cache->slots[slot].next;
-    return slot;
+    /* Only those who choose pixels meet other pixels with the same hash, and all slots may hold such: one is compared. */
+    return slot >= 0 && holds(cache->pixels + (size_t)slot * FF_TILE_PIXELS, pixels, pitch, area) ? slot : -1;
 }
 
 void ff_cache_note_hashes(const ff_cache *cache, ff_cache_filter *filter) {

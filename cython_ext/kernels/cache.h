@@ -46,7 +46,8 @@ void ff_cache_reset(ff_cache *cache);
  * that have much to do anyway: some 10 microseconds a slot. Does not change what the cache does. */
 void ff_cache_prepare(ff_cache *cache, uint32_t end, uint32_t count);
 
-/* The slot that holds exactly the pixels of `area`, whose ff_hash_pixels is `hash`, or -1. */
+/* The slot that holds exactly the pixels of `area`, whose ff_hash_pixels is `hash`, or -1. Of several slots with one hash only that
+ * stored last is looked at. */
 int32_t ff_cache_find(const ff_cache *cache, uint64_t hash, const uint32_t *pixels, size_t pitch, ff_box area);
 
 /* Notes the hashes that the cache knows now. */

@@ -25,7 +25,7 @@ from packets import (
 )
 from pictures import Frame, assert_shows, desktop, noise, shown
 
-from fastframe import Decoder, Encoder, EncoderConfig, FrameStats, FrameUpdate, Limits, Rect
+from fastframe import Decoder, Encoder, EncoderConfig, FrameStats, FrameUpdate, Limits, Rect, _kernels
 
 TILE = 64
 WIDTH, HEIGHT = 640, 448
@@ -268,6 +268,21 @@ def test_a_tile_that_comes_back_in_two_places_makes_room_for_none_between_them()
     for turn in range(8):
         pair.send(windows[turn % 2])
         pair.settle(windows[turn % 2])
+
+
+@pytest.mark.parametrize(("back", "cached"), [(0, 0), (1, 1)])
+def test_of_tiles_with_one_hash_the_last_comes_back_and_none_is_taken_for_another(back: int, cached: int) -> None:
+    pixels = np.full((2, TILE, TILE), 0xFF808080, np.uint32)
+    # Products of neighbours, each plus the hash's number for its place, are added up: these change by as much as those.
+    pixels[:, :, :2] = 0xFF080000, 0xFF691C13
+    pixels[:, :, 62:] = 0xFFFFFFFF, 0xFF000004
+    pixels[1, :, 0] += np.uint32(5)
+    pixels[1, :, 62] -= np.uint32(21)
+    assert len({_kernels.hash_frame(tile) for tile in pixels}) == 1
+    tiles, pair = [tile.view(np.uint8).reshape(TILE, TILE, 4) for tile in pixels], Pair()
+    for frame in (*tiles, text(TILE, TILE)):
+        pair.settle(frame)
+    assert pair.send(tiles[back]).tiles["cached"] == cached
 
 
 def test_the_cache_is_forgotten_with_the_epoch() -> None:
