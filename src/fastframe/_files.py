@@ -1,18 +1,29 @@
 """Files that take their name only when they are complete.
 
-Whoever writes a recording writes to a temporary name beside it and renames at the end. A crash, a full disk
-or an exception therefore never destroys a file that was there before, and nobody ever reads half a file.
+Whoever writes a recording writes to a temporary name beside it, `film.mkv.1f2e3d4c.part`, and renames at the end. A
+crash, a full disk or an exception therefore never destroys a file that was there before, and nobody ever reads half a
+file. Only a process that is killed, or a machine that stops, leaves its part: a name that is not hidden, since it may
+hold somebody's screen.
 """
 
 import contextlib
 import os
 import secrets
+from pathlib import Path
 from typing import BinaryIO
 
 from fastframe._arguments import checked_path
 from fastframe._closing import Completing
 from fastframe._names import shown
 from fastframe.errors import RecordingError
+
+# Four random bytes keep two writers of one name apart.
+_RANDOM_BYTES = 4
+
+
+def left_over(folder: Path, pattern: str) -> list[Path]:
+    """The parts of files whose names match a glob pattern: killed writers left them, or others are just writing."""
+    return sorted(folder.glob(f"{pattern}.{'[0-9a-f]' * (2 * _RANDOM_BYTES)}.part"))
 
 
 def reason(error: OSError | ValueError) -> str:
@@ -47,7 +58,7 @@ class PendingFile(Completing):
             if self.path.exists() and not self.path.is_file():
                 # Renaming would put a file in the place of /dev/null, or of a pipe that somebody reads from.
                 raise RecordingError(f"cannot write {shown(self.path)}: it is no file")
-            self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
+            self._temporary = self.path.with_name(f"{self.path.name}.{secrets.token_hex(_RANDOM_BYTES)}.part")
             self.file: BinaryIO = self._open()
         except (OSError, ValueError) as error:
             raise RecordingError(f"cannot write {shown(self.path)}: {reason(error)}") from error
@@ -61,8 +72,8 @@ class PendingFile(Completing):
             self._temporary.unlink(missing_ok=True)
             raise
 
-    def write(self, data: bytes | memoryview) -> None:
-        """Append bytes.
+    def write(self, *pieces: bytes | memoryview) -> None:
+        """Append bytes, which are in the file at the end: whoever is killed loses nothing that was written.
 
         Raises
         ------
@@ -72,7 +83,9 @@ class PendingFile(Completing):
         """
         self.check_open()
         try:
-            self.file.write(data)
+            for piece in pieces:
+                self.file.write(piece)
+            self.file.flush()
         except OSError as error:
             self.discard()
             raise RecordingError(f"cannot write {shown(self.path)}: {reason(error)}") from error

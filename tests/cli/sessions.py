@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from xserver import XServer
 
-from fastframe.capture import Share, X11Source
+from fastframe.capture import ReplaySource, Share, X11Source, frames
+from fastframe.errors import RecordingError
 
 ANY_PORT = "ws://127.0.0.1:0"
 
@@ -88,3 +90,12 @@ def picture(path: Path) -> npt.NDArray[np.uint8]:
     """A PNG file as (H, W, 4) BGRX."""
     with av.open(str(path)) as container:
         return next(container.decode(video=0)).to_ndarray(format="bgra").astype(np.uint8)
+
+
+def readable(path: Path) -> int:
+    """How many frames there are in a video that is being written, or of which the end was never written."""
+    count = 0
+    with suppress(RecordingError), ReplaySource(path) as source:
+        for _ in frames(source):
+            count += 1
+    return count

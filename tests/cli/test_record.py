@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from sessions import readable
 
 from fastframe.capture import ReplaySource, frames
 
@@ -48,7 +49,7 @@ def recording(
     )
     with process:
         try:
-            eventually(lambda: any(folder.glob(".out.mkv.*.part")))
+            eventually(lambda: any(folder.glob("out.mkv.*.part")))
             yield process
         finally:
             process.kill()  # where the test has failed
@@ -93,6 +94,25 @@ def test_ctrl_c_completes_the_video(
     assert stdout.startswith("out.mkv: ")
     assert assert_shows(tmp_path / "out.mkv", (800, 600)) >= 1
     assert [file.name for file in tmp_path.iterdir()] == ["out.mkv"]
+
+
+def test_who_is_killed_leaves_what_was_recorded_and_the_next_one_tells_of_it(
+    command: list[str], run: "Run", tmp_path: Path, xserver: "XServer", eventually: Eventually
+) -> None:
+    with recording(command, xserver, tmp_path, eventually) as process:
+        (part,) = tmp_path.iterdir()
+        eventually(lambda: readable(part) >= 1)  # of a screen at rest, which brings no more frames
+        process.kill()
+    left = part.read_bytes()
+    assert assert_shows(part, (800, 600)) >= 1
+
+    result = run("record", "out.mkv", "--seconds", "0.2", "--display", xserver.display)
+    assert result.returncode == 0
+    assert re.fullmatch(
+        rf"fastframe: warning: there is {part.name}, [\d.]+ k?B: a command that was killed left it, .*\n", result.stderr
+    )
+    assert part.read_bytes() == left
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "out.mkv", part])
 
 
 def test_a_screen_that_changes_its_size_ends_the_video_and_says_so(

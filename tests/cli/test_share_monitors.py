@@ -165,7 +165,7 @@ def size_and_count(path: Path) -> tuple[int, int, int]:
         return frames[0].width, frames[0].height, len(frames)
 
 
-def test_each_display_and_each_size_is_a_video(tmp_path: Path) -> None:
+def test_each_display_and_each_size_is_a_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "film.mkv"
     with PictureFiles(str(path), force=False) as files:
         for index, (display, width) in enumerate([(0, 40), (3, 30), (0, 40), (0, 20), (3, 30)]):
@@ -177,5 +177,7 @@ def test_each_display_and_each_size_is_a_video(tmp_path: Path) -> None:
         "film-display3.mkv": (30, 20, 2),
     }
     path.unlink()
+    (tmp_path / "film-display2.mkv.0123abcd.part").write_bytes(b"of a viewer that was killed")
     with pytest.raises(FastframeError, match="film-display3"):
         PictureFiles(str(path), force=False)
+    assert "film-display2.mkv.0123abcd.part, 27 B" in capsys.readouterr().err

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 from certificates import Certificates
-from sessions import ANY_PORT, open_a_window, picture, pixels_of, shows_the_window
+from sessions import ANY_PORT, open_a_window, picture, pixels_of, readable, shows_the_window
 from xserver import XServer
 
+from fastframe.capture import ReplaySource, frames
 from fastframe.cli.app import app
 from fastframe.errors import FastframeError
 from fastframe.geometry import Rect
@@ -102,6 +103,25 @@ def test_what_was_not_agreed_to_is_not_written(share: Any, run: Run, tmp_path: P
     assert result.returncode == 2
     assert "consent to record: refused" in result.stderr
     assert not (tmp_path / "film.mkv").exists()
+
+
+def test_a_viewer_that_is_killed_leaves_what_it_recorded_and_the_next_one_tells_of_it(
+    share: Any, start: Any, run: Run, xserver: XServer, eventually: Eventually, tmp_path: Path
+) -> None:
+    _, address = share("--consent", "view,record")
+    film = tmp_path / "film.mkv"
+    viewer = start("view", *address, "--out", str(film))
+    eventually(lambda: any(tmp_path.iterdir()))
+    (part,) = tmp_path.iterdir()
+    open_a_window(xserver)
+    eventually(lambda: readable(part) >= 1)
+    viewer.signal(signal.SIGKILL)
+    assert viewer.wait() == -signal.SIGKILL
+    assert list(tmp_path.iterdir()) == [part]
+    with ReplaySource(part) as source:
+        assert next(frames(source)).size == (800, 600)
+    result = run("view", "ws://127.0.0.1:1", "--out", str(film))
+    assert f"there is {part}, " in result.stderr
 
 
 def test_masks_hold_for_viewers(share: Any, run: Run, tmp_path: Path) -> None:

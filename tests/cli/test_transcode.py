@@ -7,18 +7,20 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from sessions import readable
 
 import fastframe
 from fastframe import fixtures
 from fastframe.capture import ReplaySource
 from fastframe.capture import frames as frames_of
+from fastframe.errors import RecordingError
 from fastframe.recording import PacketReader, PacketWriter
 
 if TYPE_CHECKING:
@@ -35,6 +37,15 @@ def frames(path: Path) -> list[tuple[int, Pixels]]:
 def packets(path: Path) -> list[tuple[int, bytes]]:
     with PacketReader(path) as reader:
         return [(record.timestamp, record.packet) for record in reader]
+
+
+def packets_in(path: Path) -> int:
+    """How many whole packets there are in a recording that is being written."""
+    count = 0
+    with suppress(RecordingError), PacketReader(path) as reader:
+        for _ in reader:
+            count += 1
+    return count
 
 
 def assert_pictures(actual: list[Pixels], expected: list[Pixels]) -> None:
@@ -234,17 +245,17 @@ def test_what_a_pipe_cannot_bring_is_one_line(command: list[str], recording: Pat
 def half_decoded(
     command: list[str], tmp_path: Path, pictures: list[Pixels], eventually: "Eventually"
 ) -> "Iterator[Callable[..., tuple[subprocess.Popen[bytes], bytes]]]":
-    """Starts a `decode` that has begun to write; with it comes the end of the recording, for which it waits."""
+    """Starts a `decode`, or an `encode`, that has begun to write; with it comes the end of what it waits to read."""
     with ExitStack() as stack:
 
-        def start(*before: str) -> tuple[subprocess.Popen[bytes], bytes]:
+        def start(*before: str, output: str = "out.mkv") -> tuple[subprocess.Popen[bytes], bytes]:
             encoder = fastframe.Encoder()
             with PacketWriter(tmp_path / "in.ffs") as writer:
                 for number, picture in enumerate(pictures):
                     writer.write(number, encoder.encode(picture))
             data = (tmp_path / "in.ffs").read_bytes()
             process = subprocess.Popen(
-                [*before, *command, "decode", "-", "out.mkv", "--force"],
+                [*before, *command, "encode" if output.endswith(".ffs") else "decode", "-", output, "--force"],
                 cwd=tmp_path,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -255,7 +266,7 @@ def half_decoded(
             assert process.stdin is not None
             process.stdin.write(data[:-1])
             process.stdin.flush()
-            eventually(lambda: any(tmp_path.glob(".*.part")))
+            eventually(lambda: any(tmp_path.glob("*.part")))
             time.sleep(0.2)  # Python complains about a file that an interrupt keeps from the variable it is for
             return process, data[-1:]
 
@@ -273,7 +284,49 @@ def test_who_is_told_to_end_leaves_nothing_half_written(
     assert process.returncode == 128 + number
     assert b"Traceback" not in stderr
     assert (tmp_path / "out.mkv").read_bytes() == b"earlier"
-    assert not list(tmp_path.glob(".*.part"))
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("output", ["out.mkv", "out.ffs"])
+def test_who_is_killed_leaves_what_was_written_where_it_is_seen(
+    half_decoded: "Callable[..., tuple[subprocess.Popen[bytes], bytes]]",
+    run: "Run",
+    tmp_path: Path,
+    pictures: list[Pixels],
+    output: str,
+    eventually: "Eventually",
+) -> None:
+    (tmp_path / output).write_bytes(b"earlier")
+    process, _ = half_decoded(output=output)
+    (part,) = tmp_path.glob("*.part")
+    # The end of the last picture was never read; and a video has a frame when the next one has come.
+    written = len(pictures) - (1 if output.endswith(".ffs") else 2)
+    eventually(lambda: packets_in(part) == written if output.endswith(".ffs") else readable(part) == written)
+    process.kill()
+    process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGKILL
+    assert (tmp_path / output).read_bytes() == b"earlier"
+    kept = part.rename(tmp_path / f"kept{part.with_suffix('').with_suffix('').suffix}")
+    if output.endswith(".ffs"):
+        assert run("decode", kept.name, "kept.mkv").returncode == 0
+    assert_pictures([pixels for _, pixels in frames(tmp_path / "kept.mkv")], pictures[:written])
+
+
+def test_of_what_a_killed_command_left_the_next_one_tells(run: "Run", tmp_path: Path, recording: Path) -> None:
+    part, other = tmp_path / "out.mkv.0123abcd.part", tmp_path / "my.out.mkv.0123abcd.part"
+    part.write_bytes(bytes(2000))
+    other.write_bytes(b"of another video")
+    note = "a command that was killed left it, or one is still writing it"
+    for _ in range(2):
+        result = run("decode", recording.name, "out.mkv", "--force")
+        assert (result.returncode, result.stdout) == (0, "out.mkv: 6 frames\n")
+        assert result.stderr == f"fastframe: warning: there is out.mkv.0123abcd.part, 2.0 kB: {note}\n"
+    assert part.read_bytes() == bytes(2000)
+    (tmp_path / "pictures").mkdir()
+    part.rename(tmp_path / "pictures" / "frame-000000.png.0123abcd.part")
+    result = run("decode", recording.name, "pictures", "--force")
+    assert (result.returncode, result.stdout) == (0, "pictures: 6 frames\n")
+    assert result.stderr == f"fastframe: warning: there is pictures/frame-000000.png.0123abcd.part, 2.0 kB: {note}\n"
 
 
 def test_under_nohup_a_closed_terminal_ends_nothing(
@@ -284,4 +337,4 @@ def test_under_nohup_a_closed_terminal_ends_nothing(
     process.communicate(rest, timeout=30)
     assert process.returncode == 0
     assert len(frames(tmp_path / "out.mkv")) == len(pictures)
-    assert not list(tmp_path.glob(".*.part"))
+    assert not list(tmp_path.glob("*.part"))

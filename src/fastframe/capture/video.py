@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 # Matroska counts in milliseconds unless told otherwise, and players expect that.
 _TIME_BASE = Fraction(1, 1000)
+# FFmpeg writes a cluster when the next one begins, by default after 5 seconds. One for each frame, at 16 bytes, leaves
+# only the last frame to lose when the process is killed.
+_CONTAINER_OPTIONS = {"cluster_time_limit": "0"}
 # Microseconds: what fits into the 64 bits of FFmpeg's own, in nanoseconds.
 _LAST_TIMESTAMP = 2**63 // 1000 - 1
 
@@ -45,7 +48,13 @@ class _Target:
         """The first failure."""
 
     def write(self, data: bytes) -> int:
-        return self._do(lambda: self._file.write(data), len(data))
+        return self._do(lambda: self._append(data), len(data))
+
+    def _append(self, data: bytes) -> int:
+        # FFmpeg gives a cluster at a time, which is to be in the file if this process is killed.
+        size = self._file.write(data)
+        self._file.flush()
+        return size
 
     def seek(self, offset: int, whence: int = 0) -> int:
         return self._do(lambda: self._file.seek(offset, whence), 0)
@@ -67,7 +76,8 @@ class VideoWriter(Completing):
     """A lossless video of frames of one size; use it as a context manager.
 
     The file appears under its name when the block ends without an exception, and replaces a file that was
-    there before; after an exception nothing has changed. Not for use by two threads at once.
+    there before; after an exception nothing has changed. Not for use by two threads at once. Until then it grows
+    beside it, as `film.mkv.1f2e3d4c.part`; a process that is killed leaves that, with all frames but the last.
 
     Parameters
     ----------
@@ -112,9 +122,10 @@ class VideoWriter(Completing):
         self._pending = PendingFile(path)
         try:
             self._target = _Target(self._pending.file)
-            self._container = av.open(self._target, "w", format="matroska")
-            # `ultrafast` keeps up with a 1080p screen on one core; slower presets save a third of the bytes.
-            options = {"qp": "0", "preset": "ultrafast"} if codec == "libx264rgb" else {}
+            self._container = av.open(self._target, "w", format="matroska", options=_CONTAINER_OPTIONS)
+            # `ultrafast` keeps up with a 1080p screen on one core; slower presets save a third of the bytes. Without
+            # `zerolatency` x264 would hold one frame back.
+            options = {"qp": "0", "preset": "ultrafast", "tune": "zerolatency"} if codec == "libx264rgb" else {}
             stream: Any = self._container.add_stream(codec, rate=rate, options=options)
             stream.width, stream.height = size
             stream.pix_fmt = "bgr0"

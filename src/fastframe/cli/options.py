@@ -1,5 +1,7 @@
 """Arguments and options that several commands share."""
 
+import contextlib
+import glob
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -7,7 +9,9 @@ from typing import Annotated
 
 import typer
 
+from fastframe._files import left_over
 from fastframe._names import shown
+from fastframe.cli.text import byte_count
 from fastframe.errors import FastframeError
 
 
@@ -46,13 +50,14 @@ def parse_pictures(name: str) -> tuple[Path, bool]:
 
 
 def may_write(path: Path, *, force: bool) -> None:
-    """Refuse to overwrite `path` unless the user agrees, now or by `--force`.
+    """Refuse to overwrite `path` unless the user agrees, now or by `--force`; and tell of parts that were left of it.
 
     Raises
     ------
     FastframeError
         It exists, and the user said no or cannot be asked.
     """
+    tell_parts(*((path, "*") if path.is_dir() else (path.parent, glob.escape(path.name))))
     if force or not path.exists():
         return
     what = "is not empty" if path.is_dir() else "exists"
@@ -63,3 +68,12 @@ def may_write(path: Path, *, force: bool) -> None:
         raise FastframeError(f"{shown(path)} {what}; --force overwrites it")
     if not typer.confirm(f"{shown(path)} {what}. Overwrite?", err=True):
         raise FastframeError(f"{shown(path)} stays as it was")
+
+
+def tell_parts(folder: Path, pattern: str) -> None:
+    """Say on stderr which half-written files of such names (a glob pattern) there are; deleting them is the user's."""
+    for part in left_over(folder, pattern):
+        with contextlib.suppress(OSError):  # another command has just completed it
+            size = byte_count(part.stat().st_size)
+            note = "a command that was killed left it, or one is still writing it"
+            print(f"fastframe: warning: there is {shown(part)}, {size}: {note}", file=sys.stderr)

@@ -11,7 +11,7 @@ from fastframe._closing import Closing
 from fastframe._files import PendingFile, reason
 from fastframe._names import shown
 from fastframe.capture import VideoWriter, png_bytes
-from fastframe.cli.options import may_write, parse_pictures
+from fastframe.cli.options import may_write, parse_pictures, tell_parts
 from fastframe.errors import FastframeError, RecordingError
 
 
@@ -42,7 +42,9 @@ class PictureFiles(Closing):
         may_write(path, force=force)
         if self._is_video:
             for kind in ("display", "part"):
-                for other in sorted(path.parent.glob(f"{glob.escape(path.stem)}-{kind}[0-9]*.mkv")):
+                pattern = f"{glob.escape(path.stem)}-{kind}[0-9]*.mkv"
+                tell_parts(path.parent, pattern)
+                for other in sorted(path.parent.glob(pattern)):
                     may_write(other, force=force)
         self._path = path
         self._stack = ExitStack()

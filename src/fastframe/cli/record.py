@@ -30,6 +30,9 @@ from fastframe.cli.screen import (
 from fastframe.cli.text import byte_count
 from fastframe.errors import FastframeError, TransientCaptureError
 
+# Seconds after which a screen is at rest.
+_REST = 0.5
+
 
 def record(
     output: Annotated[Path, typer.Argument(metavar="OUT.mkv", help="The video to write.")],
@@ -47,8 +50,9 @@ def record(
     """Record the live screen without loss.
 
     If OUT exists you are asked whether to overwrite it; without a terminal, or a yes, it is refused unless
-    --force is given. OUT is replaced only when the new video is complete, and Ctrl-C completes it. A video
-    cannot change its size: when the screen does, the recording ends.
+    --force is given. OUT is replaced only when the new video is complete, and Ctrl-C completes it; until then it grows
+    in OUT.mkv.*.part, which stays if the command is killed. A video cannot change its size: when the screen does, the
+    recording ends.
     """
     if output.suffix != ".mkv":
         raise FastframeError(f"{shown(output)}: the name of the video must end in .mkv")
@@ -82,21 +86,33 @@ def record(
 
 
 def _frames(source: LiveSource, fps: float, seconds: float | None, stop: StopOnSignal) -> Iterator[CapturedFrame]:
-    """What the screen shows until the time is over or the user wants to stop; at the end the last frame once more."""
+    """What the screen shows until the time is over or the user wants to stop.
+
+    The last frame comes once more when the screen has come to rest, since a video has a frame in its file only when the
+    next one comes; and at the end, since the video would end with the last change.
+    """
     # The recorder is all that its user runs, so it may take a core.
     pacer = Pacer(source, fps=fps, load=1.0, patience=PATIENCE)
     warnings = MaskWarnings(source)
     last: tuple[CapturedFrame, float] | None = None
+    is_repeated = False
     for tick in ticks(pacer, seconds):
         if tick.frame is not None:
             warnings.update()
-            last = tick.frame, time.monotonic()
+            last, is_repeated = (tick.frame, time.monotonic()), False
             yield tick.frame
+        elif last is not None and not is_repeated and (rest := time.monotonic() - last[1]) > _REST:
+            is_repeated = True
+            yield _later(last[0], rest)
         if stop.wanted:
             break
-    # Of a screen that has come to rest the video would end with the last change.
     if last is not None and (rest := time.monotonic() - last[1]) > 2 / fps:
-        yield replace(last[0], timestamp=last[0].timestamp + round(rest * 1e6), damage=())
+        yield _later(last[0], rest)
+
+
+def _later(frame: CapturedFrame, seconds: float) -> CapturedFrame:
+    """The same so many seconds after it."""
+    return replace(frame, timestamp=frame.timestamp + round(seconds * 1e6), damage=())
 
 
 def _text(size: tuple[int, int]) -> str:

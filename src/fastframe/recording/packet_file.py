@@ -8,7 +8,8 @@ The layout stands in SPEC.md, "Packet files": seven bytes of signature and a ver
 (u32), its time in microseconds (u64) and its bytes, little-endian.
 
 A file that ends within a record was cut: the records before it are good. A writer that owns the file's name
-writes to a temporary one and renames it when the last record is complete.
+writes to a temporary one and renames it when the last record is complete; a record is in
+the file as soon as it is written, whatever happens to the writer.
 """
 
 import io
@@ -115,8 +116,7 @@ class PacketWriter(Completing):
                 actual=len(data),
                 limit=self._limit,
             )
-        self._pending.write(_RECORD.pack(len(data), moment))
-        self._pending.write(data)
+        self._pending.write(_RECORD.pack(len(data), moment), data)
         self._last = moment
 
     def close(self) -> None:
