@@ -80,7 +80,7 @@ class BuildExtensions(build_ext):
         super().run()
 
 
-extensions = [extension("_core"), extension("_damage"), extension("_kernels"), extension("_residuals")]
+extensions = [extension("_core"), extension("_frames"), extension("_kernels"), extension("_residuals")]
 if sys.platform != "win32":
     extensions.append(extension("_xcb"))
 

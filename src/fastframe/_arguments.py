@@ -80,6 +80,26 @@ def checked_number(value: float, name: str) -> float:
     raise LocalProtocolError(f"{name} must be a number, not {value!r}", actual=value)
 
 
+def checked_text(value: str, name: str, most: int) -> str:
+    """The argument of this name, a text of at most so many characters.
+
+    Raises
+    ------
+    LocalProtocolError
+        It is none, longer, or stands for bytes that are no text, such as those of some hosts' and users' names.
+    """
+    checked(value, str, name)
+    if len(value) > most:
+        raise LocalProtocolError(
+            f"{name} has at most {most} characters, not {len(value)}: {value[:most]!r}...", limit=most, actual=value
+        )
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise LocalProtocolError(f"{name} must be text: {value!r}", actual=value) from error
+    return value
+
+
 def checked_path(value: str | os.PathLike[str], name: str) -> Path:
     """The path of a file that is the argument of this name.
 

@@ -337,6 +337,7 @@ def test_a_viewer_that_holds_less_than_the_screen_is_refused() -> None:
 def test_a_screen_that_outgrows_the_viewer_ends_the_session_and_is_no_mistake_of_the_customers() -> None:
     pair = Pair(receiver=Receiver(ReceiverConfig(limits=Limits(max_width=400))), displays=[Display(0, 0, 0, 320, 240)])
     pair.connect().pump(0.1)
+    pair.sender.set_displays([Display(0, 0, 0, 401, 240)], pair.now)
     assert not pair.sender.send_frame(0, np.zeros((240, 401, 4), np.uint8), None, pair.now)
     pair.pump()
     assert pair.sender.state is pair.receiver.state is State.CLOSED

@@ -8,6 +8,7 @@ from fastframe import RemoteProtocolError
 from fastframe.stream import (
     ByeReason,
     ConsentGate,
+    Display,
     Receiver,
     Sender,
     SenderConfig,
@@ -128,6 +129,7 @@ def test_a_new_size_gets_through_though_all_of_both_is_lost_at_first() -> None:
     pair.draw(1)
     pair.pump(0.05)
     pair.frames[0] = np.full((90, 70, 4), 50, np.uint8)
+    pair.sender.set_displays([Display(0, 0, 0, 70, 90)], pair.now)
     pair.sender.send_frame(0, pair.frames[0], None, pair.now)
     pair.pump(0.05)
     pair.on_down = lambda message: (message,)

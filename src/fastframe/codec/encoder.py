@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from fastframe._arguments import checked, checked_bool, checked_choice, checked_int
 from fastframe._core import MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, FrameEncoder
-from fastframe._damage import clipped_damage
+from fastframe._frames import checked_frame, clipped_damage
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, Header, pack
 from fastframe.codec.parts import FEW_TILES, WINDOW_TILES, Part, PlaneStream, Search, end_packet
 from fastframe.codec.planes import (
@@ -43,7 +43,6 @@ UNBOUNDED = 2**63
 # the last bytes of the range coder.
 PACKET_ROOM = HEADER_ROOM + 512
 
-BYTE = np.dtype(np.uint8)  # comparing with np.uint8 would make one each time
 MAX_THREADS = 64
 # Tiles of a window where there is a budget: what is analysed beyond it is of no use.
 BUDGET_TILES = 8
@@ -95,21 +94,7 @@ class EncoderConfig:
         object.__setattr__(self, "threads", checked_int(self.threads, "threads", 1, MAX_THREADS))
 
 
-def _checked_frame(frame: Any, limits: Limits) -> npt.NDArray[np.uint8]:
-    """The frame as an array that views the caller's memory, once dtype, shape, strides and size are right."""
-    try:
-        array = np.asarray(frame)
-    except Exception as error:
-        raise LocalProtocolError(f"a frame must be a buffer (H, W, 4) of uint8: {error}") from error
-    if array.dtype != BYTE or array.ndim != 3 or array.shape[2] != 4:
-        raise LocalProtocolError(
-            f"a frame must be (H, W, 4) of uint8, not {array.shape} of {array.dtype}",
-            expected="(H, W, 4) uint8",
-            actual=f"{array.shape} {array.dtype}",
-        )
-    height, width = array.shape[:2]
-    if width == 0 or height == 0:
-        raise LocalProtocolError(f"a frame must have pixels, not {width} x {height}", actual=(width, height))
+def _check_size(width: int, height: int, limits: Limits) -> None:
     if width > limits.max_width or height > limits.max_height or width * height > limits.max_pixels:
         raise LocalProtocolError(
             f"frame of {width} x {height} pixels, the limit is {limits.max_width} x {limits.max_height} "
@@ -117,13 +102,6 @@ def _checked_frame(frame: Any, limits: Limits) -> npt.NDArray[np.uint8]:
             actual=(width, height),
             limit=(limits.max_width, limits.max_height, limits.max_pixels),
         )
-    if array.strides[2] != 1 or (width > 1 and array.strides[1] != 4):
-        raise LocalProtocolError(
-            f"pixels of a row must follow each other: strides (any, 4, 1), not {array.strides}",
-            expected=(None, 4, 1),
-            actual=array.strides,
-        )
-    return array
 
 
 def _checked_budget(budget: int | None) -> int | None:
@@ -270,8 +248,9 @@ class Encoder:
             first, *_ = self._users
             if first is not me:
                 raise LocalProtocolError("the encoder is in use by another thread")
-            array = _checked_frame(frame, self._config.limits)
+            array = checked_frame(frame)
             height, width = array.shape[:2]
+            _check_size(width, height, self._config.limits)
             rectangles = None if damage is None else clipped_damage(damage, width, height)
             begins_epoch, bytes_wanted = checked_bool(keyframe, "keyframe"), _checked_budget(budget)
             try:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._damage import clipped_damage
+from fastframe._frames import clipped_damage
 from fastframe.geometry import Rect
 
 Rectangle = tuple[int, int, int, int]

@@ -16,6 +16,8 @@ class Outlet:
 
     def __init__(self, display: int, flow: FlowControl, last: tuple[int, int] | None) -> None:
         self.display = display
+        # In pixels, as the viewer is told.
+        self.width = self.height = 0
         self.delivery = Delivery(flow, last)
         self.needs_keyframe = True
         self.keyframe_at = -math.inf

@@ -24,8 +24,7 @@ cdef class Sender(Serving):
     cdef object _sent_times
     cdef long long _frame_count, _held_back, _keyframes, _packet_bytes, _frame_bytes
 
-    @cython.locals(outlet=_DisplayOutlet, damage_map=DamageMap, quiet_until=double, look_at=double,
-                   width=cython.longlong, height=cython.longlong)
+    @cython.locals(outlet=_DisplayOutlet, damage_map=DamageMap, quiet_until=double, look_at=double)
     cpdef send_frame(self, display, frame, damage, now)
     @cython.locals(outlet=_DisplayOutlet)
     cpdef is_behind(self, display)
@@ -41,7 +40,3 @@ cdef class Sender(Serving):
     cdef _choose(self, _DisplayOutlet outlet, DamageMap damage_map, long long budget, bint keyframe)
     cdef _sent_packet(self, _DisplayOutlet outlet, packet, header, DamageMap damage_map)
     cdef _effort(self, _DisplayOutlet outlet)
-
-
-@cython.locals(array=object)
-cdef tuple _frame_size(frame)

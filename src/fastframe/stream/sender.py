@@ -12,8 +12,7 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
-import numpy as np
-
+from fastframe._frames import checked_frame
 from fastframe.codec import Encoder, EncoderConfig
 from fastframe.codec.packet import Header
 from fastframe.errors import LocalProtocolError
@@ -35,8 +34,6 @@ from fastframe.stream.statistics import StreamStatistics
 TILE_BYTES_WEIGHT = 0.25
 FPS_SECONDS = 2.0
 
-# Comparing with `np.uint8` would build this each time.
-_UINT8 = np.dtype(np.uint8)
 _INFINITY = math.inf
 
 
@@ -109,7 +106,7 @@ class Sender(Serving):
         display
             Its number, one of `set_displays`.
         frame
-            As for `Encoder.encode`; only read during the call.
+            As for `Encoder.encode`, and of the display's size; only read during the call.
         damage
             As for `Encoder.encode`: what has changed since the last call, whether that one encoded anything or not.
         now
@@ -127,7 +124,7 @@ class Sender(Serving):
         ConsentRequired
             `view` is not granted. The frame has not been touched.
         LocalProtocolError
-            A wrong argument, or the session is closed. (How pixels lie in memory is looked at when they are encoded.)
+            A wrong argument, or the session is closed.
         FastframeError
             Memory ran out; the next frame begins anew.
         """
@@ -137,16 +134,16 @@ class Sender(Serving):
             checked_state(self)
         outlet: _DisplayOutlet = checked_display(self._outlets, display)
         self._require_needs()
-        outlet.wanted = False
-        width, height = _frame_size(frame)
+        frame = checked_frame(frame, outlet.width, outlet.height)
         damage_map = outlet.damage
-        if damage_map is None or damage_map.width != width or damage_map.height != height:
-            if not _holds(self.limits, width, height) and _holds(self._config.limits, width, height):
+        if damage_map is None or damage_map.width != outlet.width or damage_map.height != outlet.height:
+            if not _holds(self.limits, outlet.width, outlet.height):
                 self.close(now, m.ByeReason.LIMITS, f"display {display} has more pixels than the viewer holds")
                 return False
-            damage_map = DamageMap(width, height)
+            damage_map = DamageMap(outlet.width, outlet.height)
         damage_map.add(damage)
         outlet.damage = damage_map
+        outlet.wanted = False
         if not outlet.has_work():
             return False
         if not self._may_send() or self._ready_at(outlet) > self._now + 1e-9:
@@ -204,6 +201,27 @@ class Sender(Serving):
             frame_bytes=self._frame_bytes,
             wire_bytes=self._wire_bytes,
         )
+
+    def check_displays(self, displays: Iterable[m.Display]) -> tuple[m.Display, ...]:
+        """The displays as `set_displays` takes them. Nothing changes; any thread may call this at any time.
+
+        Raises
+        ------
+        LocalProtocolError
+            They are no displays, more than 16, two of the same number, a field is out of its range, or one is beyond
+            `SenderConfig.limits`.
+        """
+        checked = super().check_displays(displays)
+        limits = self._config.limits
+        for each in checked:
+            if not _holds(limits, each.width, each.height):
+                raise LocalProtocolError(
+                    f"display {each.id} of {each.width} x {each.height} pixels, SenderConfig.limits are "
+                    f"{limits.max_width} x {limits.max_height} and {limits.max_pixels} in all",
+                    actual=(each.width, each.height),
+                    limit=(limits.max_width, limits.max_height, limits.max_pixels),
+                )
+        return checked
 
     # -- how -------------------------------------------------------------------------------------------------
 
@@ -335,19 +353,3 @@ class Sender(Serving):
 
 def _holds(limits: Limits, width: int, height: int) -> bool:
     return width <= limits.max_width and height <= limits.max_height and width * height <= limits.max_pixels
-
-
-def _frame_size(frame: Any) -> tuple[int, int]:
-    """Width and height of a frame, of which no pixel is read; the encoder checks the rest."""
-    try:
-        array = frame if type(frame) is np.ndarray else np.asarray(frame)
-    except Exception as error:
-        raise LocalProtocolError(f"a frame must be a buffer (H, W, 4) of uint8: {error}") from error
-    shape = array.shape
-    if len(shape) != 3 or shape[2] != 4 or 0 in shape or (array.dtype is not _UINT8 and array.dtype != _UINT8):
-        raise LocalProtocolError(
-            f"a frame must be (H, W, 4) of uint8, not {shape} of {array.dtype}",
-            expected="(H, W, 4) uint8",
-            actual=f"{shape} {array.dtype}",
-        )
-    return shape[1], shape[0]

@@ -24,6 +24,7 @@ from fastframe.stream import wire
 from fastframe.stream.config import SenderConfig
 from fastframe.stream.connection import Endpoint, Rejected, checked_display
 from fastframe.stream.consent import ConsentGate, ConsentState, Scope
+from fastframe.stream.displays import checked_displays
 from fastframe.stream.flow import FlowControl
 from fastframe.stream.outlet import RESEND_AFTER, Outlet
 from fastframe.stream.pairing import PairingKey, PairingResult
@@ -105,16 +106,15 @@ class Serving(Endpoint):
             and sizes tell something about the customer: the viewer learns them when `view` is granted, not before.
         now
             The time.
+
+        Raises
+        ------
+        LocalProtocolError
+            As `check_displays`.
         """
         self._tick(now)
-        try:
-            displays = tuple(displays)
-            numbers = {display.id for display in displays}
-        except (TypeError, AttributeError) as error:
-            raise LocalProtocolError(f"displays must be several of the type Display: {error}") from error
-        if len(numbers) != len(displays):
-            raise LocalProtocolError("two displays have the same number", actual=[each.id for each in displays])
-        m.encode(m.Layout(displays))  # refuses what cannot be said before anything changes
+        displays = self.check_displays(displays)
+        numbers = {display.id for display in displays}
         self._displays = displays
         for number in list(self._outlets):
             if number not in numbers:
@@ -123,6 +123,19 @@ class Serving(Endpoint):
                 self._gone[number] = outlet.delivery.last
         for number in sorted(numbers - self._outlets.keys()):
             self._outlets[number] = self._new_outlet(number, self._gone.pop(number, None))
+        for each in displays:
+            outlet = self._outlets[each.id]
+            outlet.width, outlet.height = each.width, each.height
+
+    def check_displays(self, displays: Iterable[m.Display]) -> tuple[m.Display, ...]:
+        """The displays as `set_displays` takes them. Nothing changes; any thread may call this at any time.
+
+        Raises
+        ------
+        LocalProtocolError
+            They are no displays, more than 16, two of the same number, or a field is out of its range.
+        """
+        return checked_displays(displays)
 
     def send_cursor_shape(self, pixels: Any, hotspot: tuple[int, int], now: float) -> None:
         """Tells what the pointer looks like.

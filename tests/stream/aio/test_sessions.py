@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from certificates import Certificates
 from connections import Proxy, run, until, url
 from desk import SCREEN, Customer, Technician, noise, sharing, viewing
 
-from fastframe.errors import RemoteProtocolError, TransportError
-from fastframe.stream import ByeReason, ConsentState, Message, Scope, State
+from fastframe import Rect, capture
+from fastframe.errors import LocalProtocolError, RemoteProtocolError, TransportError
+from fastframe.stream import ByeReason, ConsentState, Display, Message, Scope, State
 from fastframe.stream.aio import connect, driver, strangers
 from fastframe.stream.events import ChatReceived, Closed, Connected, ConnectionBroken, ConsentChanged, Event
 from fastframe.stream.wire import MARK
@@ -335,5 +337,70 @@ def test_pictures_in_a_burst_share_their_damage() -> None:
                 await technician.sees(picture)
                 assert np.array_equal(technician.picture, picture)
                 assert SCREEN in technician.receiver.displays
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("display", "pixels", "damage", "told"),
+    [
+        (SCREEN, noise(1)[..., :3], None, r"a frame must be \(H, W, 4\) of uint8, not"),
+        (SCREEN, noise(1)[:, ::-1], None, "pixels of a row must follow each other"),
+        (SCREEN, noise(1, 64, 64), None, "as large as its display, 320 x 240 pixels, not 64 x 64"),
+        (SCREEN, noise(1), [(1.0, 2, 3, 4)], "damage must be rectangles"),
+        (SCREEN, noise(1), (1, 2, 3, 4), "damage must be rectangles"),
+        (Display(0, 0, 0, 320, 240, "n" * 80), noise(1), None, "name of display 0 has at most 64 characters, not 80"),
+        (Display(0, 0, 0, 0, 240), noise(1), None, "width of display 0 must be an integer from 1 to 65535, not 0"),
+        (Display(1, 0, 0, 8000, 6000), np.zeros((6000, 8000, 4), np.uint8), None, "SenderConfig.limits are"),
+        (capture.Display(0, "DP-1", Rect(0, 0, 320, 240)), noise(1), None, "a display must be a fastframe.stream"),
+        (None, noise(1), None, "a display must be a fastframe.stream"),
+    ],
+)
+def test_a_wrong_picture_is_refused_and_the_session_goes_on(display: Any, pixels: Any, damage: Any, told: str) -> None:
+    async def main() -> None:
+        with Customer() as customer, Technician() as technician:
+            async with sharing(customer), viewing(customer, technician):
+                before = technician.receiver.displays
+                with pytest.raises(LocalProtocolError, match=told):
+                    customer.driver.show(display, pixels, damage)
+                customer.show(noise(2))
+                await technician.sees(noise(2))
+                assert technician.receiver.displays == before
+                assert len(technician.of(Connected)) == 1
+
+    run(main())
+
+
+def test_one_display_more_than_a_session_has_is_refused() -> None:
+    async def main() -> None:
+        with Customer() as customer, Technician() as technician:
+            async with sharing(customer), viewing(customer, technician):
+                small = noise(1, 8, 8)
+                for number in range(1, 16):
+                    customer.driver.show(Display(number, 0, 0, 8, 8), small, None)
+                with pytest.raises(LocalProtocolError, match="at most 16 displays, not 17"):
+                    customer.driver.show(Display(16, 0, 0, 8, 8), small, None)
+                await until(lambda: len(technician.receiver.displays) == 16)
+                customer.show(noise(2))
+                await technician.sees(noise(2))
+
+    run(main())
+
+
+def test_a_picture_is_shown_in_the_event_loop_only() -> None:
+    """From another thread it would wait there, since the loop does not wake."""
+
+    async def main() -> None:
+        with Customer() as customer, Technician() as technician:
+            async with sharing(customer), viewing(customer, technician):
+                for call in (
+                    lambda: customer.show(noise(1)),
+                    lambda: customer.driver.hide(0),
+                    lambda: customer.driver.point(0, 1, 1),
+                ):
+                    with pytest.raises(LocalProtocolError, match="in the event loop"):
+                        await asyncio.to_thread(call)
+                customer.show(noise(2))
+                await technician.sees(noise(2))
 
     run(main())

@@ -1,10 +1,12 @@
 """The customer's end with asyncio: the newest picture of each display, encoded when there is room on the line."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from fastframe.errors import ConsentRequired
+from fastframe._frames import checked_frame, clipped_damage
+from fastframe.errors import ConsentRequired, LocalProtocolError
 from fastframe.stream.aio.driver import Driver, EventHandler
 from fastframe.stream.aio.worker import Worker
 from fastframe.stream.consent import ConsentState, Scope
@@ -53,7 +55,7 @@ class SenderDriver(Driver[Sender]):
         self._stopped = False
 
     def show(self, display: Display, pixels: Any, damage: Iterable[tuple[int, int, int, int]] | None) -> None:
-        """Shows a new picture of a display. To be called in the event loop, only while `view` is granted.
+        """Shows a new picture of a display. To be called in the event loop's thread, only while `view` is granted.
 
         Parameters
         ----------
@@ -64,20 +66,29 @@ class SenderDriver(Driver[Sender]):
             display is shown, nor is it copied.
         damage
             What is different from the display's picture before; `None`: not known.
+
+        Raises
+        ------
+        LocalProtocolError
+            A wrong argument, or called outside of the event loop. What was shown before goes on being shown.
         """
+        _check_loop()
+        (display,) = self.endpoint.check_displays((display,))
+        frame = checked_frame(pixels, display.width, display.height)
+        new = None if damage is None else tuple(clipped_damage(damage, display.width, display.height))
         if self._displays.get(display.id) != display:
-            self._displays[display.id] = display
-            self._displays_changed = True
-            damage = None
+            displays = {**self._displays, display.id: display}
+            self.endpoint.check_displays(displays.values())
+            self._displays, self._displays_changed, new = displays, True, None
         before = self._pictures.get(display.id)
         waiting = before.damage if before else None
-        new = None if damage is None else tuple(damage)
         united = None if waiting is None or new is None or len(waiting) + len(new) > MAX_DAMAGE else waiting + new
-        self._pictures[display.id] = _Picture(pixels, united)
+        self._pictures[display.id] = _Picture(frame, united)
         self._wake.set()
 
     def hide(self, number: int) -> None:
-        """A display is gone."""
+        """A display is gone. To be called as `show` is."""
+        _check_loop()
         self._pictures.pop(number, None)
         self._displays_changed |= self._displays.pop(number, None) is not None
         self._wake.set()
@@ -98,6 +109,7 @@ class SenderDriver(Driver[Sender]):
         shape
             If it looks different: pixels and hotspot, as for `Sender.send_cursor_shape`.
         """
+        _check_loop()
         self._pointer = number, x, y, visible
         self._pointer_shape = shape or self._pointer_shape
         self._wake.set()
@@ -162,3 +174,11 @@ class SenderDriver(Driver[Sender]):
         if message.payload and (self._stopped or not self.endpoint.gate.allows(Scope.VIEW, self.now())):
             return False
         return super()._may_leave(message)
+
+
+def _check_loop() -> None:
+    """What is shown wakes the loop, which another thread could not do."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError as error:
+        raise LocalProtocolError("call this in the event loop (loop.call_soon_threadsafe from a thread)") from error
