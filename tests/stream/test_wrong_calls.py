@@ -28,6 +28,7 @@ from fastframe.stream import (
     SenderConfig,
 )
 from fastframe.stream.events import ChatReceived, FrameReceived
+from fastframe.stream.messages import Layout, encode
 
 NO_SCOPES = [None, 1, "nonsense", b"view", math.nan, [], (1, 2)]
 
@@ -213,6 +214,49 @@ def test_what_is_no_effort_is_refused(effort: Any) -> None:
     for call in (lambda: SenderConfig(effort=effort), lambda: Relay().effort_after(effort)):
         with pytest.raises(LocalProtocolError, match="must be one of "):
             call()
+
+
+def test_the_efforts_that_there_are_are_told_with_that_by_default() -> None:
+    sender = Sender(ConsentGate())
+    for call in (lambda: SenderConfig(effort="x"), lambda: setattr(sender, "effort", "x")):
+        with pytest.raises(LocalProtocolError, match="effort must be one of tight, balanced, fast, auto, not 'x'"):
+            call()
+    assert sender.effort == "auto"
+
+
+@pytest.mark.parametrize("config", [SenderConfig, ReceiverConfig])
+def test_a_name_that_is_none_is_told_in_one_sentence_of_bounded_length(config: Any) -> None:
+    with pytest.raises(LocalProtocolError, match=r"^name must be of the type str, not b'x'$"):
+        config(name=b"x")
+    with pytest.raises(LocalProtocolError, match=r"^name has at most 64 characters, not 1000: ") as caught:
+        config(name="x" * 1000)
+    assert len(str(caught.value)) < 150
+    with pytest.raises(LocalProtocolError, match=r"^a capability has at most 64 characters, not 65: "):
+        config(capabilities=("files", "x" * 65))
+    with pytest.raises(LocalProtocolError, match=r"^name must be text"):
+        config(name="\udcff")
+    assert config(name="x" * 64, capabilities=("x" * 64,)).name == "x" * 64
+
+
+def test_a_field_that_cannot_be_sent_is_told_by_its_name_and_a_key_is_not_shown() -> None:
+    with pytest.raises(LocalProtocolError, match=r"^Hello cannot be sent: key: Expected `str`, got `int`$"):
+        Receiver().connect(0.0, key=1234567)  # type: ignore[arg-type]
+    with pytest.raises(LocalProtocolError, match=r"^Hello cannot be sent: scopes\[1\]: Invalid enum value 'v'$"):
+        Receiver().connect(0.0, scopes=(Scope.VIEW, "v"))  # type: ignore[arg-type]
+    with pytest.raises(LocalProtocolError, match=r"^Layout cannot be sent: displays\[1\]\.width: Expected `int` >= 1$"):
+        encode(Layout((Display(0, 0, 0, 1, 1), Display(1, 0, 0, 0, 1))))
+
+
+def test_who_shows_before_there_are_displays_is_told_what_comes_first() -> None:
+    gate = ConsentGate()
+    gate.grant(Scope.VIEW, 0.0)
+    sender = Sender(gate)
+    frame = np.zeros((8, 8, 4), np.uint8)
+    with pytest.raises(LocalProtocolError, match=r"no display 0, nor any other: Sender\.set_displays comes first"):
+        sender.send_frame(0, frame, None, 0.0)
+    sender.set_displays([Display(3, 0, 0, 8, 8)], 0.0)
+    with pytest.raises(LocalProtocolError, match=r"no display 0, only \[3\]"):
+        sender.send_frame(0, frame, None, 0.0)
 
 
 @pytest.mark.parametrize("signalling", [Decimal("sNaN"), 10**400])

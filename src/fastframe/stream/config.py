@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from fastframe._arguments import checked, checked_bool, checked_int, checked_number
+from fastframe._arguments import checked, checked_bool, checked_choice, checked_int, checked_number, checked_text
 from fastframe.codec import EncoderConfig
 from fastframe.errors import LocalProtocolError
 from fastframe.limits import Limits
+from fastframe.stream.effort import EFFORTS
 from fastframe.stream.messages import LEAST_MAX_MESSAGE, MAX_CAPABILITIES, MAX_NAME
 
 
@@ -26,13 +27,9 @@ class MaxFragment:
 def _check_names(name: str, capabilities: tuple[str, ...]) -> None:
     if not isinstance(capabilities, tuple):
         raise LocalProtocolError(f"capabilities must be a tuple of names, not {capabilities!r}", actual=capabilities)
-    for each in (name, *capabilities):
-        if not isinstance(each, str) or len(each) > MAX_NAME:
-            raise LocalProtocolError(f"a name has at most {MAX_NAME} characters: {each!r}", limit=MAX_NAME, actual=each)
-        try:
-            each.encode()
-        except UnicodeEncodeError as error:  # what stands for bytes of a host's or a user's name that are no UTF-8
-            raise LocalProtocolError(f"a name must be text: {each!r}", actual=each) from error
+    checked_text(name, "name", MAX_NAME)
+    for each in capabilities:
+        checked_text(each, "a capability", MAX_NAME)
     if len(capabilities) > MAX_CAPABILITIES:
         raise LocalProtocolError(f"at most {MAX_CAPABILITIES} capabilities can be stated", limit=MAX_CAPABILITIES)
 
@@ -99,9 +96,9 @@ class SenderConfig:
                 f"max_fps must be above 0 and at most 1000, not {self.max_fps!r}", actual=self.max_fps
             )
         object.__setattr__(self, "reliable", checked_bool(self.reliable, "reliable"))
-        automatic = isinstance(self.effort, str) and self.effort == "auto"
+        checked_choice(self.effort, (*EFFORTS, "auto"), "effort")
         # Raises for what is wrong about these.
-        EncoderConfig("balanced" if automatic else self.effort, self.limits, threads=self.threads)
+        EncoderConfig("balanced" if self.effort == "auto" else self.effort, self.limits, threads=self.threads)
 
 
 @dataclass(frozen=True, slots=True)

@@ -486,9 +486,8 @@ def checked_display(displays: dict[int, Any], number: int) -> Any:
     except TypeError:  # not even hashable
         found = None
     if found is None:
-        raise LocalProtocolError(
-            f"there is no display {number!r}, only {sorted(displays)}", expected=sorted(displays), actual=number
-        )
+        told = f"only {sorted(displays)}" if displays else "nor any other: Sender.set_displays comes first"
+        raise LocalProtocolError(f"there is no display {number!r}, {told}", expected=sorted(displays), actual=number)
     return found
 
 

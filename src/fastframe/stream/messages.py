@@ -8,6 +8,7 @@ in `fragments`.
 `Hello` alone may have more fields than this version knows, so that later versions can be negotiated at all.
 """
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any, TypeAlias
 
@@ -352,6 +353,9 @@ ControlMessage: TypeAlias = (
     | Bye
 )
 
+# Of msgspec's errors: where in a message.
+_PLACES = re.compile(r"\[(\d+)\]")
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder: "msgspec.msgpack.Decoder[ControlMessage]" = msgspec.msgpack.Decoder(ControlMessage)
 
@@ -372,8 +376,28 @@ def encode(message: ControlMessage) -> bytes:
             raise TypeError("a field is of another type")
     except (msgspec.MsgspecError, TypeError, OverflowError, UnicodeError) as error:
         name = type(message).__name__
-        raise LocalProtocolError(f"{name} cannot be sent: {error}", actual=message) from error
+        raise LocalProtocolError(f"{name} cannot be sent: {_told(error, message)}", actual=message) from error
     return data
+
+
+def _told(error: Exception, message: ControlMessage) -> str:
+    """What msgspec says, with the field that it is about by its name; it tells its place, such as `$[1][0][3]`.
+
+    What stands in the field is not told: it may be a key.
+    """
+    text, found, place = str(error).partition(" - at `$")
+    if not found:
+        return text
+    path = ""
+    value: Any = message
+    for index in map(int, _PLACES.findall(place)):
+        if isinstance(value, msgspec.Struct):
+            # The first element of a message is its type.
+            field = value.__struct_fields__[index - (value.__struct_config__.tag is not None)]
+            path, value = f"{path}.{field}" if path else field, getattr(value, field)
+        else:
+            path, value = f"{path}[{index}]", value[index]
+    return f"{path}: {text}"
 
 
 # Sent often, and built from numbers that were checked already.
