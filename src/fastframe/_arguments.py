@@ -9,12 +9,31 @@ import os
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, SupportsIndex, TypeVar
+from typing import Any, Self, SupportsIndex, TypeVar
 
 from fastframe.errors import LocalProtocolError
 
 Kind = TypeVar("Kind")
 Member = TypeVar("Member", bound=StrEnum)
+
+
+class _Uninitialised:
+    """Stands in a class for an attribute that its `__init__` sets, and tells a subclass that has not called it."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._owner = owner.__name__
+
+    def __get__(self, instance: object, kind: type) -> Self:
+        if instance is None:
+            return self  # for who looks at the class, such as `help`
+        raise LocalProtocolError(
+            f"{kind.__name__} has not been initialised: {self._owner}.__init__ must be called first"
+        )
+
+
+def uninitialised() -> Any:
+    """The value in a class of an attribute without which an object that was not initialised can do nothing."""
+    return _Uninitialised()
 
 
 def checked(value: Kind, kind: type[Kind], name: str) -> Kind:

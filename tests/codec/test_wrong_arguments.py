@@ -12,6 +12,7 @@ from pair import GOOD, InterfaceOnly, Pair
 from pictures import Frame, assert_shows
 
 from fastframe import (
+    Decoder,
     Encoder,
     EncoderConfig,
     Limits,
@@ -184,6 +185,27 @@ def test_what_goes_on_from_packet_to_packet_cannot_be_doubled(twin: Callable[[ob
             twin(original)
     pair.send(GOOD[::-1])
     assert_shows(pair.decoder, GOOD[::-1])
+
+
+def test_a_subclass_that_does_not_initialise_its_base_is_told_so() -> None:
+    class MyEncoder(Encoder):
+        def __init__(self) -> None:
+            pass
+
+    class MyDecoder(Decoder):
+        def __init__(self) -> None:
+            pass
+
+    encoder, decoder = MyEncoder(), MyDecoder()
+    calls: list[Callable[[], object]] = [
+        lambda: encoder.encode(GOOD),
+        lambda: encoder.effort,
+        lambda: decoder.decode(b"packet"),
+        lambda: decoder.frame,
+    ]
+    for call in calls:
+        with pytest.raises(LocalProtocolError, match=r"^My(Encoder|Decoder) has not .+: \1\.__init__ must"):
+            call()
 
 
 def test_a_second_thread_is_refused_while_the_first_one_encodes() -> None:

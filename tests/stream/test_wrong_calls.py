@@ -1,6 +1,8 @@
 """Wrong arguments: a typed error that says what was expected, where the call is made, and a session that goes on."""
 
+import copy
 import math
+import pickle
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -19,6 +21,7 @@ from fastframe.stream import (
     Display,
     MessageFramer,
     PairingKey,
+    PairingResult,
     Receiver,
     ReceiverConfig,
     Relay,
@@ -308,6 +311,18 @@ def test_integers_of_numpy_are_integers(kind: Any) -> None:
         meeting.viewers[number].acknowledge(kind(event.display), *place, meeting.now)
     meeting.pump(0.1)
     assert meeting.sees(number)
+
+
+@pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_what_goes_on_from_message_to_message_cannot_be_doubled(twin: Callable[[object], object]) -> None:
+    """A copied key could be guessed at anew, and a copied gate would allow what is withdrawn."""
+    gate = _granted()
+    key, digits = PairingKey.create(0.0)
+    for original in (gate, Sender(gate), Receiver(), Relay(), key):
+        with pytest.raises(TypeError, match=f"{type(original).__name__} cannot be copied or pickled"):
+            twin(original)
+    assert gate.allows(Scope.VIEW, 1.0)
+    assert key.verify(digits, 1.0) is PairingResult.ACCEPTED
 
 
 def test_calls_that_are_refused_leave_the_session_as_it_was() -> None:

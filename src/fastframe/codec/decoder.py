@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._arguments import checked
+from fastframe._arguments import checked, uninitialised
 from fastframe._core import PLANES, TILE_SIZE, FrameDecoder, PlaneError, plane_capacities
 from fastframe.codec.packet import MAX_U32, Header, parse_header, parse_planes
 from fastframe.codec.planes import MODELLED_PLANE, PlaneDecompressor
@@ -77,13 +77,16 @@ class Decoder:
         Bounds that packets are held to before memory is allocated; `Limits()` if omitted.
     """
 
+    _users: dict[object, None] = uninitialised()  # who is in, or tries to get in, in the order of coming
+    _frame: Framebuffer | None = uninitialised()
+
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = Limits() if limits is None else checked(limits, Limits, "limits")
-        self._users: dict[object, None] = {}  # who is in, or tries to get in, in the order of coming
+        self._users = {}
         # None: no keyframe yet, or dead until the next one.
         self._epoch: _Epoch | None = None
         self._last_epoch_number: int | None = None
-        self._frame: Framebuffer | None = None
+        self._frame = None
         # Of the last good packet: length, modes, weights of the coded tiles, sizes of the planes, seconds by stage.
         self._last: tuple[int, bytes, bytes, PlaneSizes, dict[str, float]] | None = None
 

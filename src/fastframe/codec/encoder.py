@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from fastframe._arguments import checked, checked_bool, checked_choice, checked_int
+from fastframe._arguments import checked, checked_bool, checked_choice, checked_int, uninitialised
 from fastframe._core import MAX_MODELLED_TILE_BYTES, MAX_TILE_BYTES, FrameEncoder
 from fastframe._frames import checked_frame, clipped_damage
 from fastframe.codec.packet import HEADER_ROOM, MAX_U32, Header, pack
@@ -135,11 +135,14 @@ class Encoder:
         Memory ran out.
     """
 
+    _config: EncoderConfig = uninitialised()
+    _users: dict[object, None] = uninitialised()  # who is in, or tries to get in, in the order of coming
+
     def __init__(self, config: EncoderConfig | None = None) -> None:
         self._config = EncoderConfig() if config is None else checked(config, EncoderConfig, "config")
         # What the streams of the epoch are compressed with.
         self._compression = self._effort = EFFORTS[self._config.effort]
-        self._users: dict[object, None] = {}  # who is in, or tries to get in, in the order of coming
+        self._users = {}
         self._team = Team(self._config.threads) if self._config.threads > 1 else None
         self._core: FrameEncoder | None = None
         self._compressors: dict[int, PlaneCompressor] = {}

@@ -7,7 +7,7 @@ The transitions are in `states`; this is the only place that makes them. After a
 import math
 import sys
 from collections import deque
-from typing import Any
+from typing import Any, NoReturn
 
 from fastframe._arguments import checked_bool, checked_int
 from fastframe.codec.packet import MAX_U32
@@ -73,6 +73,10 @@ class Endpoint:
         self._pings: dict[int, float] = {}
         self._pause_by_us = self._pause_by_peer = False
         self._files = FileTransfers(0 if role is Role.SENDER else 1)
+
+    def __getstate__(self) -> NoReturn:
+        name = type(self).__name__
+        raise TypeError(f"a {name} cannot be copied or pickled: two would go on with one session")
 
     # -- what the caller sees -------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import math
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NoReturn
 
 from fastframe._arguments import checked_int, checked_member, checked_number
 from fastframe.errors import ConsentRequired, LocalProtocolError
@@ -103,6 +104,9 @@ class ConsentGate:
         self.next_expiry = math.inf
         self._until: dict[Scope, float] = {}
         self._changes: list[ConsentChange] = []
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a ConsentGate cannot be copied or pickled: one would allow what is withdrawn at the other")
 
     def changes_since(self, revision: int, now: float) -> list[ConsentChange]:
         """The changes after the first `revision` ones, expiries up to `now` included; oldest first."""

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 from enum import StrEnum
+from typing import NoReturn
 
 from fastframe._arguments import checked_int, checked_number
 from fastframe.errors import LocalProtocolError
@@ -54,6 +55,9 @@ class PairingKey:
         self._expires = checked_number(expires, "expires")
         self._attempts_left = checked_int(max_attempts, "max_attempts", 1, 10**DIGITS)
         self._used = False
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a PairingKey cannot be copied or pickled: each could be guessed at and used by itself")
 
     @classmethod
     def create(

@@ -23,6 +23,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from statistics import median_low
+from typing import NoReturn
 
 from fastframe._arguments import checked, checked_bool, checked_choice, checked_int, checked_number
 from fastframe.codec.packet import peek_header
@@ -124,6 +125,9 @@ class Relay:
         self._events: deque[RelayEvent] = deque()
         # How many of them are whose: who floods must not cost the others theirs.
         self._waiting: Counter[int | None] = Counter()
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Relay cannot be copied or pickled: two would go on with one session")
 
     @property
     def state(self) -> State:
