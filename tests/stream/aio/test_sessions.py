@@ -371,22 +371,6 @@ def test_a_wrong_picture_is_refused_and_the_session_goes_on(display: Any, pixels
     run(main())
 
 
-def test_one_display_more_than_a_session_has_is_refused() -> None:
-    async def main() -> None:
-        with Customer() as customer, Technician() as technician:
-            async with sharing(customer), viewing(customer, technician):
-                small = noise(1, 8, 8)
-                for number in range(1, 16):
-                    customer.driver.show(Display(number, 0, 0, 8, 8), small, None)
-                with pytest.raises(LocalProtocolError, match="at most 16 displays, not 17"):
-                    customer.driver.show(Display(16, 0, 0, 8, 8), small, None)
-                await until(lambda: len(technician.receiver.displays) == 16)
-                customer.show(noise(2))
-                await technician.sees(noise(2))
-
-    run(main())
-
-
 def test_a_picture_is_shown_in_the_event_loop_only() -> None:
     """From another thread it would wait there, since the loop does not wake."""
 

@@ -3,8 +3,9 @@
 import asyncio
 
 import numpy as np
+import pytest
 from connections import Proxy, run, until
-from desk import Customer, Picture, Technician, noise, sharing, viewing
+from desk import SCREEN, Customer, Picture, Technician, noise, sharing, viewing
 
 from fastframe.errors import LocalProtocolError
 from fastframe.stream import Display
@@ -61,5 +62,21 @@ def test_a_display_goes_and_comes_while_others_stay() -> None:
                 customer.driver.show(RIGHT, noise(3, 100, 80), None)
                 await until(lambda: sees(technician, RIGHT, noise(3, 100, 80)))
                 assert sees(technician, LEFT, noise(1, 100, 80))
+
+    run(main())
+
+
+def test_one_display_more_than_a_session_has_is_refused() -> None:
+    async def main() -> None:
+        with Customer() as customer, Technician() as technician:
+            async with sharing(customer), viewing(customer, technician):
+                small = noise(1, 8, 8)
+                for number in range(1, 16):
+                    customer.driver.show(Display(number, 0, 0, 8, 8), small, None)
+                with pytest.raises(LocalProtocolError, match="at most 16 displays, not 17"):
+                    customer.driver.show(Display(16, 0, 0, 8, 8), small, None)
+                await until(lambda: len(technician.receiver.displays) == 16)
+                customer.show(noise(2))
+                await until(lambda: sees(technician, SCREEN, noise(2)))
 
     run(main())
