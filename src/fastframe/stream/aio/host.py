@@ -6,10 +6,11 @@ nobody else has.
 """
 
 import asyncio
+from typing import Any
 
 from fastframe.errors import RemoteProtocolError
 from fastframe.stream.aio.sending import SenderDriver
-from fastframe.stream.aio.strangers import Door, RefusalHandler
+from fastframe.stream.aio.strangers import Door, RefusalHandler, Stranger
 from fastframe.stream.aio.transport import HANDSHAKE_TIMEOUT, LOGGER, Transport
 from fastframe.stream.messages import Bye, ByeReason
 
@@ -54,20 +55,19 @@ class Host:
 
     async def handle(self, transport: Transport) -> None:
         """Serves one connection, to its end; what `serve` is to be given."""
-        if self._door.is_crowded:
-            transport.abort()
-            return
-        with self._door.stranger():
-            hello = await self._door.first_message(transport)
+        with self._door.stranger(transport) as stranger:
+            hello = await self._door.first_message(stranger)
             if hello is None:
                 return
             try:
                 async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-                    refusal = await self._free(hello)
+                    refusal = await self._free(hello, stranger)
             except TimeoutError:
                 LOGGER.info("%s: others were before it for too long", transport.peer)
                 transport.abort()
                 return
+        if stranger.turned_away.done():
+            return
         if refusal is not None:
             await self._door.refuse(transport, refusal)
         else:
@@ -76,16 +76,17 @@ class Host:
     def _is_connected(self) -> bool:
         return self._connection is not None and not self._connection.done()
 
-    async def _free(self, hello: bytes) -> Bye | None:
-        """Makes the sender free for a new connection; or tells why that must not be."""
+    async def _free(self, hello: bytes, stranger: Stranger) -> Bye | None:
+        """Makes the sender free for a stranger that is not turned away meanwhile; or tells why that must not be."""
         sender = self._driver.endpoint
-        while self._is_connected():
+        while self._is_connected() and not stranger.turned_away.done():
             assert self._connection is not None
             if not self._driver.is_open.is_set():
                 # Another stranger is before this one.
                 waiting = asyncio.create_task(self._driver.is_open.wait())
                 try:
-                    await asyncio.wait([self._connection, waiting], return_when=asyncio.FIRST_COMPLETED)
+                    news: list[asyncio.Future[Any]] = [self._connection, waiting, stranger.turned_away]
+                    await asyncio.wait(news, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     waiting.cancel()
             elif sender.continues(hello):

@@ -1,5 +1,6 @@
 """The technician's end with asyncio: view a session, and come back to it when the line breaks."""
 
+import math
 import time
 from typing import Protocol, TypeVar
 
@@ -12,6 +13,9 @@ from fastframe.stream.receiver import Receiver
 # Seconds between two attempts to come back: the first, doubled each time, and the most.
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 5.0
+# Seconds to try for where connections are ended before the session begins, as by a door with a crowd before it. It is
+# much more often the wrong port, which should be told soon.
+_DOOR_PATIENCE = 4.0
 
 
 class Connecting(Endpoint, Protocol):
@@ -46,13 +50,13 @@ class ConnectingDriver(Driver[C]):
         Raises
         ------
         TransportError
-            The first connection could not be made or broke before the session began, or there was none for the whole
-            patience.
+            The first connection could not be made, or was ended before the session began (a few more are tried then,
+            since too many others may have been there), or there was none for the whole patience.
         RemoteProtocolError
             The peer has broken the protocol.
         """
         receiver = self.endpoint
-        lost_at: float | None = None
+        give_up_at = -math.inf
         pause = _FIRST_PAUSE
         while not self.is_over:
             try:
@@ -65,23 +69,30 @@ class ConnectingDriver(Driver[C]):
                 if self.is_over:
                     return
                 if not self.is_open.is_set():
+                    if give_up_at == -math.inf and not self._is_late():
+                        give_up_at = time.monotonic() + min(_DOOR_PATIENCE, patience)
                     raise self._not_begun(transport)
-                lost_at, pause = time.monotonic(), _FIRST_PAUSE
+                give_up_at, pause = time.monotonic() + patience, _FIRST_PAUSE
                 LOGGER.info("the connection to %s was lost", transport.peer)
             except TransportError as error:
-                if lost_at is None or time.monotonic() - lost_at + pause > patience:
+                if time.monotonic() + pause > give_up_at:
                     raise
-                LOGGER.info("%s; trying again in %.2g s", error, pause)
+                # What to do about it is told when it has come to that.
+                LOGGER.info("%s; trying again in %.2g s", str(error).partition(";")[0], pause)
             self._wake.clear()
             await self._sleep(self.now() + pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
+    def _is_late(self) -> bool:
+        return self.now() >= self._began + HANDSHAKE_TIMEOUT
+
     def _not_begun(self, transport: Transport) -> TransportError:
-        is_late = self.now() >= self._began + HANDSHAKE_TIMEOUT
-        what = f"brought no session within {HANDSHAKE_TIMEOUT:g} s" if is_late else "was ended before a session began"
+        what = "was ended before a session began"
+        if self._is_late():
+            what = f"brought no session within {HANDSHAKE_TIMEOUT:g} s"
         return TransportError(
             f"the connection to {transport.peer} is of no use: it {what}; check the port, and whether it takes "
-            "ws, wss, tcp or tls"
+            "ws, wss, tcp or tls; if they are right, too many others want to come in: try again later"
         )
 
 

@@ -82,13 +82,10 @@ class RelayDriver:
 
         Until a viewer has shown that it may come in, it has little time, and only a few can be there at once.
         """
-        if self._door.is_crowded:
-            transport.abort()
-            return
         connection: asyncio.Task[None] | None = None
         try:
-            with self._door.stranger():
-                hello = await self._door.first_message(transport)
+            with self._door.stranger(transport) as stranger:
+                hello = await self._door.first_message(stranger)
                 if hello is None:
                     return
                 try:
