@@ -105,21 +105,22 @@ def _check_readable(error: Exception, *paths: Path) -> None:
             raise FastframeError(f"cannot read {shown(path)}: {reason(fault)}") from fault
 
 
-def client_tls(authority: Path | None) -> ssl.SSLContext:
-    """TLS that trusts the system's authorities, and one more if it is named.
+def client_tls(authority: Path | None) -> ssl.SSLContext | None:
+    """TLS that trusts one authority more than the system does; `None` if none is named.
 
     Raises
     ------
     FastframeError
         The file is not what it should be.
     """
+    if authority is None:
+        return None
     context = ssl.create_default_context()
-    if authority is not None:
-        try:
-            context.load_verify_locations(authority)
-        except (OSError, ValueError) as error:
-            _check_readable(error, authority)
-            raise FastframeError(f"{shown(authority)} holds no certificate: {error}") from error
+    try:
+        context.load_verify_locations(authority)
+    except (OSError, ValueError) as error:
+        _check_readable(error, authority)
+        raise FastframeError(f"{shown(authority)} holds no certificate: {error}") from error
     return context
 
 

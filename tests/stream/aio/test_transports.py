@@ -341,6 +341,22 @@ def test_nothing_is_spoken_in_the_clear_where_tls_is_asked_for(scheme: str, cert
     run(main())
 
 
+@pytest.mark.parametrize("scheme", ["ws", "tcp"])
+def test_who_wants_tls_is_not_connected_in_the_clear(scheme: str) -> None:
+    async def main() -> None:
+        came = []
+
+        async def handler(transport: Transport) -> None:
+            came.append(transport.peer)
+
+        async with serve(handler, url(scheme)) as port:
+            with pytest.raises(LocalProtocolError, match="without TLS"):
+                await connect(url(scheme, port), tls=ssl.create_default_context())
+        assert not came
+
+    run(main())
+
+
 def test_a_web_page_cannot_connect() -> None:
     """Any page that the customer visits could try keys at his machine otherwise."""
 

@@ -96,7 +96,7 @@ async def connect(
     address
         Where to.
     tls
-        For addresses with TLS: what to trust. If omitted, what the system trusts.
+        For addresses with TLS, and only for these: what to trust. If omitted, what the system trusts.
     max_message
         Longest message that is accepted, in bytes: the `max_fragment` of this side's endpoint.
 
@@ -105,17 +105,17 @@ async def connect(
     TransportError
         It did not work.
     LocalProtocolError
-        The address is none.
+        The address is none, or does not go with `tls`.
     FastframeError
         A library is missing.
     """
     address, max_message = _checked(address, tls, max_message)
     if address.port == 0:  # which WebSocket takes for none, and that for 80
         raise LocalProtocolError(f"{address}: port 0 is for listening only; name the one that is listened on", actual=0)
-    if not address.is_encrypted:
-        tls = None
-    elif tls is None:
-        tls = ssl.create_default_context()
+    if address.is_encrypted:
+        tls = tls or ssl.create_default_context()
+    elif tls is not None:  # rather than in the clear what was to be encrypted
+        raise LocalProtocolError(f"{address} is without TLS, so nothing is to be trusted; use wss or tls", actual=tls)
     if address.is_websocket:
         return await websocket.connect(str(address), tls=tls, max_message=max_message)
     return await tcp.connect(address.host, address.port, tls=tls, max_message=max_message)
