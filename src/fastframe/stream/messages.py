@@ -412,6 +412,14 @@ def decode(data: Any) -> ControlMessage:
         raise RemoteProtocolError(f"malformed message of {len(data)} bytes: {error}", actual=len(data)) from error
 
 
+def check_hello(data: bytes) -> None:
+    """Raises `RemoteProtocolError` if there is no `hello` in it."""
+    message = decode(data)
+    if not isinstance(message, Hello):
+        actual = type(message).__name__
+        raise RemoteProtocolError("the first message must be a hello", expected=Hello.__name__, actual=actual)
+
+
 def decode_hello(data: Any) -> Hello | None:
     """The `hello` in a bytes-like object; `None` if there is none."""
     try:

@@ -1,16 +1,29 @@
 """Who gets a place at the door, and who loses it, when there are more strangers than places."""
 
 import asyncio
+import re
 from contextlib import ExitStack
 
-from connections import ended, run, url
+import pytest
+from connections import ended, run, until, url
 from desk import Customer, Technician, sharing, viewing
 
-from fastframe.errors import FastframeError
-from fastframe.stream import Message
-from fastframe.stream.aio import Transport, connect, serve
+from fastframe.errors import FastframeError, RemoteProtocolError
+from fastframe.stream import Message, Receiver
+from fastframe.stream.aio import Transport, connect, serve, strangers
 from fastframe.stream.aio.memory import MemoryTransport, joined
 from fastframe.stream.aio.strangers import MAX_STRANGERS, Door, Stranger
+
+
+def _hello() -> bytes:
+    receiver = Receiver()
+    receiver.connect(0.0)
+    messages = receiver.poll(0.0)
+    assert isinstance(messages, list)
+    return bytes(messages[0])
+
+
+HELLO = _hello()
 
 
 class Crowd:
@@ -50,7 +63,7 @@ class _Known:
 def test_a_newcomer_gets_the_place_of_who_has_been_silent_for_longest() -> None:
     async def main() -> None:
         with Crowd() as crowd:
-            first = await crowd.come("192.0.2.1:1000", b"hello")
+            first = await crowd.come("192.0.2.1:1000", HELLO)
             silent = [await crowd.come(f"192.0.2.{number}:1000") for number in range(2, MAX_STRANGERS + 1)]
             newcomer = await crowd.come("192.0.2.99:1000")
             assert [each.turned_away.done() for each in (first, *silent[:2], newcomer)] == [False, True, False, False]
@@ -63,7 +76,7 @@ def test_a_newcomer_gets_the_place_of_who_has_been_silent_for_longest() -> None:
 
 def test_one_address_pushes_out_only_its_own() -> None:
     async def main() -> None:
-        for word in (b"", b"hello"):
+        for word in (b"", HELLO):
             with Crowd() as crowd:
                 for port in range(MAX_STRANGERS):
                     await crowd.come(f"192.0.2.1:{port}", word)
@@ -92,7 +105,7 @@ def test_who_has_many_addresses_of_one_network_of_ipv6_is_one() -> None:
 def test_newcomers_do_not_push_out_who_has_spoken() -> None:
     async def main() -> None:
         with Crowd() as crowd:
-            spoken = [await crowd.come(f"192.0.2.{number}:1", b"hello") for number in range(MAX_STRANGERS)]
+            spoken = [await crowd.come(f"192.0.2.{number}:1", HELLO) for number in range(MAX_STRANGERS)]
             newcomer = await crowd.come("192.0.2.99:1")
             assert newcomer.turned_away.done()
             assert await crowd.door.first_message(newcomer) is None
@@ -145,6 +158,35 @@ def test_a_viewer_that_is_turned_away_comes_again() -> None:
         with Customer() as customer, Technician() as technician:
             async with sharing(customer), serve(door, url("tcp")) as port, viewing(customer, technician, port):
                 assert turned_away == 2
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "reason"),
+    [
+        (b"\xff\xff\xff\xff\x0f", RemoteProtocolError, "message of .* bytes on the stream"),
+        (b"\0\0", RemoteProtocolError, "message of 0 bytes"),
+        (b"\x03\1\2\3", RemoteProtocolError, "malformed message of 3 bytes"),
+        (b"", FastframeError, "nothing was said for 0.2 s"),
+    ],
+)
+def test_of_who_says_no_hello_is_told_at_once(
+    data: bytes, error: type[FastframeError], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strangers, "HANDSHAKE_TIMEOUT", 0.2)
+
+    async def main() -> None:
+        with Customer() as customer, Technician() as technician:
+            async with sharing(customer):
+                _, writer = await asyncio.open_connection("127.0.0.1", customer.port)
+                writer.write(data)
+                await until(lambda: customer.refusals)  # although it keeps the connection
+                assert [type(each) for each in customer.refusals] == [error]
+                assert re.match(reason, str(customer.refusals[0]))
+                async with viewing(customer, technician):
+                    writer.close()
+            assert len(customer.refusals) == 1
 
     run(main())
 

@@ -8,7 +8,7 @@ nobody else has.
 import asyncio
 from typing import Any
 
-from fastframe.errors import RemoteProtocolError
+from fastframe.errors import FastframeError, RemoteProtocolError
 from fastframe.stream.aio.sending import SenderDriver
 from fastframe.stream.aio.strangers import Door, RefusalHandler, Stranger
 from fastframe.stream.aio.transport import HANDSHAKE_TIMEOUT, LOGGER, Transport
@@ -63,7 +63,7 @@ class Host:
                 async with asyncio.timeout(HANDSHAKE_TIMEOUT):
                     refusal = await self._free(hello, stranger)
             except TimeoutError:
-                LOGGER.info("%s: others were before it for too long", transport.peer)
+                self._door.tell_refusal(transport, FastframeError("others were before it for too long"))
                 transport.abort()
                 return
         if stranger.turned_away.done():

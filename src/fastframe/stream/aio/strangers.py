@@ -12,8 +12,8 @@ whose first message is here before as many newcomers as there are places. The ha
 before the door, so their round trips do not count. A viewer that is turned away tries again a few times
 (`ConnectingDriver.view`).
 
-What does not hold: those who say something and then nothing, from as many addresses as there are places or from the
-viewer's own, fill the door for `HANDSHAKE_TIMEOUT` at a time; and at a `Host`, which serves one after the other, a
+What does not hold: those who say a proper hello and then nothing, from as many addresses as there are places or from
+the viewer's own, fill the door for `HANDSHAKE_TIMEOUT` at a time; and at a `Host`, which serves one after the other, a
 single one keeps the next waiting. Somebody who has spoken goes for a newcomer where others of his own address crowd the
 door. Connections that never end the handshakes of TLS or WebSocket are bounded in time, not in number. Against all
 those only what stands before the port helps.
@@ -27,14 +27,16 @@ from contextlib import contextmanager
 
 from fastframe.errors import FastframeError, RemoteProtocolError, TransportError
 from fastframe.stream.aio.transport import HANDSHAKE_TIMEOUT, LOGGER, Transport
-from fastframe.stream.messages import Bye, encode
+from fastframe.stream.messages import Bye, ByeReason, check_hello, encode
 from fastframe.stream.wire import Message
 
 # Strangers at once.
 MAX_STRANGERS = 16
 
 RefusalHandler = Callable[[str, FastframeError], None]
-"""Called with the address of a peer that was not let in, or has broken the protocol, and the reason."""
+"""Called with the address of a peer that was not let in, or has broken the protocol, and the reason; not for those who
+end the connection themselves before they have said anything. Whose hello is refused is told of once its connection has
+ended."""
 
 
 class Stranger:
@@ -50,12 +52,15 @@ class Stranger:
         Whether its first message has come.
     turned_away
         Done once it has lost its place; the connection has been ended.
+    is_refused
+        Whether somebody was told that it is not let in.
     """
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self.origin = _origin(transport.peer)
         self.has_spoken = False
+        self.is_refused = False
         self.turned_away: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
@@ -99,35 +104,45 @@ class Door:
         self._strangers.remove(stranger)
         stranger.turned_away.set_result(None)
         stranger.transport.abort()
-        self.tell_refusal(stranger.transport, FastframeError("too many others want to come in", limit=MAX_STRANGERS))
+        if not stranger.is_refused:
+            self.tell_refusal(
+                stranger.transport, FastframeError("too many others want to come in", limit=MAX_STRANGERS)
+            )
 
     async def first_message(self, stranger: Stranger) -> bytes | None:
-        """What a stranger says first; `None`: nothing in time, and then the connection has been ended."""
-        transport = stranger.transport
+        """The hello that a stranger says first; `None`: it did not, and the connection has been ended."""
+        transport, message = stranger.transport, None
         if stranger.turned_away.done():
             return None
-        text = "nothing was said"
         try:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):
                 message = await transport.receive()
-        except TimeoutError:
-            message, text = None, f"nothing was said for {HANDSHAKE_TIMEOUT:g} s"
-        except (TransportError, RemoteProtocolError) as error:
-            message, text = None, str(error)
-        if stranger.turned_away.done():
-            return None
-        if message is None:
-            LOGGER.info("%s: %s", transport.peer, text)
-            transport.abort()
-        stranger.has_spoken = message is not None
-        return message
+            if message is not None:
+                check_hello(message)
+                stranger.has_spoken = not stranger.turned_away.done()
+                return message if stranger.has_spoken else None
+            LOGGER.info("%s: nothing was said", transport.peer)
+        except TransportError as error:
+            LOGGER.info("%s", error)
+        except (RemoteProtocolError, TimeoutError) as error:
+            if not stranger.turned_away.done():
+                stranger.is_refused = True
+                self.tell_refusal(transport, _fault(error))
+                if message is not None:
+                    await self._say(transport, Bye(ByeReason.PROTOCOL_ERROR, str(error)[:200]))
+        transport.abort()
+        return None
 
     async def refuse(self, transport: Transport, refusal: Bye) -> None:
         """Tells a stranger why it is not let in, and ends the connection."""
         self.tell_refusal(transport, FastframeError(refusal.text))
+        await self._say(transport, refusal)
+
+    async def _say(self, transport: Transport, bye: Bye) -> None:
+        """Says a last word, and ends the connection."""
         try:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-                await transport.send(Message(encode(refusal)))
+                await transport.send(Message(encode(bye)))
             await transport.close()
         except (TimeoutError, TransportError):
             pass
@@ -139,6 +154,12 @@ class Door:
         LOGGER.info("%s: %s", transport.peer, error)
         if self._on_refusal is not None:
             self._on_refusal(transport.peer, error)
+
+
+def _fault(error: RemoteProtocolError | TimeoutError) -> FastframeError:
+    if isinstance(error, RemoteProtocolError):
+        return error
+    return FastframeError(f"nothing was said for {HANDSHAKE_TIMEOUT:g} s", limit=HANDSHAKE_TIMEOUT)
 
 
 def _origin(peer: str) -> str:
