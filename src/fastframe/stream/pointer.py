@@ -27,21 +27,7 @@ class PointerNews:
 
     def make_shape(self, pixels: Any, hotspot: tuple[int, int]) -> m.CursorShape:
         """The message that tells a shape, with the next number; see `Serving.send_cursor_shape`."""
-        array = np.ascontiguousarray(pixels)
-        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 4:
-            raise LocalProtocolError(
-                f"a pointer must be (H, W, 4) of uint8, not {array.shape} of {array.dtype}",
-                expected="(H, W, 4) uint8",
-                actual=f"{array.shape} {array.dtype}",
-            )
-        height, width = array.shape[:2]
-        try:
-            x, y = map(index, hotspot)
-        except (TypeError, ValueError) as error:
-            raise LocalProtocolError(f"a hotspot must be two integers, not {hotspot!r}", actual=hotspot) from error
-        if not (0 <= x < width and 0 <= y < height):
-            raise LocalProtocolError(f"hotspot {hotspot} is outside of {width} x {height}", actual=hotspot)
-        return m.CursorShape(self._serial + 1 & 0xFFFFFFFF, width, height, x, y, zlib.compress(array.tobytes()))
+        return shape_message(self._serial + 1 & 0xFFFFFFFF, pixels, hotspot)
 
     def set_shape(self, serial: int, message: bytes) -> None:
         """The shape is another one, which an encoded message tells."""
@@ -72,3 +58,25 @@ class PointerNews:
         is_shown = self._position_is_new and self.position is not None and self.position.display in displays
         self.tell_nothing()
         return shape, self.position if is_shown else None
+
+
+def shape_message(serial: int, pixels: Any, hotspot: tuple[int, int]) -> m.CursorShape:
+    """The message that tells a shape; see `Serving.send_cursor_shape`."""
+    try:
+        array = np.ascontiguousarray(pixels)
+    except Exception as error:
+        raise LocalProtocolError(f"a pointer must be a buffer (H, W, 4) of uint8: {error}") from error
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 4:
+        raise LocalProtocolError(
+            f"a pointer must be (H, W, 4) of uint8, not {array.shape} of {array.dtype}",
+            expected="(H, W, 4) uint8",
+            actual=f"{array.shape} {array.dtype}",
+        )
+    height, width = array.shape[:2]
+    try:
+        x, y = map(index, hotspot)
+    except (TypeError, ValueError) as error:
+        raise LocalProtocolError(f"a hotspot must be two integers, not {hotspot!r}", actual=hotspot) from error
+    if not (0 <= x < width and 0 <= y < height):
+        raise LocalProtocolError(f"hotspot {hotspot} is outside of {width} x {height}", actual=hotspot)
+    return m.CursorShape(serial, width, height, x, y, zlib.compress(array.tobytes()))

@@ -5,6 +5,7 @@ import contextlib
 from typing import Any
 
 import numpy as np
+import pictures
 import pytest
 from certificates import Certificates
 from connections import Proxy, run, until, url
@@ -14,7 +15,16 @@ from fastframe import Rect, capture
 from fastframe.errors import LocalProtocolError, RemoteProtocolError, TransportError
 from fastframe.stream import ByeReason, ConsentState, Display, Message, Scope, State
 from fastframe.stream.aio import connect, driver, strangers
-from fastframe.stream.events import ChatReceived, Closed, Connected, ConnectionBroken, ConsentChanged, Event
+from fastframe.stream.events import (
+    ChatReceived,
+    Closed,
+    Connected,
+    ConnectionBroken,
+    ConsentChanged,
+    CursorShapeChanged,
+    Event,
+)
+from fastframe.stream.messages import LEAST_MAX_MESSAGE
 from fastframe.stream.wire import MARK
 
 
@@ -367,6 +377,47 @@ def test_a_wrong_picture_is_refused_and_the_session_goes_on(display: Any, pixels
                 customer.show(noise(2))
                 await technician.sees(noise(2))
                 assert technician.receiver.displays == before
+                assert len(technician.of(Connected)) == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape", "told"),
+    [
+        ((256, 1, 1), None, "display: Expected"),
+        ((0, 1.5, 1), None, "x: Expected"),
+        ((0, 1, 2**40), None, "y: Expected"),
+        ((0, 1, 1), np.zeros((8, 8, 4), np.uint8), "pixels and a hotspot"),
+        ((0, 1, 1), (np.zeros((8, 8, 3), np.uint8), (0, 0)), "a pointer must be"),
+        ((0, 1, 1), ([[1], [2, 3]], (0, 0)), "a pointer must be"),
+        ((0, 1, 1), (np.zeros((8, 8, 4), np.uint8), (8, 0)), "outside of 8 x 8"),
+        ((0, 1, 1), (np.zeros((257, 8, 4), np.uint8), (0, 0)), "height: Expected"),
+    ],
+)
+def test_a_wrong_pointer_is_refused_and_the_session_goes_on(arguments: Any, shape: Any, told: str) -> None:
+    async def main() -> None:
+        with Customer() as customer, Technician() as technician:
+            async with sharing(customer), viewing(customer, technician):
+                customer.show(noise(1))
+                with pytest.raises(LocalProtocolError, match=told):
+                    customer.driver.point(*arguments, shape=shape)
+                customer.show(noise(2))
+                await technician.sees(noise(2))
+                assert len(technician.of(Connected)) == 1
+
+    run(main())
+
+
+def test_a_pointer_that_is_too_long_for_a_message_is_not_told() -> None:
+    async def main() -> None:
+        with Customer() as customer, Technician(max_fragment=LEAST_MAX_MESSAGE) as technician:
+            async with sharing(customer), viewing(customer, technician):
+                customer.show(noise(1))
+                customer.driver.point(0, 1, 1, shape=(pictures.noise(128, 128), (0, 0)))
+                customer.show(noise(2))
+                await technician.sees(noise(2))
+                assert not technician.of(CursorShapeChanged)
                 assert len(technician.of(Connected)) == 1
 
     run(main())

@@ -8,10 +8,12 @@ from typing import Any
 from fastframe._frames import checked_frame, clipped_damage
 from fastframe.errors import ConsentRequired, LocalProtocolError
 from fastframe.stream.aio.driver import Driver, EventHandler
+from fastframe.stream.aio.transport import LOGGER
 from fastframe.stream.aio.worker import Worker
 from fastframe.stream.consent import ConsentState, Scope
 from fastframe.stream.events import ConsentChanged, Event, FrameWanted
-from fastframe.stream.messages import ByeReason, Display
+from fastframe.stream.messages import ByeReason, CursorPosition, Display, encode
+from fastframe.stream.pointer import shape_message
 from fastframe.stream.sender import Sender
 from fastframe.stream.states import State
 from fastframe.stream.wire import Message
@@ -107,11 +109,24 @@ class SenderDriver(Driver[Sender]):
         visible
             Whether it is to be drawn.
         shape
-            If it looks different: pixels and hotspot, as for `Sender.send_cursor_shape`.
+            If it looks different: pixels and hotspot, as for `Sender.send_cursor_shape`. One that is longer than the
+            viewer takes in a message is not told.
+
+        Raises
+        ------
+        LocalProtocolError
+            A wrong argument, or called outside of the event loop. Nothing has changed.
         """
         _check_loop()
+        encode(CursorPosition(number, x, y, visible))
+        if shape is not None:
+            try:
+                pixels, hotspot = shape
+            except (TypeError, ValueError) as error:
+                raise LocalProtocolError("a shape must be pixels and a hotspot", actual=shape) from error
+            encode(shape_message(0, pixels, hotspot))
+            self._pointer_shape = pixels, hotspot
         self._pointer = number, x, y, visible
-        self._pointer_shape = shape or self._pointer_shape
         self._wake.set()
 
     async def stop(self, reason: ByeReason = ByeReason.STOPPED, text: str = "", *, by: str = "") -> None:
@@ -161,8 +176,12 @@ class SenderDriver(Driver[Sender]):
 
     def _tell_pointer(self) -> None:
         if self._pointer_shape is not None:
-            self.endpoint.send_cursor_shape(*self._pointer_shape, self.now())
+            pixels, hotspot = self._pointer_shape
             self._pointer_shape = None
+            try:
+                self.endpoint.send_cursor_shape(pixels, hotspot, self.now())
+            except LocalProtocolError as error:
+                LOGGER.info("%s", error)
         if self._pointer is not None:
             number, x, y, visible = self._pointer
             self._pointer = None
