@@ -195,3 +195,30 @@ async def _pass_on(source: Transport, sink: Transport) -> None:
     while (message := await source.receive()) is not None:
         await sink.send(Message(message))
     await sink.close()
+
+
+def test_a_door_whose_refusals_nobody_can_take_has_no_ghosts() -> None:
+    def fail(peer: str, error: FastframeError) -> None:
+        raise RuntimeError(peer)
+
+    async def main() -> None:
+        with Crowd() as crowd:
+            for number in range(MAX_STRANGERS):
+                await crowd.come(f"192.0.2.{number}:1000")
+            crowd.door._on_refusal = fail
+            with pytest.raises(RuntimeError):
+                await crowd.come("198.51.100.1:1000")
+            assert len(crowd.door._strangers) == MAX_STRANGERS - 1  # neither who went nor who came
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "peer", ["[fe80::1%eth0]:7", "[2001:db8::1]:7", "[::ffff:192.0.2.1]:7", "a pipe", "", "host:7"]
+)
+def test_every_peer_has_an_origin(peer: str) -> None:
+    async def main() -> None:
+        with Crowd() as crowd:
+            assert (await crowd.come(peer)).origin == (await crowd.come(peer)).origin
+
+    run(main())

@@ -69,7 +69,7 @@ class Host:
         if stranger.turned_away.done():
             return
         if refusal is not None:
-            await self._door.refuse(transport, refusal)
+            await self._door.refuse(stranger, refusal)
         else:
             await self._connect(transport, hello)
 

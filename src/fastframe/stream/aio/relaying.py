@@ -93,7 +93,7 @@ class RelayDriver:
                 except LocalProtocolError as error:
                     over = self.relay.state is State.CLOSED
                     reason = ByeReason.UNKNOWN_SESSION if over else ByeReason.CONSENT
-                    await self._door.refuse(transport, Bye(reason, str(error)))
+                    await self._door.refuse(stranger, Bye(reason, str(error)))
                     return
                 connection = self._connections[number] = asyncio.create_task(self._carry(number, transport, hello))
                 let_in = asyncio.create_task(self._drivers[number].is_open.wait())

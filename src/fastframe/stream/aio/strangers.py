@@ -82,9 +82,9 @@ class Door:
         """While the context lasts there is one more, unless it is turned away meanwhile, or at once."""
         stranger = Stranger(transport)
         self._strangers.append(stranger)
-        if len(self._strangers) > MAX_STRANGERS:
-            self._turn_away(self._first_to_go(stranger))
         try:
+            if len(self._strangers) > MAX_STRANGERS:
+                self._turn_away(self._first_to_go(stranger))
             yield stranger
         finally:
             if stranger in self._strangers:
@@ -133,10 +133,11 @@ class Door:
         transport.abort()
         return None
 
-    async def refuse(self, transport: Transport, refusal: Bye) -> None:
+    async def refuse(self, stranger: Stranger, refusal: Bye) -> None:
         """Tells a stranger why it is not let in, and ends the connection."""
-        self.tell_refusal(transport, FastframeError(refusal.text))
-        await self._say(transport, refusal)
+        stranger.is_refused = True
+        self.tell_refusal(stranger.transport, FastframeError(refusal.text))
+        await self._say(stranger.transport, refusal)
 
     async def _say(self, transport: Transport, bye: Bye) -> None:
         """Says a last word, and ends the connection."""
@@ -173,4 +174,4 @@ def _origin(peer: str) -> str:
         return host
     if isinstance(address, ipaddress.IPv4Address):
         return host
-    return str(address.ipv4_mapped or address.exploded[: len("2001:0db8:0000:0000")])
+    return str(address.ipv4_mapped or f"{int(address) >> 64:016x}")
