@@ -37,7 +37,7 @@ static const ff_kernel_table scalar_table = {
 };
 
 #ifdef FF_HAVE_AVX2
-static const ff_kernel_table avx2_table = {
+static ff_kernel_table avx2_table = {
     .name = "avx2",
     .diff_tiles = ff_diff_tiles_avx2,
     .load_tiles = ff_load_tiles_avx2,
@@ -59,7 +59,6 @@ static const ff_kernel_table avx2_table = {
     .estimate_codes = ff_estimate_codes_avx2,
     .encode_box = ff_encode_box_avx2,
     .decode_box = ff_decode_box_avx2,
-    .crc32 = ff_crc32_avx2,
 };
 #endif
 
@@ -71,8 +70,10 @@ size_t ff_isa_list(const ff_kernel_table **tables, size_t capacity) {
         tables[count++] = &scalar_table;
 #ifdef FF_HAVE_AVX2
     __builtin_cpu_init();
-    if (count < capacity && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("pclmul")) /* hardly one has the first alone */
+    if (count < capacity && __builtin_cpu_supports("avx2")) {
+        avx2_table.crc32 = __builtin_cpu_supports("pclmul") ? ff_crc32_avx2 : NULL;
         tables[count++] = &avx2_table;
+    }
 #endif
     return count;
 }

@@ -10,20 +10,26 @@
 #include <stdlib.h>
 
 /* The address sanitizer looks after what malloc returns. */
-#if defined(__linux__) && defined(MADV_HUGEPAGE) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#define SANITIZED __has_feature(address_sanitizer)
+#else
+#define SANITIZED 0
+#endif
+
+#if defined(__linux__) && defined(MADV_HUGEPAGE) && !SANITIZED
 
 #define HUGE_PAGE ((size_t)2 << 20)
 /* What takes less than half a huge page comes from malloc. */
 #define SMALL (HUGE_PAGE / 2)
 #define MOST (SIZE_MAX - 2 * HUGE_PAGE)
 
-/* Stands before the memory. */
+/* Stands before the memory, which so is aligned for anything. */
 typedef struct origin {
-    void *start;
+    _Alignas(max_align_t) void *start;
     size_t mapped; /* bytes, or 0 for what malloc returned */
 } origin;
-
-_Static_assert(sizeof(origin) % _Alignof(max_align_t) == 0, "what stands behind it is aligned for anything");
 
 static void *behind(void *place, void *start, size_t mapped) {
     origin *before = place;
@@ -33,7 +39,8 @@ static void *behind(void *place, void *start, size_t mapped) {
 
 /* Memory whose address can be divided by `alignment`. */
 static void *map(size_t bytes, size_t alignment) {
-    const size_t mapped = bytes + alignment; /* what is beside costs addresses alone */
+    const size_t mapped = bytes + alignment; /* what is beside is never touched: it costs addresses alone, unless the system
+                                              * counts these (vm.overcommit_memory = 2) */
     uint8_t *start = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (start == MAP_FAILED)
         return NULL;
