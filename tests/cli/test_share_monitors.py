@@ -181,3 +181,6 @@ def test_each_display_and_each_size_is_a_video(tmp_path: Path, capsys: pytest.Ca
     with pytest.raises(FastframeError, match="film-display3"):
         PictureFiles(str(path), force=False)
     assert "film-display2.mkv.0123abcd.part, 27 B" in capsys.readouterr().err
+    (tmp_path / "film-display2.mkv").write_bytes(b"of another session")
+    PictureFiles(str(path), force=True)
+    assert capsys.readouterr().err.count("film-display2.mkv.0123abcd.part") == 1

@@ -50,14 +50,23 @@ def parse_pictures(name: str) -> tuple[Path, bool]:
 
 
 def may_write(path: Path, *, force: bool) -> None:
-    """Refuse to overwrite `path` unless the user agrees, now or by `--force`; and tell of parts that were left of it.
+    """Tell of parts that killed commands left of `path`, and then as `may_overwrite`."""
+    if path.is_dir():
+        for folder in (path, *sorted(path.glob("display[0-9]*/"))):
+            tell_parts(folder, "frame-[0-9]*.png")
+    else:
+        tell_parts(path.parent, glob.escape(path.name))
+    may_overwrite(path, force=force)
+
+
+def may_overwrite(path: Path, *, force: bool) -> None:
+    """Refuse to overwrite `path` unless the user agrees, now or by `--force`.
 
     Raises
     ------
     FastframeError
         It exists, and the user said no or cannot be asked.
     """
-    tell_parts(*((path, "*") if path.is_dir() else (path.parent, glob.escape(path.name))))
     if force or not path.exists():
         return
     what = "is not empty" if path.is_dir() else "exists"

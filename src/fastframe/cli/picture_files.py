@@ -11,7 +11,7 @@ from fastframe._closing import Closing
 from fastframe._files import PendingFile, reason
 from fastframe._names import shown
 from fastframe.capture import VideoWriter, png_bytes
-from fastframe.cli.options import may_write, parse_pictures, tell_parts
+from fastframe.cli.options import may_overwrite, may_write, parse_pictures, tell_parts
 from fastframe.errors import FastframeError, RecordingError
 
 
@@ -45,7 +45,7 @@ class PictureFiles(Closing):
                 pattern = f"{glob.escape(path.stem)}-{kind}[0-9]*.mkv"
                 tell_parts(path.parent, pattern)
                 for other in sorted(path.parent.glob(pattern)):
-                    may_write(other, force=force)
+                    may_overwrite(other, force=force)
         self._path = path
         self._stack = ExitStack()
         self._videos: dict[int, _Videos] = {}
