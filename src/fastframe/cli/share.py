@@ -51,6 +51,8 @@ WISHES = {
     Scope.EXTRA_TECHNICIAN: "see your screen as well",
 }
 ENCRYPTED = {"ws": "wss", "tcp": "tls"}
+# So many addresses and reasons are told in a session.
+MOST_REFUSALS = 50
 
 
 def share(
@@ -166,6 +168,7 @@ class Sharing:
         self._viewer = ""
         self._state = "waiting for a viewer"
         self._failure: FastframeError | None = None
+        self._told_refusals: set[tuple[str, str]] = set()
         self._address: Address
         self._as_json = False
 
@@ -269,7 +272,12 @@ class Sharing:
 
     def _refused(self, peer: str, error: FastframeError) -> None:
         """Somebody was not let in."""
-        news(f"{peer} was refused: {error}")
+        # Whoever reaches the port can be refused as often as he likes: the key and the questions are to stay in sight.
+        what = peer.rpartition(":")[0], str(error)
+        if what not in self._told_refusals and len(self._told_refusals) < MOST_REFUSALS:
+            self._told_refusals.add(what)
+            last = len(self._told_refusals) == MOST_REFUSALS
+            news(f"{peer} was refused: {error}{'; more of them are not told' if last else ''}")
         if self._has_key_out and not self._pairing.attempts_left:
             # It stays out, and of no use: another one would give whoever guesses five more attempts.
             if self._viewer:
