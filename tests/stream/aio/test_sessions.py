@@ -385,9 +385,9 @@ def test_a_wrong_picture_is_refused_and_the_session_goes_on(display: Any, pixels
 @pytest.mark.parametrize(
     ("arguments", "shape", "told"),
     [
-        ((256, 1, 1), None, "display: Expected"),
-        ((0, 1.5, 1), None, "x: Expected"),
-        ((0, 1, 2**40), None, "y: Expected"),
+        ((256, 1, 1), None, "id of a display must be"),
+        ((0, 1.5, 1), None, "x of the pointer must be"),
+        ((0, 1, 2**40), None, "y of the pointer must be"),
         ((0, 1, 1), np.zeros((8, 8, 4), np.uint8), "pixels and a hotspot"),
         ((0, 1, 1), (np.zeros((8, 8, 3), np.uint8), (0, 0)), "a pointer must be"),
         ((0, 1, 1), ([[1], [2, 3]], (0, 0)), "a pointer must be"),

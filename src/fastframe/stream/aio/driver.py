@@ -75,6 +75,8 @@ class Driver(Generic[E]):
         self._calls: deque[tuple[Callable[[float], object], asyncio.Future[Any]]] = deque()
         self._wake = asyncio.Event()
         self._running = False
+        # In which it runs, or ran last.
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.is_open = asyncio.Event()
         self._begin()
 
@@ -145,6 +147,7 @@ class Driver(Generic[E]):
         if self._running:
             raise LocalProtocolError("an endpoint has one connection at a time")
         self._running = True
+        self._loop = asyncio.get_running_loop()
         self._begin()
         if first is not None:
             self._take_in(first)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from fastframe._arguments import checked_bool, checked_int
 from fastframe._frames import checked_frame, clipped_damage
 from fastframe.errors import ConsentRequired, LocalProtocolError
 from fastframe.stream.aio.driver import Driver, EventHandler
@@ -12,7 +13,7 @@ from fastframe.stream.aio.transport import LOGGER
 from fastframe.stream.aio.worker import Worker
 from fastframe.stream.consent import ConsentState, Scope
 from fastframe.stream.events import ConsentChanged, Event, FrameWanted
-from fastframe.stream.messages import ByeReason, CursorPosition, Display, encode
+from fastframe.stream.messages import ByeReason, Display, encode
 from fastframe.stream.pointer import shape_message
 from fastframe.stream.sender import Sender
 from fastframe.stream.states import State
@@ -74,7 +75,7 @@ class SenderDriver(Driver[Sender]):
         LocalProtocolError
             A wrong argument, or called outside of the event loop. What was shown before goes on being shown.
         """
-        _check_loop()
+        self._check_loop()
         (display,) = self.endpoint.check_displays((display,))
         frame = checked_frame(pixels, display.width, display.height)
         new = None if damage is None else tuple(clipped_damage(damage, display.width, display.height))
@@ -90,7 +91,8 @@ class SenderDriver(Driver[Sender]):
 
     def hide(self, number: int) -> None:
         """A display is gone. To be called as `show` is."""
-        _check_loop()
+        self._check_loop()
+        number = checked_int(number, "id of a display", 0, 0xFF)
         self._pictures.pop(number, None)
         self._displays_changed |= self._displays.pop(number, None) is not None
         self._wake.set()
@@ -117,8 +119,13 @@ class SenderDriver(Driver[Sender]):
         LocalProtocolError
             A wrong argument, or called outside of the event loop. Nothing has changed.
         """
-        _check_loop()
-        encode(CursorPosition(number, x, y, visible))
+        self._check_loop()
+        position = (
+            checked_int(number, "id of a display", 0, 0xFF),
+            checked_int(x, "x of the pointer", -(2**31), 2**31 - 1),
+            checked_int(y, "y of the pointer", -(2**31), 2**31 - 1),
+            checked_bool(visible, "visible"),
+        )
         if shape is not None:
             try:
                 pixels, hotspot = shape
@@ -126,7 +133,7 @@ class SenderDriver(Driver[Sender]):
                 raise LocalProtocolError("a shape must be pixels and a hotspot", actual=shape) from error
             encode(shape_message(0, pixels, hotspot))
             self._pointer_shape = pixels, hotspot
-        self._pointer = number, x, y, visible
+        self._pointer = position
         self._wake.set()
 
     async def stop(self, reason: ByeReason = ByeReason.STOPPED, text: str = "", *, by: str = "") -> None:
@@ -148,6 +155,15 @@ class SenderDriver(Driver[Sender]):
             case ConsentChanged(Scope.VIEW, _, after) if after is not ConsentState.GRANTED:
                 self._forget()
         super()._handle(event)
+
+    def _check_loop(self) -> None:
+        """What is shown wakes the loop, which another thread could not do."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if loop is None or loop is not (self._loop or loop):
+            raise LocalProtocolError("call this in the event loop (loop.call_soon_threadsafe from a thread)")
 
     def _forget(self) -> None:
         self._pictures.clear()
@@ -193,11 +209,3 @@ class SenderDriver(Driver[Sender]):
         if message.payload and (self._stopped or not self.endpoint.gate.allows(Scope.VIEW, self.now())):
             return False
         return super()._may_leave(message)
-
-
-def _check_loop() -> None:
-    """What is shown wakes the loop, which another thread could not do."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError as error:
-        raise LocalProtocolError("call this in the event loop (loop.call_soon_threadsafe from a thread)") from error
