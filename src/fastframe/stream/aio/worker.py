@@ -50,8 +50,8 @@ class Worker:
         # An interrupt may keep the context's end from coming: then the thread ends when nobody refers to this. A
         # callback in Python could be interrupted as well, so it is the queue's own.
         end: weakref.ref[Worker] = weakref.ref(self, self._jobs.put)
-        self._process = os.getpid()
         _threads.start(self._name, _serve, self._jobs, self._ended, end)
+        self._process = os.getpid()
         return self
 
     def __exit__(
