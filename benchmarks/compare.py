@@ -81,7 +81,7 @@ def measure_scene(scene: Scene, peers: Sequence[str], frames: int | None, repeat
 def write(results: Sequence[SceneResult], options: argparse.Namespace) -> None:
     """Write what is known so far into the files that the user wants."""
     if options.out:
-        options.out.write_text(render(results))
+        options.out.write_text(render(results), encoding="utf-8")
     if options.plot or options.planes_plot:
         # Only here, since tables can do without matplotlib.
         from plots import plot_comparison, plot_planes

@@ -260,7 +260,10 @@ class Viewer:
     def _draw(self, x: int, y: int, width: int, height: int, encoding: int) -> None:
         area = self.picture[y : y + height, x : x + width]
         if encoding == self._decoder.number:
-            area[..., :3] = self._decoder.decode(self._read, width, height)
+            try:
+                area[..., :3] = self._decoder.decode(self._read, width, height)
+            except (zlib.error, IndexError, ValueError) as error:
+                raise RfbError(f"the server sends what is no rectangle of {width} x {height}: {error}") from error
         elif encoding == _RAW:
             area[:] = np.frombuffer(self._read(4 * width * height), np.uint8).reshape(height, width, 4)
         elif encoding == _COPY:

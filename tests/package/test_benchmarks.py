@@ -277,14 +277,14 @@ def test_an_interrupted_comparison_keeps_the_scenes_that_were_measured(
 
 
 def test_interrupted_figures_are_printed_as_far_as_they_are_known(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def measure_one(options: object) -> Iterator[Figure]:
         yield Figure("the first figure", 1.0, 2.0)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(figures, "measure_figures", measure_one)
-    monkeypatch.setattr("sys.argv", ["figures"])
+    monkeypatch.setattr("sys.argv", ["figures", str(write_scene(tmp_path / "scene.mkv").path)])
     assert figures.main() == 130
     told = capsys.readouterr()
     assert "the first figure" in told.out
@@ -321,12 +321,14 @@ def test_a_program_that_is_told_to_end_does_as_after_ctrl_c(tmp_path: Path) -> N
     assert "interrupted: " in told
 
 
-def test_figures_say_that_they_need_x264(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_figures_say_that_they_need_x264(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def missing(*_: object, **__: object) -> None:
         raise PeerMissing("this PyAV has no libx264rgb")
 
     monkeypatch.setattr("video_peers.Video.__init__", missing)
-    monkeypatch.setattr("sys.argv", ["figures"])
+    monkeypatch.setattr("sys.argv", ["figures", str(write_scene(tmp_path / "scene.mkv").path)])
     with pytest.raises(SystemExit) as ended:
         figures.main()
     assert ended.value.code == 2
