@@ -8,8 +8,8 @@ The layout stands in SPEC.md, "Packet files": seven bytes of signature and a ver
 (u32), its time in microseconds (u64) and its bytes, little-endian.
 
 A file that ends within a record was cut: the records before it are good. A writer that owns the file's name
-writes to a temporary one and renames it when the last record is complete; a record is in
-the file as soon as it is written, whatever happens to the writer.
+writes to a temporary one and renames it when the last record is complete; a record is in the file as soon as it is
+written, whatever happens to the writer.
 """
 
 import io
