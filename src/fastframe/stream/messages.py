@@ -29,6 +29,7 @@ MAX_NAME = 64
 MAX_CAPABILITIES = 16
 MAX_FILE_DATA = 11 * 1024
 MAX_CURSOR_BYTES = 128 * 1024
+MAX_CURSOR_SIDE = 256
 
 U8 = Annotated[int, msgspec.Meta(ge=0, le=0xFF)]
 U16 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
@@ -180,8 +181,8 @@ class CursorShape(_Message, frozen=True, tag="cursor-shape"):
     """What the pointer looks like: straight-alpha BGRA rows, compressed with zlib."""
 
     serial: U32
-    width: Annotated[int, msgspec.Meta(ge=1, le=256)]
-    height: Annotated[int, msgspec.Meta(ge=1, le=256)]
+    width: Annotated[int, msgspec.Meta(ge=1, le=MAX_CURSOR_SIDE)]
+    height: Annotated[int, msgspec.Meta(ge=1, le=MAX_CURSOR_SIDE)]
     hot_x: U8
     hot_y: U8
     pixels: Annotated[bytes, msgspec.Meta(max_length=MAX_CURSOR_BYTES)]

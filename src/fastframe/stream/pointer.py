@@ -6,6 +6,7 @@ from operator import index
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fastframe.errors import LocalProtocolError
 from fastframe.stream import messages as m
@@ -27,7 +28,9 @@ class PointerNews:
 
     def make_shape(self, pixels: Any, hotspot: tuple[int, int]) -> m.CursorShape:
         """The message that tells a shape, with the next number; see `Serving.send_cursor_shape`."""
-        return shape_message(self._serial + 1 & 0xFFFFFFFF, pixels, hotspot)
+        array, (x, y) = checked_shape(pixels, hotspot)
+        height, width = array.shape[:2]
+        return m.CursorShape(self._serial + 1 & 0xFFFFFFFF, width, height, x, y, zlib.compress(array.tobytes()))
 
     def set_shape(self, serial: int, message: bytes) -> None:
         """The shape is another one, which an encoded message tells."""
@@ -60,8 +63,14 @@ class PointerNews:
         return shape, self.position if is_shown else None
 
 
-def shape_message(serial: int, pixels: Any, hotspot: tuple[int, int]) -> m.CursorShape:
-    """The message that tells a shape; see `Serving.send_cursor_shape`."""
+def checked_shape(pixels: Any, hotspot: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], tuple[int, int]]:
+    """A shape and its hotspot, as `Serving.send_cursor_shape` takes them; nothing is copied that need not be.
+
+    Raises
+    ------
+    LocalProtocolError
+        They are none.
+    """
     try:
         array = np.ascontiguousarray(pixels)
     except Exception as error:
@@ -73,10 +82,16 @@ def shape_message(serial: int, pixels: Any, hotspot: tuple[int, int]) -> m.Curso
             actual=f"{array.shape} {array.dtype}",
         )
     height, width = array.shape[:2]
+    if max(width, height) > m.MAX_CURSOR_SIDE:
+        raise LocalProtocolError(
+            f"a pointer has at most {m.MAX_CURSOR_SIDE} x {m.MAX_CURSOR_SIDE} pixels, not {width} x {height}",
+            limit=m.MAX_CURSOR_SIDE,
+            actual=(width, height),
+        )
     try:
         x, y = map(index, hotspot)
     except (TypeError, ValueError) as error:
         raise LocalProtocolError(f"a hotspot must be two integers, not {hotspot!r}", actual=hotspot) from error
     if not (0 <= x < width and 0 <= y < height):
         raise LocalProtocolError(f"hotspot {hotspot} is outside of {width} x {height}", actual=hotspot)
-    return m.CursorShape(serial, width, height, x, y, zlib.compress(array.tobytes()))
+    return array, (x, y)

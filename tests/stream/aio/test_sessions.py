@@ -365,6 +365,7 @@ def test_pictures_in_a_burst_share_their_damage() -> None:
         (Display(1, 0, 0, 8000, 6000), np.zeros((6000, 8000, 4), np.uint8), None, "SenderConfig.limits are"),
         (capture.Display(0, "DP-1", Rect(0, 0, 320, 240)), noise(1), None, "a display must be a fastframe.stream"),
         (None, noise(1), None, "a display must be a fastframe.stream"),
+        (Display(0, np.zeros(2), 0, 320, 240), noise(1), None, "x of display 0"),  # type: ignore[arg-type]
     ],
 )
 def test_a_wrong_picture_is_refused_and_the_session_goes_on(display: Any, pixels: Any, damage: Any, told: str) -> None:
@@ -392,7 +393,7 @@ def test_a_wrong_picture_is_refused_and_the_session_goes_on(display: Any, pixels
         ((0, 1, 1), (np.zeros((8, 8, 3), np.uint8), (0, 0)), "a pointer must be"),
         ((0, 1, 1), ([[1], [2, 3]], (0, 0)), "a pointer must be"),
         ((0, 1, 1), (np.zeros((8, 8, 4), np.uint8), (8, 0)), "outside of 8 x 8"),
-        ((0, 1, 1), (np.zeros((257, 8, 4), np.uint8), (0, 0)), "height: Expected"),
+        ((0, 1, 1), (np.zeros((257, 8, 4), np.uint8), (0, 0)), "at most 256 x 256"),
     ],
 )
 def test_a_wrong_pointer_is_refused_and_the_session_goes_on(arguments: Any, shape: Any, told: str) -> None:

@@ -1,6 +1,7 @@
 """The customer's end with asyncio: the newest picture of each display, encoded when there is room on the line."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,8 @@ from fastframe.stream.aio.transport import LOGGER
 from fastframe.stream.aio.worker import Worker
 from fastframe.stream.consent import ConsentState, Scope
 from fastframe.stream.events import ConsentChanged, Event, FrameWanted
-from fastframe.stream.messages import ByeReason, Display, encode
-from fastframe.stream.pointer import shape_message
+from fastframe.stream.messages import ByeReason, Display
+from fastframe.stream.pointer import checked_shape
 from fastframe.stream.sender import Sender
 from fastframe.stream.states import State
 from fastframe.stream.wire import Message
@@ -76,10 +77,14 @@ class SenderDriver(Driver[Sender]):
             A wrong argument, or called outside of the event loop. What was shown before goes on being shown.
         """
         self._check_loop()
-        (display,) = self.endpoint.check_displays((display,))
+        is_known = False
+        with contextlib.suppress(ValueError):  # of an array as a field, say, which is refused below
+            is_known = display in self._displays.values()
+        if not is_known:
+            (display,) = self.endpoint.check_displays((display,))
         frame = checked_frame(pixels, display.width, display.height)
         new = None if damage is None else tuple(clipped_damage(damage, display.width, display.height))
-        if self._displays.get(display.id) != display:
+        if not is_known:
             displays = {**self._displays, display.id: display}
             self.endpoint.check_displays(displays.values())
             self._displays, self._displays_changed, new = displays, True, None
@@ -131,8 +136,7 @@ class SenderDriver(Driver[Sender]):
                 pixels, hotspot = shape
             except (TypeError, ValueError) as error:
                 raise LocalProtocolError("a shape must be pixels and a hotspot", actual=shape) from error
-            encode(shape_message(0, pixels, hotspot))
-            self._pointer_shape = pixels, hotspot
+            self._pointer_shape = checked_shape(pixels, hotspot)
         self._pointer = position
         self._wake.set()
 
