@@ -104,6 +104,20 @@ def test_a_wrong_key_does_not_open_the_session(share: Any, run: Run) -> None:
     assert json.loads(result.stdout.splitlines()[-1])["frames"] >= 1
 
 
+def test_refusals_do_not_push_the_key_out_of_sight(share: Any, eventually: Eventually) -> None:
+    customer, (url, *_) = share("--consent", "view", listen="tcp://127.0.0.1:0")
+    port = int(url.rpartition(":")[2])
+    for said in (b"\1\7", b"\2\7\7"):
+        for _ in range(30):
+            with socket.create_connection(("127.0.0.1", port)) as stranger:
+                stranger.sendall(said)
+                while stranger.recv(1000):
+                    pass
+    eventually(lambda: "of 2 bytes" in customer.news)
+    told = [line for line in customer.news.splitlines() if "was refused" in line]
+    assert len(told) == 2, told  # one for each address and reason
+
+
 def test_what_was_not_agreed_to_is_not_written(share: Any, run: Run, tmp_path: Path) -> None:
     _, address = share("--consent", "view")
     result = run("view", *address, "--out", "film.mkv")
